@@ -1,0 +1,73 @@
+/* Allocation that aborts when memory is out. */
+#include "base/alloc.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void *must(void *ptr)
+{
+    if (!ptr) {
+        fputs("out of memory\n", stderr);
+        abort();
+    }
+    return ptr;
+}
+
+void *xmalloc(size_t size)
+{
+    return must(malloc(size ? size : 1));
+}
+
+void *xcalloc(size_t count, size_t size)
+{
+    return must(calloc(count ? count : 1, size ? size : 1));
+}
+
+void *xrealloc(void *ptr, size_t size)
+{
+    return must(realloc(ptr, size ? size : 1));
+}
+
+void *xmemdup(const void *data, size_t len)
+{
+    void *copy = xmalloc(len);
+    if (len > 0) {
+        memcpy(copy, data, len);
+    }
+    return copy;
+}
+
+char *xstrdup(const char *text)
+{
+    return xstrndup(text, strlen(text));
+}
+
+char *xstrndup(const char *text, size_t len)
+{
+    char *copy = xmalloc(len + 1);
+    if (len > 0) {
+        memcpy(copy, text, len);
+    }
+    copy[len] = '\0';
+    return copy;
+}
+
+void free_strings(char **strings)
+{
+    for (char **at = strings; at && *at; at++) {
+        free(*at);
+    }
+    free(strings);
+}
+
+char *xasprintf(const char *format, ...)
+{
+    char *text = NULL;
+    va_list args;
+    va_start(args, format);
+    int len = vasprintf(&text, format, args);
+    va_end(args);
+    return must(len < 0 ? NULL : text);
+}

@@ -1,0 +1,19 @@
+/* Memory that is there or ends the process: out of memory aborts here, so no caller has a dead
+ * branch for it. Free with free(). */
+#ifndef BASE_ALLOC_H
+#define BASE_ALLOC_H
+
+#include <stddef.h>
+
+void *xmalloc(size_t size) __attribute__((malloc, returns_nonnull));
+void *xcalloc(size_t count, size_t size) __attribute__((malloc, returns_nonnull));
+void *xrealloc(void *ptr, size_t size) __attribute__((returns_nonnull));
+void *xmemdup(const void *data, size_t len) __attribute__((returns_nonnull));
+char *xstrdup(const char *text) __attribute__((returns_nonnull));
+/* NUL-terminated copy of exactly `len` bytes. */
+char *xstrndup(const char *text, size_t len) __attribute__((returns_nonnull));
+/* Frees each string of a NULL-terminated array, and the array. NULL is fine. */
+void free_strings(char **strings);
+char *xasprintf(const char *format, ...) __attribute__((format(printf, 1, 2), returns_nonnull));
+
+#endif

@@ -1,0 +1,23 @@
+/* Immutable, counted bytes: what many receivers or queues share without copying. One thread. */
+#ifndef BASE_BLOB_H
+#define BASE_BLOB_H
+
+#include "base/buf.h"
+
+struct blob {
+    uint32_t refs;
+    uint32_t len;
+    uint8_t data[];
+};
+
+/* Copies; the caller holds the one reference. `len` fits in 32 bits (limits are far below). */
+struct blob *blob_create(const void *data, size_t len);
+/* The same without the copy: begin in an empty buf, append the bytes, take. The buf is empty
+ * afterwards. */
+void blob_begin(struct buf *buf);
+struct blob *blob_take(struct buf *buf);
+struct blob *blob_ref(struct blob *blob);
+/* Gives up one reference; the last frees. NULL is fine. */
+void blob_unref(struct blob *blob);
+
+#endif

@@ -1,0 +1,82 @@
+/* What a process was told to do: one table of options (config_option.c) that serves flags,
+ * environment, file, help and error messages alike.
+ *
+ *      --max-message 8m      ROOMD_MAX_MESSAGE=8m      max-message = 8m     (# starts a comment
+ * line)
+ *
+ * Flags win over the environment over the file over the defaults, and a bad value is an error even
+ * where a stronger source hides it. The supervisor resolves everything and hands it to its
+ * children in ROOMD_* variables, so that no password is ever in an argument list; they load it
+ * with this same code. See proto/config.md. */
+#ifndef BASE_CONFIG_H
+#define BASE_CONFIG_H
+
+#include "base/address.h"
+#include "base/buf.h"
+#include "base/log.h"
+#include "base/redis_url.h"
+
+enum config_role { CONFIG_ROOMD = 1, CONFIG_GATEWAY = 2, CONFIG_WORKER = 4 }; /* bits */
+
+/* When a change counts as safe, and so when it is acknowledged and shown to others. */
+enum durability {
+    DURABILITY_LOG,      /* once it is in Redis' log of the room */
+    DURABILITY_SNAPSHOT, /* at once; snapshots follow */
+    DURABILITY_NONE,     /* at once; rooms live in memory only */
+};
+
+#define CONFIG_OPTIONS_MAX 32
+
+struct config {
+    /* Everybody's. */
+    struct address listen;  /* for clients */
+    struct address admin;   /* for operators */
+    char *data;             /* the data directory */
+    struct redis_url redis; /* not set: the supervisor runs its own */
+    uint32_t workers;
+    uint32_t gateways;
+    enum durability durability;
+    char *file; /* the configuration file, or NULL */
+    enum log_level log_level;
+    enum log_format log_format;
+    uint64_t max_message_bytes;
+    uint32_t unload_after_s; /* how long an empty room stays loaded */
+    uint32_t idle_timeout_s; /* 0: never */
+
+    /* A child's alone, always by flag. */
+    char *process;  /* "worker-1": the slot's name, for logs and metrics */
+    char *id;       /* unique for this start of it: a restarted worker is another worker */
+    char *node;     /* the node's id */
+    int control_fd; /* to the supervisor (net/control.h); -1 without one */
+    char *socket;   /* worker: path of its link socket */
+
+    char *text[CONFIG_OPTIONS_MAX]; /* each option as it was written; private */
+};
+
+enum config_outcome {
+    CONFIG_OK,
+    CONFIG_TOLD, /* --help or --version: the text is for stdout, exit with 0 */
+    CONFIG_BAD,  /* the text is one line for stderr, exit with 2 */
+};
+
+/* Fills `config` from all sources. `text` gets what is to be printed unless the outcome is
+ * CONFIG_OK. `env` is NULL-terminated like environ. End with config_finish in any case. */
+enum config_outcome config_load(struct config *config, enum config_role role, int argc,
+                                char *const *argv, char *const *env, struct buf *text) NODISCARD;
+
+/* The same for a main(): prints the text and says with which status to exit, or -1 to go on. */
+int config_load_main(struct config *config, enum config_role role, int argc, char *const *argv);
+
+/* Sets one option to what was found out at start, such as the port behind port 0. The name and
+ * the value are known to be good. */
+void config_set(struct config *config, const char *name, const char *value);
+
+/* The environment for a child: `env` without its ROOMD_* variables, plus one for each option that
+ * has a value. The caller frees it with free_strings. */
+char **config_env_create(const struct config *config, char *const *env);
+
+void config_finish(struct config *config);
+
+const char *durability_name(enum durability durability);
+
+#endif

@@ -1,0 +1,155 @@
+/* Stored snapshots: envelope, checksum, compression. */
+#include "cluster/stored_snapshot.h"
+
+#include "base/alloc.h"
+#include "value/check.h"
+
+#include <msgpack.h>
+#include <xxhash.h>
+#include <zstd.h>
+
+static const char MAGIC[] = "roomd-snapshot";
+
+enum {
+    FIELD_MAGIC,
+    FIELD_VERSION,
+    FIELD_CLOCK,
+    FIELD_CODING,
+    FIELD_SIZE,
+    FIELD_CHECKSUM,
+    FIELD_BODY,
+    FIELDS
+};
+
+/* Below this compression saves less than it costs. */
+enum { COMPRESS_FROM = 1024, COMPRESS_LEVEL = 1 };
+
+static int append(void *data, const char *bytes, size_t len)
+{
+    buf_append(data, bytes, len);
+    return 0;
+}
+
+/* Compresses into `out`; false if that does not pay. */
+static bool compress(struct value body, struct buf *out)
+{
+    if (body.len < COMPRESS_FROM) {
+        return false;
+    }
+    size_t bound = ZSTD_compressBound(body.len);
+    size_t size =
+        ZSTD_compress(buf_reserve(out, bound), bound, body.data, body.len, COMPRESS_LEVEL);
+    if (ZSTD_isError(size) || size > body.len - body.len / 8) {
+        return false;
+    }
+    buf_commit(out, size);
+    return true;
+}
+
+void stored_snapshot_write(struct value body, uint64_t clock, struct buf *out)
+{
+    struct buf compressed = {0};
+    bool zstd = compress(body, &compressed);
+    msgpack_packer packer;
+    msgpack_packer_init(&packer, out, append);
+    msgpack_pack_array(&packer, FIELDS);
+    msgpack_pack_str_with_body(&packer, MAGIC, sizeof(MAGIC) - 1);
+    msgpack_pack_uint64(&packer, STORED_SNAPSHOT_VERSION);
+    msgpack_pack_uint64(&packer, clock);
+    msgpack_pack_str_with_body(&packer, zstd ? "zstd" : "none", 4);
+    msgpack_pack_uint64(&packer, body.len);
+    msgpack_pack_uint64(&packer, XXH3_64bits(body.data, body.len));
+    if (zstd) {
+        msgpack_pack_bin_with_body(&packer, buf_head(&compressed), buf_len(&compressed));
+    } else {
+        msgpack_pack_bin_with_body(&packer, body.data, body.len);
+    }
+    buf_finish(&compressed);
+}
+
+static bool is_str(const msgpack_object *object, const char *text)
+{
+    return object->type == MSGPACK_OBJECT_STR &&
+           str_eq((struct str){object->via.str.ptr, object->via.str.size}, str_of(text));
+}
+
+static bool is_u64(const msgpack_object *object)
+{
+    return object->type == MSGPACK_OBJECT_POSITIVE_INTEGER;
+}
+
+static enum err unpack_body(const msgpack_object *fields, struct buf *out)
+{
+    uint64_t size = fields[FIELD_SIZE].via.u64;
+    const msgpack_object_bin *body = &fields[FIELD_BODY].via.bin;
+    if (size > STORED_SNAPSHOT_MAX) {
+        return ERR_TOO_LARGE;
+    }
+    if (is_str(&fields[FIELD_CODING], "none")) {
+        if (body->size != size) {
+            return ERR_MALFORMED;
+        }
+        buf_append(out, body->ptr, body->size);
+        return ERR_OK;
+    }
+    if (!is_str(&fields[FIELD_CODING], "zstd")) {
+        return ERR_VERSION;
+    }
+    size_t got = ZSTD_decompress(buf_reserve(out, size + 1), size, body->ptr, body->size);
+    if (ZSTD_isError(got) || got != size) {
+        return ERR_CHECKSUM;
+    }
+    buf_commit(out, size);
+    return ERR_OK;
+}
+
+static enum err read_fields(const msgpack_object *root, struct buf *out)
+{
+    if (root->type != MSGPACK_OBJECT_ARRAY || root->via.array.size < 2) {
+        return ERR_MALFORMED;
+    }
+    const msgpack_object *fields = root->via.array.ptr;
+    if (!is_str(&fields[FIELD_MAGIC], MAGIC) || !is_u64(&fields[FIELD_VERSION])) {
+        return ERR_MALFORMED;
+    }
+    if (fields[FIELD_VERSION].via.u64 != STORED_SNAPSHOT_VERSION) {
+        return ERR_VERSION;
+    }
+    if (root->via.array.size != FIELDS || !is_u64(&fields[FIELD_CLOCK]) ||
+        !is_u64(&fields[FIELD_SIZE]) || !is_u64(&fields[FIELD_CHECKSUM]) ||
+        fields[FIELD_BODY].type != MSGPACK_OBJECT_BIN) {
+        return ERR_MALFORMED;
+    }
+    size_t start = buf_len(out);
+    enum err err = unpack_body(fields, out);
+    if (err) {
+        return err;
+    }
+    const uint8_t *body = buf_head(out) + start;
+    size_t len = buf_len(out) - start;
+    if (XXH3_64bits(body, len) != fields[FIELD_CHECKSUM].via.u64) {
+        return ERR_CHECKSUM;
+    }
+    struct value value;
+    return value_check(body, len, &value);
+}
+
+enum err stored_snapshot_read(struct str stored, struct buf *out)
+{
+    msgpack_zone *zone = msgpack_zone_new(1024);
+    if (!zone) {
+        return ERR_TOO_LARGE;
+    }
+    size_t start = buf_len(out);
+    size_t offset = 0;
+    msgpack_object root;
+    msgpack_unpack_return result = msgpack_unpack(stored.ptr, stored.len, &offset, zone, &root);
+    enum err err = result == MSGPACK_UNPACK_SUCCESS && offset == stored.len
+                       ? read_fields(&root, out)
+                       : ERR_MALFORMED;
+    msgpack_zone_free(zone);
+    if (err) {
+        buf_truncate(out, start);
+    }
+    return err;
+}

@@ -1,0 +1,25 @@
+/* How a room snapshot is stored: one msgpack array in the key of the room, proto/snapshot.md.
+ *
+ *      ["roomd-snapshot", version, clock, coding, size, checksum, body]
+ *
+ * The body is the room snapshot (a map, room-rules SNAP-1) in msgpack, compressed when that pays. */
+#ifndef CLUSTER_STORED_SNAPSHOT_H
+#define CLUSTER_STORED_SNAPSHOT_H
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "value/value.h"
+
+enum { STORED_SNAPSHOT_VERSION = 1 };
+
+/* Largest room snapshot that is read; more is taken for damage. */
+#define STORED_SNAPSHOT_MAX (1024u * 1024 * 1024)
+
+/* Appends the stored form of `body`. */
+void stored_snapshot_write(struct value body, uint64_t clock, struct buf *out);
+
+/* Checks and unpacks a stored form; the body is appended to `out`, as one value.
+ * ERR_MALFORMED, ERR_VERSION, ERR_CHECKSUM or ERR_TOO_LARGE. */
+enum err stored_snapshot_read(struct str stored, struct buf *out) NODISCARD;
+
+#endif

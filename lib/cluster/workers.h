@@ -1,0 +1,42 @@
+/* Which workers there are, as last read from Redis, and where to place a room. Pure. */
+#ifndef CLUSTER_WORKERS_H
+#define CLUSTER_WORKERS_H
+
+#include "base/map.h"
+#include "base/str.h"
+
+#include <stdint.h>
+
+struct worker_info {
+    char *id;      /* owned; unique per start of a worker */
+    char *node;    /* owned */
+    char *address; /* owned: unix:PATH */
+    uint64_t load; /* sessions, weighted; comparable between workers */
+    bool draining; /* takes no new rooms */
+    bool seen;     /* in the update under way */
+};
+
+struct workers {
+    struct map by_id; /* of struct worker_info; owned */
+};
+
+void workers_init(struct workers *workers);
+void workers_finish(struct workers *workers);
+
+/* One whole reading of the membership: begin, one add each, end drops those not added. */
+void workers_update_begin(struct workers *workers);
+void workers_update_add(struct workers *workers, struct str id, struct str node,
+                        struct str address, uint64_t load, bool draining);
+void workers_update_end(struct workers *workers);
+
+/* NULL if it is not a live worker. */
+const struct worker_info *workers_find(const struct workers *workers, struct str id);
+
+/* Where a new room goes: to the less loaded of two live, not draining workers of `node` picked by
+ * `random`; of any node if that one has none, or is clearly more loaded (twice, and more than
+ * WORKERS_LOAD_SLACK above). NULL if there is no worker to take it. Raises the load of the chosen
+ * one by one, so that a burst spreads before the next reading. */
+enum { WORKERS_LOAD_SLACK = 50 };
+const struct worker_info *workers_place(struct workers *workers, struct str node, uint64_t random);
+
+#endif

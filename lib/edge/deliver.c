@@ -1,0 +1,160 @@
+/* Messages to a client: pacing and grouping into `data` messages (MSG), and WebSocket frames. */
+#include "base/alloc.h"
+#include "edge/internal.h"
+#include "ws/frame.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+/* Shared bytes from this size on are referenced, smaller ones copied next to each other. */
+enum { SHARE_FROM = 2048 };
+
+void conn_ready(struct edge_conn *conn)
+{
+    conn->edge->host->conn_ready(conn->edge->ctx, conn->user);
+}
+
+static enum ws_opcode opcode_of(const struct edge_conn *conn)
+{
+    return conn->encoding == ENCODING_JSON ? WS_OP_TEXT : WS_OP_BINARY;
+}
+
+/* One frame holding one message. */
+void deliver_message(struct edge_conn *conn, struct rendered *message)
+{
+    struct blob *payload = rendered_get(message, conn->encoding);
+    uint8_t header[WS_HEADER_MAX];
+    size_t header_len = ws_frame_header(header, opcode_of(conn), true, payload->len);
+    outq_append(&conn->out, header, header_len);
+    outq_push(&conn->out, blob_ref(payload));
+    conn->edge->counts.frames_sent++;
+    conn_ready(conn);
+}
+
+static size_t events_len(struct blob *const *events, uint32_t count)
+{
+    size_t len = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        len += events[i]->len;
+    }
+    return len;
+}
+
+/* One frame with one `data` message of these events. */
+static void send_data(struct edge_conn *conn, struct blob *const *events, uint32_t count)
+{
+    uint8_t head[ENVELOPE_MAX];
+    uint8_t tail[ENVELOPE_MAX];
+    size_t head_len = envelope_head(conn->encoding, count, head);
+    size_t tail_len = envelope_tail(conn->encoding, tail);
+    size_t gap = envelope_gap(conn->encoding);
+    size_t payload = head_len + events_len(events, count) + (count - 1) * gap + tail_len;
+    struct buf frame = {0};
+    buf_reserve(&frame, sizeof(struct blob) + WS_HEADER_MAX + (payload < SHARE_FROM ? payload : 0));
+    blob_begin(&frame);
+    ws_write_header(&frame, opcode_of(conn), true, payload);
+    buf_append(&frame, head, head_len);
+    for (uint32_t i = 0; i < count; i++) {
+        if (i > 0) {
+            buf_append(&frame, ",", gap);
+        }
+        if (events[i]->len >= SHARE_FROM) {
+            outq_push(&conn->out, blob_take(&frame));
+            outq_push(&conn->out, blob_ref(events[i]));
+            blob_begin(&frame);
+        } else {
+            buf_append(&frame, events[i]->data, events[i]->len);
+        }
+    }
+    buf_append(&frame, tail, tail_len);
+    outq_push(&conn->out, blob_take(&frame));
+    conn->edge->counts.frames_sent++;
+    conn_ready(conn);
+}
+
+static void start_interval(struct edge_conn *conn)
+{
+    conn->pace_due = conn->edge->now_ms + EDGE_PACE_MS;
+    list_remove(&conn->pace_link);
+    list_append(&conn->edge->pacing, &conn->pace_link);
+}
+
+void deliver_stop_pacing(struct edge_conn *conn)
+{
+    list_remove(&conn->pace_link);
+}
+
+static bool blocked(const struct edge_conn *conn)
+{
+    return conn->out.bytes > EDGE_OUTQ_BYTES;
+}
+
+static void keep_event(struct edge_conn *conn, struct blob *event)
+{
+    if (conn->event_count == conn->event_cap) {
+        conn->event_cap = conn->event_cap ? conn->event_cap * 2 : 4;
+        conn->events = xrealloc(conn->events, conn->event_cap * sizeof(*conn->events));
+    }
+    conn->events[conn->event_count++] = blob_ref(event);
+    conn->event_bytes += event->len;
+}
+
+void deliver_event(struct edge_conn *conn, struct rendered *event)
+{
+    struct blob *blob = rendered_get(event, conn->encoding);
+    if (list_empty(&conn->pace_link) && !blocked(conn)) {
+        send_data(conn, &blob, 1);
+        start_interval(conn);
+        return;
+    }
+    if (conn->event_bytes + blob->len > EDGE_UNSENT_BYTES && conn->event_count > 0) {
+        struct log_scope scope = {"session", {conn->session, conn->session_len}};
+        log_info(&scope, "client does not keep up and is closed",
+                 LOG_STR("room", str_of(conn->room->name)), LOG_U64("bytes", conn->event_bytes));
+        conn_abort(conn);
+        return;
+    }
+    keep_event(conn, blob);
+    if (list_empty(&conn->pace_link)) {
+        start_interval(conn); /* to look again whether the socket takes more */
+    }
+}
+
+void deliver_drop_events(struct edge_conn *conn)
+{
+    for (uint32_t i = 0; i < conn->event_count; i++) {
+        blob_unref(conn->events[i]);
+    }
+    free(conn->events);
+    conn->events = NULL;
+    conn->event_count = conn->event_cap = 0;
+    conn->event_bytes = 0;
+}
+
+void deliver_flush(struct edge_conn *conn)
+{
+    if (conn->event_count > 0) {
+        send_data(conn, conn->events, conn->event_count);
+        deliver_drop_events(conn);
+    }
+}
+
+/* Ends the intervals that are over. One that had something to send starts the next, so that a
+ * connection under load gets a steady 60 frames a second. */
+void deliver_pace_tick(struct edge *edge)
+{
+    while (!list_empty(&edge->pacing)) {
+        struct edge_conn *conn = list_entry(edge->pacing.next, struct edge_conn, pace_link);
+        if (conn->pace_due > edge->now_ms) {
+            return;
+        }
+        list_remove(&conn->pace_link);
+        if (conn->event_count == 0) {
+            continue;
+        }
+        if (!blocked(conn)) {
+            deliver_flush(conn);
+        }
+        start_interval(conn);
+    }
+}

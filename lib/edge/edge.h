@@ -1,0 +1,122 @@
+/* A gateway without its sockets: client connections after their handshake, the rooms they want, and
+ * the links to the workers that own those rooms. Pure: bytes, answers and a time go in; bytes and
+ * requests come out through `struct edge_host`.
+ *
+ *      client bytes ─▶ edge_conn_input ─▶ frames ─▶ messages ─▶ inbox ─▶ edge_link_output
+ *      client bytes ◀─ edge_conn_output ◀─ pacing ◀─ rendering ◀─ edge_link_input
+ *
+ * A room's owner is looked up once for all its connections. Messages of a connection whose room has
+ * no owner yet wait in its inbox; when the inbox is full the connection is not read. */
+#ifndef EDGE_EDGE_H
+#define EDGE_EDGE_H
+
+#include "base/err.h"
+#include "edge/outq.h"
+#include "edge/rendered.h"
+#include "link/frame.h"
+
+struct edge;
+struct edge_conn;
+struct edge_link;
+
+struct edge_config {
+    uint32_t max_message; /* bytes of one message from a client, chunks together */
+};
+
+/* Bounds and waits, per connection. */
+enum {
+    EDGE_PACE_MS = 17,            /* MSG-1: 1000/60, never early */
+    EDGE_INBOX_MESSAGES = 256,    /* unanswered messages before it is not read */
+    EDGE_INBOX_BYTES = 1 << 20,   /* unanswered bytes, likewise; one message may exceed it */
+    EDGE_INBOX_TOTAL = 256 << 20, /* of all connections; beyond it each may have one message */
+    EDGE_UNSENT_BYTES = 8 << 20,  /* events for a client that does not read, before it is closed */
+    EDGE_OUTQ_BYTES = 256 << 10,  /* rendered for a socket at a time */
+    EDGE_OWNER_WAIT_MS = 10000,   /* for an owner, then 1013 */
+    EDGE_CLOSE_WAIT_MS = 2000,    /* for the client's close frame after ours */
+    EDGE_STALL_MS = 30000,        /* for a socket that takes nothing */
+    EDGE_DETACHED_MS = 30000,     /* a superseded connection stays open (CONN-1), this long */
+    EDGE_RETRY_MS = 50,           /* between two look-ups of an owner */
+    EDGE_ROOM_KEEP_MS = 1000,     /* a room without connections remembers its owner */
+};
+
+struct edge_host {
+    /* Find the room's owner in the store, or place it: answer with edge_owner_found. */
+    void (*find_owner)(void *ctx, struct str room);
+    /* Connect to the worker; answer with edge_link_up or edge_link_down. */
+    void (*link_connect)(void *ctx, struct edge_link *link);
+    /* Bytes were added to edge_link_output. */
+    void (*link_ready)(void *ctx, struct edge_link *link);
+    /* The link's peer broke the protocol: close the stream; answer with edge_link_down. */
+    void (*link_drop)(void *ctx, struct edge_link *link, enum err why);
+    /* Bytes were added to the connection's output. */
+    void (*conn_ready)(void *ctx, void *user);
+    /* Stop or go on reading from the socket. */
+    void (*conn_read)(void *ctx, void *user, bool on);
+    /* Send what is still to be sent, then close the socket; `abort`: close now, sending nothing.
+     * Answer, after this call has returned: edge_conn_destroy. */
+    void (*conn_end)(void *ctx, void *user, bool abort);
+};
+
+struct edge_counts {
+    uint64_t messages, frames_sent;
+    uint64_t closes_fatal, closes_retry, closes_protocol;
+    uint64_t conns, links;
+};
+
+struct edge *edge_create(const struct edge_config *config, const struct edge_host *host, void *ctx,
+                         struct str gateway_id, struct str node);
+void edge_destroy(struct edge *edge);
+const struct edge_counts *edge_count(const struct edge *edge);
+
+/* ---- clients ---- */
+
+struct edge_conn_config {
+    struct str room, session; /* at most 256 bytes each */
+    bool readonly;
+    void *user; /* the host's */
+};
+
+/* A WebSocket whose handshake is answered. Connections live until edge_conn_destroy. */
+struct edge_conn *edge_conn_create(struct edge *edge, const struct edge_conn_config *config,
+                                   uint64_t now_ms);
+/* Bytes from the socket; changed in place. */
+void edge_conn_input(struct edge_conn *conn, uint8_t *data, size_t len, uint64_t now_ms);
+/* What to write; call edge_conn_wrote with what the socket took. */
+struct outq *edge_conn_output(struct edge_conn *conn);
+void edge_conn_wrote(struct edge_conn *conn, size_t len, uint64_t now_ms);
+/* The socket is closed. NULL is fine. */
+void edge_conn_destroy(struct edge_conn *conn, uint64_t now_ms);
+
+/* ---- owners and links ---- */
+
+struct edge_owner {
+    struct str worker, address;
+};
+
+/* ERR_OK: `owner` says who; any error: there is none now, ask again later. */
+void edge_owner_found(struct edge *edge, struct str room, enum err err,
+                      const struct edge_owner *owner, uint64_t now_ms);
+
+/* How to reach the link's worker, e.g. unix:PATH. */
+struct str edge_link_address(const struct edge_link *link);
+struct str edge_link_worker(const struct edge_link *link);
+/* The host's pointer for a link. */
+void edge_link_set_user(struct edge_link *link, void *user);
+void *edge_link_user(const struct edge_link *link);
+void edge_link_up(struct edge_link *link, uint64_t now_ms);
+/* Could not connect, or ended. The link is freed. */
+void edge_link_down(struct edge_link *link, uint64_t now_ms);
+/* As shard_link_input. */
+enum err edge_link_input(struct edge_link *link, const uint8_t *data, size_t len, size_t *used,
+                         uint64_t now_ms) NODISCARD;
+struct buf *edge_link_output(struct edge_link *link);
+
+/* ---- time ---- */
+
+/* Acts on what is due; the next deadline is edge_deadline (UINT64_MAX: none). */
+void edge_tick(struct edge *edge, uint64_t now_ms);
+uint64_t edge_deadline(const struct edge *edge);
+/* Closes every connection with 1012. */
+void edge_stop(struct edge *edge, uint64_t now_ms);
+
+#endif

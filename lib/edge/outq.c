@@ -1,0 +1,74 @@
+/* Output queue of one socket. */
+#include "edge/outq.h"
+
+#include "base/alloc.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+void outq_push(struct outq *queue, struct blob *take)
+{
+    if (take->len == 0) {
+        blob_unref(take);
+        return;
+    }
+    if (queue->first + queue->count == queue->cap) {
+        if (queue->first > 0) {
+            memmove(queue->segments, queue->segments + queue->first,
+                    queue->count * sizeof(*queue->segments));
+            queue->first = 0;
+        } else {
+            queue->cap = queue->cap ? queue->cap * 2 : 2;
+            queue->segments = xrealloc(queue->segments, queue->cap * sizeof(*queue->segments));
+        }
+    }
+    queue->segments[queue->first + queue->count++].blob = take;
+    queue->bytes += take->len;
+}
+
+void outq_append(struct outq *queue, const void *data, size_t len)
+{
+    outq_push(queue, blob_create(data, len));
+}
+
+int outq_peek(const struct outq *queue, struct iovec *iov, int max)
+{
+    int n = 0;
+    for (uint32_t i = 0; i < queue->count && n < max; i++, n++) {
+        struct blob *blob = queue->segments[queue->first + i].blob;
+        uint32_t skip = i == 0 ? queue->offset : 0;
+        iov[n] = (struct iovec){blob->data + skip, blob->len - skip};
+    }
+    return n;
+}
+
+void outq_sent(struct outq *queue, size_t len)
+{
+    assert(len <= queue->bytes);
+    queue->bytes -= len;
+    while (len > 0) {
+        struct blob *blob = queue->segments[queue->first].blob;
+        uint32_t left = blob->len - queue->offset;
+        if (len < left) {
+            queue->offset += (uint32_t)len;
+            return;
+        }
+        len -= left;
+        queue->offset = 0;
+        queue->first++;
+        queue->count--;
+        blob_unref(blob);
+    }
+    if (queue->count == 0) {
+        outq_finish(queue); /* an idle connection holds nothing */
+    }
+}
+
+void outq_finish(struct outq *queue)
+{
+    for (uint32_t i = 0; i < queue->count; i++) {
+        blob_unref(queue->segments[queue->first + i].blob);
+    }
+    free(queue->segments);
+    *queue = (struct outq){0};
+}

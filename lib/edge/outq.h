@@ -1,0 +1,32 @@
+/* Bytes on their way to one socket: small pieces are gathered, large shared ones only referenced.
+ * Zeroed is empty and holds no memory. Pure. */
+#ifndef EDGE_OUTQ_H
+#define EDGE_OUTQ_H
+
+#include "base/blob.h"
+
+#include <sys/uio.h>
+
+struct outq_segment {
+    struct blob *blob; /* one reference */
+};
+
+struct outq {
+    struct outq_segment *segments; /* owned; a queue of count from first */
+    uint32_t first, count, cap;
+    uint32_t offset; /* bytes of the first segment that are sent */
+    size_t bytes;    /* still to send */
+};
+
+/* Takes the caller's reference. */
+void outq_push(struct outq *queue, struct blob *take);
+/* Copies. */
+void outq_append(struct outq *queue, const void *data, size_t len);
+
+/* Fills up to `max` entries for writev; returns how many. */
+int outq_peek(const struct outq *queue, struct iovec *iov, int max);
+/* Drops `len` bytes that were sent. */
+void outq_sent(struct outq *queue, size_t len);
+void outq_finish(struct outq *queue);
+
+#endif

@@ -1,0 +1,121 @@
+/* Links to workers: sockets under the edge's links. */
+#include "base/alloc.h"
+#include "base/metrics.h"
+#include "gateway/internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+struct gateway_link {
+    struct list link, ready_link;
+    struct gateway *gateway;
+    struct edge_link *edge_link; /* NULL once it is down */
+    struct stream *stream;       /* NULL if it could not connect */
+    struct event *failed;        /* tells the edge so from the loop */
+};
+
+static void link_destroy(struct gateway_link *link)
+{
+    struct edge_link *edge_link = link->edge_link;
+    list_remove(&link->link);
+    list_remove(&link->ready_link);
+    stream_destroy(link->stream);
+    event_free(link->failed);
+    if (edge_link) {
+        edge_link_down(edge_link, loop_now_ms(link->gateway->base));
+    }
+    free(link);
+    metrics_add(METRIC_LINKS, -1);
+}
+
+static enum err on_input(void *ctx, const uint8_t *data, size_t len, size_t *used)
+{
+    struct gateway_link *link = ctx;
+    return edge_link_input(link->edge_link, data, len, used, loop_now_ms(link->gateway->base));
+}
+
+static void on_end(void *ctx, enum err why)
+{
+    struct gateway_link *link = ctx;
+    log_warn(NULL, "link to a worker ended", LOG_STR("worker", edge_link_worker(link->edge_link)),
+             LOG_ERR(why));
+    link_destroy(link);
+}
+
+static const struct stream_handlers handlers = {on_input, on_end};
+
+static void on_failed(evutil_socket_t fd, short events, void *ctx)
+{
+    (void)fd;
+    (void)events;
+    link_destroy(ctx);
+}
+
+void links_host_connect(void *ctx, struct edge_link *edge_link)
+{
+    struct gateway *gateway = ctx;
+    struct gateway_link *link = xcalloc(1, sizeof(*link));
+    link->gateway = gateway;
+    link->edge_link = edge_link;
+    edge_link_set_user(edge_link, link);
+    list_append(&gateway->links, &link->link);
+    list_init(&link->ready_link);
+    link->failed = event_new(gateway->base, -1, 0, on_failed, link);
+    metrics_add(METRIC_LINKS, 1);
+
+    static const struct str scheme = {"unix:", 5};
+    struct str address = edge_link_address(edge_link);
+    int fd = -1;
+    errno = EAFNOSUPPORT;
+    if (str_starts(address, scheme)) {
+        char *path = xstrndup(address.ptr + scheme.len, address.len - scheme.len);
+        fd = stream_connect_unix(path);
+        free(path);
+    }
+    if (fd < 0) {
+        log_warn(NULL, "cannot reach a worker", LOG_STR("worker", edge_link_worker(edge_link)),
+                 LOG_STR("address", address), LOG_TEXTZ("why", strerror(errno)));
+        event_active(link->failed, EV_TIMEOUT, 1);
+        return;
+    }
+    link->stream =
+        stream_create(gateway->base, fd, edge_link_output(edge_link), &handlers, link);
+    list_append(&gateway->links_ready, &link->ready_link);
+}
+
+void links_host_ready(void *ctx, struct edge_link *edge_link)
+{
+    struct gateway *gateway = ctx;
+    struct gateway_link *link = edge_link_user(edge_link);
+    if (link && link->stream && list_empty(&link->ready_link)) {
+        list_append(&gateway->links_ready, &link->ready_link);
+    }
+}
+
+void links_host_drop(void *ctx, struct edge_link *edge_link, enum err why)
+{
+    struct gateway_link *link = edge_link_user(edge_link);
+    (void)ctx;
+    if (link && link->stream) {
+        stream_end(link->stream, why);
+    }
+}
+
+void links_end_of_turn(struct gateway *gateway)
+{
+    struct gateway_link *link;
+    list_each(link, &gateway->links_ready, ready_link, struct gateway_link)
+    {
+        list_remove(&link->ready_link);
+        stream_flush(link->stream);
+    }
+}
+
+void links_destroy_all(struct gateway *gateway)
+{
+    struct gateway_link *link;
+    list_each(link, &gateway->links, link, struct gateway_link)
+    {
+        link_destroy(link);
+    }
+}

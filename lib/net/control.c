@@ -1,0 +1,84 @@
+/* A child's end of the channel to its supervisor. */
+#include "net/control.h"
+
+#include "base/alloc.h"
+#include "base/log.h"
+#include "net/control_channel.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+struct control {
+    struct control_channel *channel; /* owned; NULL without a supervisor */
+    const struct control_handlers *handlers;
+    void *ctx;
+    bool reported;
+    struct control_message last; /* what the supervisor knows of us */
+};
+
+static void on_message(void *ctx, const struct control_message *message)
+{
+    struct control *control = ctx;
+    switch (message->kind) {
+    case CONTROL_STATS: {
+        struct control_message answer = {
+            .kind = CONTROL_METRICS, .request = message->request, .metrics = metrics_own};
+        control_channel_send(control->channel, &answer);
+        break;
+    }
+    case CONTROL_STOP:
+        control->handlers->on_stop(control->ctx, message->deadline_ms);
+        break;
+    case CONTROL_REPORT:
+    case CONTROL_METRICS:
+        break; /* a child's words; a supervisor has no use for them */
+    }
+}
+
+static void on_closed(void *ctx)
+{
+    struct control *control = ctx;
+    if (control->handlers->on_lost) {
+        control->handlers->on_lost(control->ctx);
+        return;
+    }
+    log_error(NULL, "the supervisor is gone; exiting");
+    _exit(1);
+}
+
+static const struct control_channel_handlers channel_handlers = {on_message, on_closed};
+
+struct control *control_create(struct event_base *base, int fd,
+                               const struct control_handlers *handlers, void *ctx)
+{
+    struct control *control = xcalloc(1, sizeof(*control));
+    control->handlers = handlers;
+    control->ctx = ctx;
+    if (fd >= 0) {
+        control->channel = control_channel_create(base, fd, &channel_handlers, control);
+    }
+    return control;
+}
+
+void control_report(struct control *control, enum control_state state, bool store_ok,
+                    const char *why)
+{
+    struct control_message message = {.kind = CONTROL_REPORT, .state = state, .store_ok = store_ok};
+    snprintf(message.why, sizeof(message.why), "%s", why);
+    bool same = control->reported && control->last.state == state &&
+                control->last.store_ok == store_ok && strcmp(control->last.why, message.why) == 0;
+    if (!same && control->channel) {
+        control_channel_send(control->channel, &message);
+    }
+    control->last = message;
+    control->reported = true;
+}
+
+void control_destroy(struct control *control)
+{
+    if (control) {
+        control_channel_destroy(control->channel);
+        free(control);
+    }
+}

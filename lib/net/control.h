@@ -1,0 +1,35 @@
+/* A child's end of the channel to its supervisor (proto/control.md). Questions for metrics are
+ * answered in here, from the process' own table.
+ *
+ *      control = control_create(base, config.control_fd, &handlers, worker);
+ *      control_report(control, CONTROL_READY, true, "");
+ */
+#ifndef NET_CONTROL_H
+#define NET_CONTROL_H
+
+#include "net/control_frame.h"
+
+struct control;
+struct event_base;
+
+struct control_handlers {
+    /* Finish what is at hand and exit with 0 within this time; more than once: hurry. */
+    void (*on_stop)(void *ctx, uint64_t deadline_ms);
+    /* The supervisor is gone, and nobody may outlive it. NULL: exit at once, with a log line. */
+    void (*on_lost)(void *ctx);
+};
+
+/* Takes `fd` over. With -1 there is no supervisor and everything below does nothing. Both handlers
+ * may call control_destroy. `handlers` is borrowed for as long as the control lives. */
+struct control *control_create(struct event_base *base, int fd,
+                               const struct control_handlers *handlers, void *ctx);
+
+/* Says how this process is; `store_ok` is whether it can make changes durable, `why` a phrase for
+ * people about what is not as it should be. Sent when something changed, so call it freely. */
+void control_report(struct control *control, enum control_state state, bool store_ok,
+                    const char *why);
+
+/* NULL is fine. */
+void control_destroy(struct control *control);
+
+#endif

@@ -1,0 +1,52 @@
+/* What a supervisor and its children say to each other, as bytes: a length of four bytes, big
+ * endian, then one msgpack array (proto/control.md). Pure. */
+#ifndef NET_CONTROL_FRAME_H
+#define NET_CONTROL_FRAME_H
+
+#include "base/buf.h"
+#include "base/metrics.h"
+
+#define CONTROL_FRAME_MAX (64 * 1024)
+#define CONTROL_WHY_MAX 255
+
+/* How a child is. */
+enum control_state {
+    CONTROL_STARTING,
+    CONTROL_READY,    /* serves */
+    CONTROL_DRAINING, /* finishes what it has and takes nothing new */
+    CONTROL_FAILED,   /* cannot go on and is about to exit */
+};
+
+enum control_kind {
+    CONTROL_REPORT,  /* child: state, store_ok, why */
+    CONTROL_METRICS, /* child: request, metrics; the answer to CONTROL_STATS */
+    CONTROL_STATS,   /* supervisor: request */
+    CONTROL_STOP,    /* supervisor: deadline_ms */
+};
+
+struct control_message {
+    enum control_kind kind;
+    enum control_state state;
+    bool store_ok;                 /* whether it can make changes durable now */
+    char why[CONTROL_WHY_MAX + 1]; /* for people; may be empty */
+    uint64_t request;              /* chosen by the supervisor, repeated in the answer */
+    uint64_t deadline_ms;          /* time left for stopping, from now */
+    struct metrics metrics;        /* those of the names both sides know; others are 0 */
+};
+
+/* Appends one frame. Only the fields of its kind are read. */
+void control_frame_write(const struct control_message *message, struct buf *out);
+
+enum control_parse {
+    CONTROL_NEED_MORE,
+    CONTROL_MESSAGE, /* `message` is filled */
+    CONTROL_BROKEN,  /* not ours to understand; the channel is of no more use */
+};
+
+/* Takes the next frame off the front of `in`. Messages of unknown kinds are skipped, and so is
+ * what a newer version appends to one: the two ends may be of different versions. */
+enum control_parse control_frame_read(struct buf *in, struct control_message *message);
+
+const char *control_state_name(enum control_state state);
+
+#endif

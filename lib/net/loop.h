@@ -1,0 +1,24 @@
+/* The event loop of a process: libevent's, set up the way all our processes want it. One loop a
+ * process, one thread. */
+#ifndef NET_LOOP_H
+#define NET_LOOP_H
+
+#include "base/err.h"
+
+#include <event2/event.h>
+#include <stdint.h>
+
+/* Makes the loop. Also ignores SIGPIPE and lets libevent's memory run out as ours does: it aborts.
+ * Call it before anything else of libevent. End with event_base_free. */
+enum err loop_create(struct event_base **out) NODISCARD;
+
+/* Monotonic milliseconds, the same for everything that happens in one turn of the loop. */
+uint64_t loop_now_ms(struct event_base *base);
+
+/* Calls back from the loop whenever the signal arrives; the caller event_frees the result. */
+struct event *loop_on_signal(struct event_base *base, int number, event_callback_fn fn, void *ctx);
+
+/* (Re)arms a timer made with evtimer_new to fire in `ms`. */
+void loop_arm(struct event *timer, uint64_t ms);
+
+#endif

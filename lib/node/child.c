@@ -1,0 +1,339 @@
+/* One child of the supervisor. */
+#include "node/child.h"
+
+#include "base/alloc.h"
+#include "base/log.h"
+#include "base/random.h"
+#include "net/control_channel.h"
+#include "net/loop.h"
+#include "node/spawn.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* Characters that make one start differ from all others, after restarts of the node too. */
+#define START_LEN 8
+
+struct child {
+    struct event_base *base;
+    struct child_spec spec;
+    const struct child_handlers *handlers;
+    void *ctx;
+    char *name; /* owned */
+    char *id;   /* owned */
+    struct child_life life;
+    struct event *timer; /* owned; life.wake_ms */
+    pid_t pid;
+    struct control_channel *control; /* owned; NULL while there is none */
+    uint32_t starts;
+    bool was_killed;
+    struct control_message report;
+    struct control_message metrics; /* kind CONTROL_METRICS once there are any */
+};
+
+static void step(struct child *child, enum child_event event, uint32_t stop_limit_ms);
+
+/* ---- its words ---- */
+
+static void on_message(void *ctx, const struct control_message *message)
+{
+    struct child *child = ctx;
+    switch (message->kind) {
+    case CONTROL_REPORT:
+        child->report = *message;
+        if (message->state == CONTROL_READY) {
+            step(child, CHILD_EV_READY, 0);
+        } else {
+            child->handlers->on_change(child->ctx, child);
+        }
+        break;
+    case CONTROL_METRICS:
+        child->metrics = *message;
+        child->handlers->on_metrics(child->ctx, child);
+        break;
+    case CONTROL_STATS:
+    case CONTROL_STOP:
+        break; /* a supervisor's words */
+    }
+}
+
+static void on_closed(void *ctx)
+{
+    struct child *child = ctx;
+    control_channel_destroy(child->control);
+    child->control = NULL;
+    step(child, CHILD_EV_MUTE, 0);
+}
+
+static const struct control_channel_handlers channel_handlers = {on_message, on_closed};
+
+/* ---- its process ---- */
+
+static void new_id(struct child *child)
+{
+    char start[START_LEN + 1];
+    random_name(start, START_LEN);
+    free(child->id);
+    child->id = child->spec.node_id ? xasprintf("%s-%c%u-%s", child->spec.node_id, child->name[0],
+                                                child->spec.slot, start)
+                                    : xstrdup(child->name);
+}
+
+/* The caller frees it with free_strings. */
+static char **make_argv(const struct child *child, const char *control_fd)
+{
+    const char *const own[] = {"--process", child->name,         "--id",         child->id,
+                               "--node",    child->spec.node_id, "--control-fd", control_fd};
+    enum { OWN = sizeof(own) / sizeof(own[0]) };
+    size_t extra = 0;
+    while (child->spec.args && child->spec.args[extra]) {
+        extra++;
+    }
+    char **argv = xcalloc(1 + OWN + extra + 1, sizeof(*argv));
+    size_t used = 0;
+    argv[used++] = xstrdup(child->spec.program);
+    for (size_t i = 0; child->spec.node_id && i < OWN; i++) {
+        argv[used++] = xstrdup(own[i]);
+    }
+    for (size_t i = 0; i < extra; i++) {
+        argv[used++] = xstrdup(child->spec.args[i]);
+    }
+    return argv;
+}
+
+static enum err launch(struct child *child, struct buf *why)
+{
+    int pair[2] = {-1, -1};
+    bool controlled = child->spec.node_id;
+    if (controlled && socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair)) {
+        buf_printf(why, "%s", strerror(errno));
+        return ERR_IO;
+    }
+    char fd_text[16];
+    snprintf(fd_text, sizeof(fd_text), "%d", pair[1]);
+    char **argv = make_argv(child, fd_text);
+    struct spawn spawn = {.program = child->spec.program,
+                          .argv = argv,
+                          .env = child->spec.env,
+                          .keep_fd = controlled ? pair[1] : child->spec.keep_fd};
+    enum err err = spawn_process(&spawn, &child->pid, why);
+    free_strings(argv);
+    if (controlled) {
+        close(pair[1]);
+        if (err) {
+            close(pair[0]);
+        } else {
+            child->control = control_channel_create(child->base, pair[0], &channel_handlers, child);
+        }
+    }
+    return err;
+}
+
+/* What ran, or should have, is no more. */
+static void ended(struct child *child, const char *how)
+{
+    bool unexpected = child->life.state != CHILD_STOPPING;
+    child->pid = 0;
+    control_channel_destroy(child->control);
+    child->control = NULL;
+    child->handlers->on_end(child->ctx, child, how, unexpected);
+    step(child, CHILD_EV_DIED, 0);
+}
+
+static void spawn(struct child *child)
+{
+    new_id(child);
+    child->report = (struct control_message){.kind = CONTROL_REPORT, .store_ok = true};
+    child->metrics = (struct control_message){0};
+    child->starts++;
+    struct buf why = {0};
+    if (launch(child, &why)) {
+        struct buf how = {0};
+        buf_printf(&how, "could not be started: %.*s", STR_ARG(buf_str(&why)));
+        buf_append_byte(&how, '\0');
+        ended(child, (const char *)buf_head(&how));
+        buf_finish(&how);
+    } else {
+        log_debug(NULL, "process started", LOG_TEXTZ("child", child->name),
+                  LOG_I64("pid", child->pid), LOG_TEXTZ("id", child->id));
+    }
+    buf_finish(&why);
+}
+
+static void ask_to_stop(struct child *child, uint64_t now_ms)
+{
+    if (child->control) {
+        struct control_message stop = {.kind = CONTROL_STOP,
+                                       .deadline_ms = child->life.wake_ms - now_ms};
+        control_channel_send(child->control, &stop);
+    } else if (child->pid > 0) {
+        kill(child->pid, SIGTERM);
+    }
+}
+
+static void kill_hung(struct child *child)
+{
+    child->was_killed |= child->life.state == CHILD_STOPPING;
+    log_warn(NULL,
+             child->life.state == CHILD_STOPPING ? "process does not stop in time; killing it"
+                                                 : "process hangs; killing it",
+             LOG_TEXTZ("child", child->name), LOG_I64("pid", child->pid));
+    if (child->pid > 0) {
+        kill(child->pid, SIGKILL);
+    }
+}
+
+/* ---- its life ---- */
+
+static void step(struct child *child, enum child_event event, uint32_t stop_limit_ms)
+{
+    uint64_t now_ms = loop_now_ms(child->base);
+    enum child_state before = child->life.state;
+    enum child_action action = child_life_step(&child->life, event, now_ms, stop_limit_ms);
+    if (child->life.wake_ms) {
+        loop_arm(child->timer, child->life.wake_ms > now_ms ? child->life.wake_ms - now_ms : 0);
+    } else {
+        evtimer_del(child->timer);
+    }
+    switch (action) {
+    case CHILD_DO_NOTHING:
+        break;
+    case CHILD_DO_SPAWN:
+        spawn(child);
+        break;
+    case CHILD_DO_ASK:
+        ask_to_stop(child, now_ms);
+        break;
+    case CHILD_DO_KILL:
+        kill_hung(child);
+        break;
+    }
+    if (child->life.state != before || event == CHILD_EV_READY) {
+        child->handlers->on_change(child->ctx, child);
+    }
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *ctx)
+{
+    (void)fd;
+    (void)what;
+    step(ctx, CHILD_EV_TIMER, 0);
+}
+
+struct child *child_create(struct event_base *base, const struct child_spec *spec,
+                           const struct child_handlers *handlers, void *ctx)
+{
+    struct child *child = xcalloc(1, sizeof(*child));
+    const char *role = metric_role_name(spec->role);
+    child->base = base;
+    child->spec = *spec;
+    child->handlers = handlers;
+    child->ctx = ctx;
+    child->name = spec->slot ? xasprintf("%s-%u", role, spec->slot) : xstrdup(role);
+    child->id = xstrdup("");
+    child->life.start_limit_ms = spec->start_limit_ms;
+    child->timer = evtimer_new(base, on_timer, child);
+    return child;
+}
+
+void child_start(struct child *child)
+{
+    step(child, CHILD_EV_START, 0);
+}
+
+void child_ready(struct child *child)
+{
+    child->report.state = CONTROL_READY;
+    step(child, CHILD_EV_READY, 0);
+}
+
+void child_stop(struct child *child, uint32_t limit_ms)
+{
+    step(child, CHILD_EV_STOP, limit_ms);
+}
+
+void child_reaped(struct child *child, int status)
+{
+    struct buf how = {0};
+    spawn_describe_end(status, &how);
+    buf_append_byte(&how, '\0');
+    ended(child, (const char *)buf_head(&how));
+    buf_finish(&how);
+}
+
+bool child_ask_metrics(struct child *child, uint64_t request)
+{
+    if (!child->control) {
+        return false;
+    }
+    struct control_message ask = {.kind = CONTROL_STATS, .request = request};
+    control_channel_send(child->control, &ask);
+    return child->control != NULL; /* an end that does not read was just given up */
+}
+
+void child_destroy(struct child *child)
+{
+    if (!child) {
+        return;
+    }
+    if (child->pid > 0) {
+        kill(child->pid, SIGKILL);
+        waitpid(child->pid, NULL, 0);
+    }
+    control_channel_destroy(child->control);
+    event_free(child->timer);
+    free_strings(child->spec.args);
+    free(child->name);
+    free(child->id);
+    free(child);
+}
+
+const char *child_name(const struct child *child)
+{
+    return child->name;
+}
+
+const char *child_id(const struct child *child)
+{
+    return child->id;
+}
+
+enum metric_role child_role(const struct child *child)
+{
+    return child->spec.role;
+}
+
+enum child_state child_state(const struct child *child)
+{
+    return child->life.state;
+}
+
+pid_t child_pid(const struct child *child)
+{
+    return child->pid;
+}
+
+uint32_t child_restarts(const struct child *child)
+{
+    return child->starts ? child->starts - 1 : 0;
+}
+
+bool child_was_killed(const struct child *child)
+{
+    return child->was_killed;
+}
+
+const struct control_message *child_report(const struct child *child)
+{
+    return &child->report;
+}
+
+const struct control_message *child_metrics(const struct child *child)
+{
+    return child->metrics.kind == CONTROL_METRICS ? &child->metrics : NULL;
+}

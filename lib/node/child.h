@@ -1,0 +1,64 @@
+/* One child of the supervisor over all its restarts: its process, its control channel, its timer.
+ * What happens when is child_life.h's. */
+#ifndef NODE_CHILD_H
+#define NODE_CHILD_H
+
+#include "net/control_frame.h"
+#include "node/child_life.h"
+
+#include <sys/types.h>
+
+struct child;
+struct event_base;
+
+struct child_spec {
+    enum metric_role role;
+    unsigned slot;       /* 1, 2 ...: "worker-1"; 0 where there is only one: "redis" */
+    const char *program; /* path */
+    char **args;         /* taken over: each one and the array; NULL-terminated, may be NULL */
+    char *const *env;    /* borrowed */
+    /* Ours have a control channel and are told who they are: --process, --id, --node,
+     * --control-fd. NULL for another's program, which gets `args` alone, is stopped by SIGTERM,
+     * and is ready when child_ready says so. Borrowed. */
+    const char *node_id;
+    int keep_fd; /* another's: a descriptor it inherits; -1: none */
+    uint32_t start_limit_ms;
+};
+
+/* Called from the loop. Nothing may be destroyed in them. */
+struct child_handlers {
+    void (*on_change)(void *ctx, struct child *child); /* state or report */
+    /* Also when it could not be started. `how` is for people: "exited with status 1";
+     * `unexpected` unless it was asked to stop. The id is still that of the dead. */
+    void (*on_end)(void *ctx, struct child *child, const char *how, bool unexpected);
+    void (*on_metrics)(void *ctx, struct child *child);
+};
+
+/* `handlers` is borrowed. The child is idle. */
+struct child *child_create(struct event_base *base, const struct child_spec *spec,
+                           const struct child_handlers *handlers, void *ctx);
+void child_start(struct child *child);
+void child_ready(struct child *child);
+/* Asks it to stop, kills it after `limit_ms`. Again with less: hurry. */
+void child_stop(struct child *child, uint32_t limit_ms);
+/* Tells that waitpid returned `status` for its process. */
+void child_reaped(struct child *child, int status);
+/* Asks for its metrics; false if there is nobody to ask. */
+bool child_ask_metrics(struct child *child, uint64_t request);
+/* Kills what runs. NULL is fine. */
+void child_destroy(struct child *child);
+
+const char *child_name(const struct child *child); /* "worker-1" */
+const char *child_id(const struct child *child);   /* of this start; "" before the first */
+enum metric_role child_role(const struct child *child);
+enum child_state child_state(const struct child *child);
+pid_t child_pid(const struct child *child); /* 0 while none runs */
+uint32_t child_restarts(const struct child *child);
+/* Whether it had to be killed because it did not stop in time. */
+bool child_was_killed(const struct child *child);
+/* The last report of what runs now; STARTING before the first. */
+const struct control_message *child_report(const struct child *child);
+/* The last metrics of what runs now, with the request they answer; NULL before the first. */
+const struct control_message *child_metrics(const struct child *child);
+
+#endif

@@ -1,0 +1,130 @@
+/* Gathering the metrics of all processes of a node. */
+#include "node/collect.h"
+
+#include "base/alloc.h"
+#include "base/list.h"
+#include "net/loop.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+struct waiter {
+    struct list link;
+    admin_collected_fn done;
+    void *arg;
+};
+
+struct collector {
+    struct child **children;
+    size_t count;
+    uint64_t request;    /* number of the one under way, or of the last */
+    struct list waiters; /* of struct waiter.link; not empty while one is under way */
+    struct event *timer; /* owned */
+};
+
+static bool answered(const struct collector *collector, const struct child *child)
+{
+    const struct control_message *metrics = child_metrics(child);
+    return metrics && metrics->request == collector->request;
+}
+
+/* Whether an answer may still come. */
+static bool awaited(const struct collector *collector, const struct child *child)
+{
+    return child_role(child) != ROLE_REDIS && child_pid(child) > 0 && !answered(collector, child);
+}
+
+static void finish(struct collector *collector)
+{
+    size_t count = collector->count + 1;
+    struct prometheus_process *processes = xcalloc(count, sizeof(*processes));
+    struct process_usage *usages = xcalloc(count, sizeof(*usages));
+    processes[0] = (struct prometheus_process){
+        .process = "supervisor", .role = ROLE_SUPERVISOR, .up = true, .metrics = &metrics_own};
+    if (!process_usage_read(getpid(), &usages[0])) {
+        processes[0].usage = &usages[0];
+    }
+    for (size_t i = 1; i < count; i++) {
+        const struct child *child = collector->children[i - 1];
+        bool fresh = answered(collector, child);
+        processes[i] = (struct prometheus_process){
+            .process = child_name(child),
+            .role = child_role(child),
+            .up = fresh || (child_role(child) == ROLE_REDIS && child_state(child) == CHILD_UP),
+            .restarts = child_restarts(child),
+            .metrics = fresh ? &child_metrics(child)->metrics : NULL,
+        };
+        if (child_pid(child) > 0 && !process_usage_read(child_pid(child), &usages[i])) {
+            processes[i].usage = &usages[i];
+        }
+    }
+    evtimer_del(collector->timer);
+    struct waiter *waiter;
+    list_each(waiter, &collector->waiters, link, struct waiter)
+    {
+        list_remove(&waiter->link);
+        waiter->done(waiter->arg, processes, count);
+        free(waiter);
+    }
+    free(usages);
+    free(processes);
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *ctx)
+{
+    (void)fd;
+    (void)what;
+    finish(ctx);
+}
+
+struct collector *collector_create(struct event_base *base, struct child **children, size_t count)
+{
+    struct collector *collector = xcalloc(1, sizeof(*collector));
+    collector->children = children;
+    collector->count = count;
+    list_init(&collector->waiters);
+    collector->timer = evtimer_new(base, on_timer, collector);
+    return collector;
+}
+
+void collector_ask(struct collector *collector, admin_collected_fn done, void *arg)
+{
+    bool under_way = !list_empty(&collector->waiters);
+    struct waiter *waiter = xcalloc(1, sizeof(*waiter));
+    waiter->done = done;
+    waiter->arg = arg;
+    list_append(&collector->waiters, &waiter->link);
+    if (under_way) {
+        return;
+    }
+    collector->request++;
+    for (size_t i = 0; i < collector->count; i++) {
+        child_ask_metrics(collector->children[i], collector->request);
+    }
+    loop_arm(collector->timer, COLLECT_LIMIT_MS);
+    collector_update(collector); /* there may be nobody to wait for */
+}
+
+void collector_update(struct collector *collector)
+{
+    if (list_empty(&collector->waiters)) {
+        return;
+    }
+    for (size_t i = 0; i < collector->count; i++) {
+        if (awaited(collector, collector->children[i])) {
+            return;
+        }
+    }
+    finish(collector);
+}
+
+void collector_destroy(struct collector *collector)
+{
+    if (collector) {
+        if (!list_empty(&collector->waiters)) {
+            finish(collector);
+        }
+        event_free(collector->timer);
+        free(collector);
+    }
+}

@@ -1,0 +1,392 @@
+/* The supervisor: puts children, phases, signals and the admin port together. */
+#include "node/node.h"
+
+#include "base/alloc.h"
+#include "net/loop.h"
+#include "node/internal.h"
+#include "node/redis_child.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* Together 20 s, less than what systemd and Kubernetes allow. */
+#define STOP_GATEWAYS_MS 5000
+#define STOP_WORKERS_MS 12000
+#define STOP_REDIS_MS 3000
+/* After a second signal, for each group. */
+#define STOP_HURRY_MS 700
+
+/* ---- phases ---- */
+
+static bool group_is(const struct node *node, enum metric_role role, enum child_state state)
+{
+    for (size_t i = 0; i < node->child_count; i++) {
+        if (child_role(node->children[i]) == role && child_state(node->children[i]) != state) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static struct node_view look(const struct node *node)
+{
+    return (struct node_view){
+        .stop = node->stop,
+        .redis_ready = redis_client_is_up(node->redis) && group_is(node, ROLE_REDIS, CHILD_UP),
+        .workers_ready = group_is(node, ROLE_WORKER, CHILD_UP),
+        .gateways_ready = group_is(node, ROLE_GATEWAY, CHILD_UP),
+        .redis_gone = group_is(node, ROLE_REDIS, CHILD_GONE),
+        .workers_gone = group_is(node, ROLE_WORKER, CHILD_GONE),
+        .gateways_gone = group_is(node, ROLE_GATEWAY, CHILD_GONE),
+    };
+}
+
+static void start_group(struct node *node, enum metric_role role)
+{
+    for (size_t i = 0; i < node->child_count; i++) {
+        if (child_role(node->children[i]) == role) {
+            child_start(node->children[i]);
+        }
+    }
+}
+
+static void stop_group(struct node *node, enum metric_role role, uint32_t limit_ms)
+{
+    for (size_t i = 0; i < node->child_count; i++) {
+        if (child_role(node->children[i]) == role) {
+            child_stop(node->children[i], node->hurry ? STOP_HURRY_MS : limit_ms);
+        }
+    }
+}
+
+static void say_ready(const struct node *node)
+{
+    char address[ADDRESS_TEXT_MAX];
+    char admin[ADDRESS_TEXT_MAX];
+    address_format(&node->config->listen, address);
+    address_format(&node->config->admin, admin);
+    printf("roomd ready on http://%s\n", address);
+    fflush(stdout);
+    log_info(NULL, "ready", LOG_TEXTZ("listen", address), LOG_TEXTZ("admin", admin),
+             LOG_TEXTZ("node", node->data.node_id), LOG_U64("workers", node->config->workers),
+             LOG_U64("gateways", node->config->gateways));
+}
+
+/* Does what belongs to the phase that was just entered, or again to a stop that is to hurry. */
+static void enter(struct node *node)
+{
+    switch (node->phase) {
+    case PHASE_REDIS:
+        start_group(node, ROLE_REDIS);
+        break;
+    case PHASE_WORKERS:
+        start_group(node, ROLE_WORKER);
+        break;
+    case PHASE_GATEWAYS:
+        start_group(node, ROLE_GATEWAY);
+        break;
+    case PHASE_UP:
+        node->was_up = true;
+        say_ready(node);
+        break;
+    case PHASE_STOP_GATEWAYS:
+        stop_group(node, ROLE_GATEWAY, STOP_GATEWAYS_MS);
+        break;
+    case PHASE_STOP_WORKERS:
+        stop_group(node, ROLE_WORKER, STOP_WORKERS_MS);
+        break;
+    case PHASE_STOP_REDIS:
+        stop_group(node, ROLE_REDIS, STOP_REDIS_MS);
+        break;
+    case PHASE_DONE:
+        event_base_loopbreak(node->base);
+        break;
+    }
+}
+
+static void on_turn(evutil_socket_t fd, short what, void *ctx)
+{
+    (void)fd;
+    (void)what;
+    struct node *node = ctx;
+    struct node_view view = look(node);
+    enum node_phase next = phase_next(node->phase, &view);
+    if (next != node->phase) {
+        log_debug(NULL, "phase", LOG_TEXTZ("phase", phase_name(next)));
+        node->phase = next;
+        enter(node);
+        event_active(node->turn, EV_TIMEOUT, 0);
+    }
+}
+
+static void something_changed(struct node *node)
+{
+    event_active(node->turn, EV_TIMEOUT, 0);
+}
+
+/* ---- children ---- */
+
+static void on_child_change(void *ctx, struct child *child)
+{
+    struct node *node = ctx;
+    if (child_role(child) == ROLE_REDIS && child_state(child) == CHILD_STARTING) {
+        redis_client_hurry(node->redis);
+    }
+    something_changed(node);
+}
+
+static void on_child_end(void *ctx, struct child *child, const char *how, bool unexpected)
+{
+    struct node *node = ctx;
+    const struct control_message *report = child_report(child);
+    collector_update(node->collector);
+    if (child_role(child) == ROLE_WORKER) {
+        redis_client_forget_worker(node->redis, child_id(child));
+    }
+    if (!unexpected) {
+        log_debug(NULL, "process stopped", LOG_TEXTZ("child", child_name(child)),
+                  LOG_TEXTZ("how", how));
+    } else if (node->was_up) {
+        log_warn(NULL, "process died; starting it again", LOG_TEXTZ("child", child_name(child)),
+                 LOG_TEXTZ("how", how), LOG_TEXTZ("last_words", report->why));
+    } else if (child_role(child) == ROLE_REDIS) {
+        char *log = redis_child_log_path(&node->data);
+        node_give_up(node, "redis-server %s; its log is %s", how, log);
+        free(log);
+    } else {
+        node_give_up(node, "%s %s before it was ready%s%s", child_name(child), how,
+                     report->why[0] ? ": " : "", report->why);
+    }
+}
+
+static void on_child_metrics(void *ctx, struct child *child)
+{
+    (void)child;
+    struct node *node = ctx;
+    collector_update(node->collector);
+}
+
+static const struct child_handlers child_handlers = {on_child_change, on_child_end,
+                                                     on_child_metrics};
+
+/* ---- Redis ---- */
+
+static struct child *own_redis(const struct node *node)
+{
+    return node->child_count > 0 && child_role(node->children[0]) == ROLE_REDIS ? node->children[0]
+                                                                                : NULL;
+}
+
+static void on_redis_up(void *ctx)
+{
+    struct node *node = ctx;
+    if (own_redis(node)) {
+        child_ready(own_redis(node));
+    }
+    if (node->redis_away) {
+        log_info(NULL, "redis is back");
+        node->redis_away = false;
+    }
+    something_changed(node);
+}
+
+static void on_redis_trouble(void *ctx, enum redis_trouble trouble, const char *why)
+{
+    struct node *node = ctx;
+    struct child *own = own_redis(node);
+    /* Ours needs a moment to open its socket, and says by dying that it cannot. */
+    bool wait = trouble == REDIS_LOADING || (own && trouble == REDIS_AWAY);
+    if (node->was_up && !node->stop && !node->redis_away) {
+        log_warn(NULL, "redis is away", LOG_TEXTZ("reason", why));
+        node->redis_away = true;
+    } else if (node->was_up || node->stop) {
+        log_debug(NULL, "redis is still away", LOG_TEXTZ("reason", why));
+    } else if (!wait) {
+        char *url = redis_url_public(&node->config->redis);
+        node_give_up(node,
+                     trouble == REDIS_AWAY ? "cannot reach Redis at %s: %s"
+                                           : "cannot use Redis at %s: %s",
+                     url, why);
+        free(url);
+    }
+    something_changed(node);
+}
+
+static const struct redis_client_handlers redis_handlers = {on_redis_up, on_redis_trouble};
+
+/* ---- signals ---- */
+
+static void on_stop_signal(evutil_socket_t number, short what, void *ctx)
+{
+    (void)what;
+    struct node *node = ctx;
+    if (!node->stop) {
+        log_info(NULL, "stopping", LOG_TEXTZ("signal", strsignal((int)number)));
+        node->stop = true;
+        something_changed(node);
+    } else if (!node->hurry) {
+        log_info(NULL, "stopping in a hurry", LOG_TEXTZ("signal", strsignal((int)number)));
+        node->hurry = true;
+        enter(node);
+    }
+}
+
+static void on_reload_signal(evutil_socket_t number, short what, void *ctx)
+{
+    (void)number;
+    (void)what;
+    (void)ctx;
+    log_warn(NULL, "configuration is read at start only: restart roomd to change it");
+}
+
+static void on_child_signal(evutil_socket_t number, short what, void *ctx)
+{
+    (void)number;
+    (void)what;
+    struct node *node = ctx;
+    int status;
+    pid_t pid;
+    while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+        for (size_t i = 0; i < node->child_count; i++) {
+            if (child_pid(node->children[i]) == pid) {
+                child_reaped(node->children[i], status);
+                break;
+            }
+        }
+    }
+}
+
+/* ---- what the admin port shows ---- */
+
+static void append_trouble(const struct child *child, struct buf *reasons)
+{
+    const struct control_message *report = child_report(child);
+    bool up = child_state(child) == CHILD_UP;
+    buf_printf(reasons, "%s: %s", child_name(child),
+               up ? control_state_name(report->state) : child_state_name(child_state(child)));
+    if (up && !report->store_ok) {
+        buf_printf(reasons, ", cannot persist");
+    }
+    buf_printf(reasons, "%s%s\n", report->why[0] ? ": " : "", report->why);
+}
+
+/* One of each kind is enough to serve: a worker that is just being started again is no reason to
+ * send everybody elsewhere. One that cannot persist is. */
+static bool is_ready(void *ctx, struct buf *reasons)
+{
+    const struct node *node = ctx;
+    unsigned serving = 0; /* roles, as bits */
+    bool persisting = true;
+    struct buf troubles = {0};
+    for (size_t i = 0; i < node->child_count; i++) {
+        const struct child *child = node->children[i];
+        const struct control_message *report = child_report(child);
+        bool up = child_state(child) == CHILD_UP && report->state == CONTROL_READY;
+        serving |= up ? child_role(child) : 0;
+        persisting &= !up || report->store_ok;
+        if (!up || !report->store_ok) {
+            append_trouble(child, &troubles);
+        }
+    }
+    unsigned needed = ROLE_WORKER | ROLE_GATEWAY;
+    bool redis_up = redis_client_is_up(node->redis);
+    bool ready = node->phase == PHASE_UP && redis_up && persisting && (serving & needed) == needed;
+    if (!ready) {
+        if (node->phase != PHASE_UP) {
+            buf_printf(reasons, "%s\n", phase_name(node->phase));
+        }
+        if (!redis_up) {
+            buf_printf(reasons, "redis: %s\n", redis_client_why(node->redis));
+        }
+        buf_append_str(reasons, buf_str(&troubles));
+    }
+    buf_finish(&troubles);
+    return ready;
+}
+
+static void collect(void *ctx, admin_collected_fn done, void *arg)
+{
+    struct node *node = ctx;
+    collector_ask(node->collector, done, arg);
+}
+
+static const struct admin_source admin_source = {is_ready, collect};
+
+/* ---- start and end ---- */
+
+static bool make_loop(struct node *node)
+{
+    static const int numbers[NODE_SIGNALS] = {SIGTERM, SIGINT, SIGHUP, SIGCHLD};
+    static const event_callback_fn handlers[NODE_SIGNALS] = {on_stop_signal, on_stop_signal,
+                                                             on_reload_signal, on_child_signal};
+    if (loop_create(&node->base)) {
+        node->status = 1;
+        return false;
+    }
+    for (size_t i = 0; i < NODE_SIGNALS; i++) {
+        node->signals[i] = loop_on_signal(node->base, numbers[i], handlers[i], node);
+    }
+    node->turn = event_new(node->base, -1, 0, on_turn, node);
+    return true;
+}
+
+/* One that had to be killed may have left something unwritten. */
+static int final_status(const struct node *node)
+{
+    for (size_t i = 0; i < node->child_count; i++) {
+        if (child_was_killed(node->children[i])) {
+            return 1;
+        }
+    }
+    return node->status;
+}
+
+static void finish(struct node *node)
+{
+    collector_destroy(node->collector);
+    admin_destroy(node->admin);
+    redis_client_destroy(node->redis);
+    for (size_t i = 0; i < node->child_count; i++) {
+        child_destroy(node->children[i]);
+    }
+    free(node->children);
+    for (size_t i = 0; i < NODE_PROGRAMS; i++) {
+        free(node->programs[i]);
+    }
+    free_strings(node->env);
+    if (node->listen_fd >= 0) {
+        close(node->listen_fd);
+    }
+    datadir_close(&node->data);
+    for (size_t i = 0; i < NODE_SIGNALS; i++) {
+        if (node->signals[i]) {
+            event_free(node->signals[i]);
+        }
+    }
+    if (node->turn) {
+        event_free(node->turn);
+    }
+    if (node->base) {
+        event_base_free(node->base);
+    }
+}
+
+int node_run(struct config *config)
+{
+    struct node node = {.config = config, .listen_fd = -1, .phase = PHASE_REDIS};
+    if (make_loop(&node) && node_open_data(&node) && node_open_ports(&node, &admin_source) &&
+        node_make_children(&node, &child_handlers, &redis_handlers)) {
+        enter(&node);
+        something_changed(&node);
+        event_base_dispatch(node.base);
+        node.status = final_status(&node);
+        if (node.was_up) {
+            log_info(NULL, "stopped", LOG_I64("status", node.status));
+        }
+    }
+    finish(&node);
+    return node.status;
+}

@@ -1,0 +1,164 @@
+/* What a supervisor needs before it can run: the data directory, the ports, the programs. */
+#include "node/internal.h"
+
+#include "base/alloc.h"
+#include "net/listen.h"
+#include "node/programs.h"
+#include "node/redis_child.h"
+
+#include <event2/event.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/* Redis may have to read files of any size; the others have nothing to wait for. */
+#define START_LIMIT_MS 30000
+
+void node_give_up(struct node *node, const char *format, ...)
+{
+    if (node->status == 0) {
+        char *why = NULL;
+        va_list args;
+        va_start(args, format);
+        int len = vasprintf(&why, format, args);
+        va_end(args);
+        if (len >= 0 && node->config->log_format == LOG_JSON) {
+            log_error(NULL, "roomd cannot run", LOG_TEXTZ("reason", why));
+        } else if (len >= 0) {
+            fprintf(stderr, "roomd: %s\n", why);
+        }
+        free(why);
+    }
+    node->status = 1;
+    node->stop = true;
+    if (node->turn) {
+        event_active(node->turn, EV_TIMEOUT, 0);
+    }
+}
+
+bool node_open_data(struct node *node)
+{
+    struct buf why = {0};
+    bool fine = !datadir_open(node->config->data, &node->data, &why);
+    if (!fine) {
+        node_give_up(node, "%.*s", STR_ARG(buf_str(&why)));
+    } else {
+        config_set(node->config, "data", node->data.path);
+    }
+    buf_finish(&why);
+    return fine;
+}
+
+static void use_bound(struct config *config, const char *option, const struct address *bound)
+{
+    char text[ADDRESS_TEXT_MAX];
+    config_set(config, option, address_format(bound, text));
+}
+
+bool node_open_ports(struct node *node, const struct admin_source *source)
+{
+    struct config *config = node->config;
+    struct buf why = {0};
+    struct address bound;
+    char text[ADDRESS_TEXT_MAX];
+    int admin_fd;
+    if (listen_reserve(&config->listen, &node->listen_fd, &bound, &why)) {
+        node_give_up(node, "cannot listen on %s: %.*s", address_format(&config->listen, text),
+                     STR_ARG(buf_str(&why)));
+        goto fail;
+    }
+    use_bound(config, "listen", &bound);
+    if (listen_open(&config->admin, LISTEN_ALONE, &admin_fd, &bound, &why)) {
+        node_give_up(node, "cannot listen on %s for operators: %.*s",
+                     address_format(&config->admin, text), STR_ARG(buf_str(&why)));
+        goto fail;
+    }
+    use_bound(config, "admin", &bound);
+    node->admin = admin_create(node->base, admin_fd, source, node);
+    return true;
+fail:
+    buf_finish(&why);
+    return false;
+}
+
+/* ---- children ---- */
+
+static void add_child(struct node *node, const struct child_spec *spec,
+                      const struct child_handlers *handlers)
+{
+    node->children = xrealloc(node->children, (node->child_count + 1) * sizeof(struct child *));
+    node->children[node->child_count++] = child_create(node->base, spec, handlers, node);
+}
+
+static bool add_ours(struct node *node, enum metric_role role, uint32_t count, char **program,
+                     const struct child_handlers *handlers)
+{
+    const char *word = metric_role_name(role);
+    *program = program_beside(word);
+    if (!*program) {
+        node_give_up(node, "roomd-%s is not where roomd is; build or install both", word);
+        return false;
+    }
+    for (uint32_t slot = 1; slot <= count; slot++) {
+        struct child_spec spec = {.role = role,
+                                  .slot = slot,
+                                  .program = *program,
+                                  .env = node->env,
+                                  .node_id = node->data.node_id,
+                                  .keep_fd = -1,
+                                  .start_limit_ms = START_LIMIT_MS};
+        if (role == ROLE_WORKER) {
+            char name[32];
+            snprintf(name, sizeof(name), "worker-%u.sock", slot);
+            spec.args = xcalloc(3, sizeof(*spec.args));
+            spec.args[0] = xstrdup("--socket");
+            spec.args[1] = datadir_socket(&node->data, name);
+        }
+        add_child(node, &spec, handlers);
+    }
+    return true;
+}
+
+static bool add_redis(struct node *node, char **program, const struct child_handlers *handlers)
+{
+    *program = program_on_path("redis-server");
+    if (!*program) {
+        node_give_up(node, "redis-server is not on the PATH; install it or give --redis URL");
+        return false;
+    }
+    struct buf why = {0};
+    struct child_spec spec = {
+        .role = ROLE_REDIS, .program = *program, .env = node->env, .keep_fd = node->data.lock_fd};
+    if (redis_child_args(&node->data, node->config->log_level, &spec.args, &why)) {
+        node_give_up(node, "%.*s", STR_ARG(buf_str(&why)));
+        buf_finish(&why);
+        return false;
+    }
+    add_child(node, &spec, handlers);
+    return true;
+}
+
+bool node_make_children(struct node *node, const struct child_handlers *children,
+                        const struct redis_client_handlers *redis)
+{
+    bool embedded = !redis_url_is_set(&node->config->redis);
+    if (embedded) {
+        char *socket = redis_child_socket(&node->data);
+        char *url = xasprintf("unix://%s", socket);
+        config_set(node->config, "redis", url);
+        free(url);
+        free(socket);
+    }
+    node->env = config_env_create(node->config, environ);
+    if ((embedded && !add_redis(node, &node->programs[0], children)) ||
+        !add_ours(node, ROLE_WORKER, node->config->workers, &node->programs[1], children) ||
+        !add_ours(node, ROLE_GATEWAY, node->config->gateways, &node->programs[2], children)) {
+        return false;
+    }
+    node->collector = collector_create(node->base, node->children, node->child_count);
+    node->redis =
+        redis_client_create(node->base, &node->config->redis,
+                            !embedded && node->config->durability == DURABILITY_LOG, redis, node);
+    return true;
+}

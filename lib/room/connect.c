@@ -1,0 +1,193 @@
+/* The handshake: protocol version, schema, hydration (CONN-5, NEG, SCH, HYD). */
+#include "room/internal.h"
+#include "value/pack.h"
+
+#include <math.h>
+
+/* NEG-1, NEG-2. */
+static enum reject negotiate(struct room_session *session, struct value version)
+{
+    double number;
+    if (!value_number(version, &number)) {
+        return REJECT_CLIENT_TOO_OLD;
+    }
+    session->legacy_rejection = number == 5 || number == 6;
+    if (number == 5 || number == 6 || number == 7) {
+        session->string_append = false;
+        return REJECT_NONE;
+    }
+    return number < ROOM_PROTOCOL_VERSION   ? REJECT_CLIENT_TOO_OLD
+           : number > ROOM_PROTOCOL_VERSION ? REJECT_SERVER_TOO_OLD
+                                            : REJECT_NONE;
+}
+
+static enum reject reject_of(enum schema_match match)
+{
+    switch (match) {
+    case SCHEMA_SERVED:
+        return REJECT_NONE;
+    case SCHEMA_CLIENT_TOO_OLD:
+        return REJECT_CLIENT_TOO_OLD;
+    case SCHEMA_SERVER_TOO_OLD:
+        return REJECT_SERVER_TOO_OLD;
+    case SCHEMA_MALFORMED:
+        break;
+    }
+    return REJECT_UNKNOWN_ERROR;
+}
+
+/* The room's first change: its schema, and the documents that a room of that schema starts with
+ * (SNAP-9), at clock 0. */
+static void store_schema(struct room *room, struct schema *schema)
+{
+    room->schema = schema;
+    struct value documents = schema_default_documents(schema);
+    if (room->documents.records.count > 0) {
+        documents = VALUE_NONE; /* loaded without schema; it has its documents */
+    }
+    struct buf ops = {0};
+    struct value_walk walk = value_items(documents);
+    struct value state;
+    while (value_next_item(&walk, &state)) {
+        struct record *record = record_create(state, room->documents.clock);
+        ops_put(&ops, record_id(record), state);
+        documents_put(&room->documents, record);
+    }
+    struct buf diff = {0};
+    ops_diff(&diff, value_count(documents), &ops);
+    struct room_entry entry = {
+        .clock = room->documents.clock,
+        .diff = buf_value(&diff),
+        .schema = schema_serialized(schema),
+    };
+    room->host->append(room->ctx, &entry);
+    buf_finish(&ops);
+    buf_finish(&diff);
+}
+
+/* SCH. A room without schema adopts the client's. */
+static enum reject check_schema(struct room *room, struct room_session *session,
+                                struct value theirs)
+{
+    if (!value_present(theirs) || value_type(theirs) == VALUE_NIL) {
+        return REJECT_CLIENT_TOO_OLD;
+    }
+    if (!room->schema) {
+        struct schema *adopted;
+        enum reject reject = reject_of(schema_adopt(theirs, &adopted));
+        if (reject == REJECT_NONE) {
+            store_schema(room, adopted);
+        }
+        return reject;
+    }
+    enum reject reject = reject_of(schema_match(room->schema, theirs));
+    if (reject != REJECT_NONE) {
+        room->host->schema_refused(room->ctx, session, reject_reason(reject),
+                                   schema_serialized(room->schema), theirs);
+    }
+    return reject;
+}
+
+/* What a client is told to bring it up to date. */
+struct hydration {
+    bool wipe_all;
+    struct documents_delta documents;
+    uint32_t presences; /* of others (HYD-5) */
+};
+
+static bool has_other_presence(const struct room_session *other, const struct room_session *to)
+{
+    return other != to && other->presence;
+}
+
+/* HYD-1..5: what the client misses. */
+static struct hydration hydrate(const struct room *room, const struct room_session *to,
+                                struct value last_clock)
+{
+    const struct documents *documents = &room->documents;
+    struct hydration hydration = {0};
+    double current = (double)documents->clock;
+    double client;
+    if (!value_number(last_clock, &client) || client > current) {
+        client = -1;
+    }
+    if (client != current) {
+        hydration.wipe_all = client < (double)documents->history_start;
+        documents_delta(documents, hydration.wipe_all,
+                        hydration.wipe_all ? 0 : (uint64_t)floor(client), &hydration.documents);
+    }
+    struct room_session *other;
+    list_each(other, &room->sessions, link, struct room_session)
+    {
+        if (has_other_presence(other, to)) {
+            hydration.presences++;
+            hydration.documents.bytes += other->presence->len + other->presence->id_len;
+        }
+    }
+    return hydration;
+}
+
+static void write_diff(const struct room *room, const struct room_session *to,
+                       const struct hydration *hydration, struct buf *reply)
+{
+    pack_map(reply, hydration->documents.count + hydration->presences);
+    if (hydration->documents.count > 0) {
+        documents_write_delta(&room->documents, &hydration->documents, reply);
+    }
+    struct room_session *other;
+    list_each(other, &room->sessions, link, struct room_session)
+    {
+        if (has_other_presence(other, to)) {
+            ops_put(reply, record_id(other->presence), record_value(other->presence));
+        }
+    }
+}
+
+static void send_reply(struct room *room, struct room_session *session, struct value request_id,
+                       const struct hydration *hydration)
+{
+    struct buf reply = {0};
+    struct value schema = schema_serialized(room->schema);
+    enum { REST_BYTES = 512 };
+    buf_reserve(&reply, hydration->documents.bytes + schema.len + request_id.len + REST_BYTES);
+    pack_map(&reply, value_present(request_id) ? 9 : 8);
+    pack_str(&reply, STR("type"));
+    pack_str(&reply, STR("connect"));
+    if (value_present(request_id)) {
+        pack_member(&reply, STR("connectRequestId"), request_id);
+    }
+    pack_str(&reply, STR("hydrationType"));
+    pack_str(&reply, hydration->wipe_all ? STR("wipe_all") : STR("wipe_presence"));
+    pack_str(&reply, STR("protocolVersion"));
+    pack_u64(&reply, ROOM_PROTOCOL_VERSION);
+    pack_member(&reply, STR("schema"), schema);
+    pack_str(&reply, STR("serverClock"));
+    pack_u64(&reply, room->documents.clock);
+    pack_str(&reply, STR("diff"));
+    write_diff(room, session, hydration, &reply);
+    pack_str(&reply, STR("isReadonly"));
+    pack_bool(&reply, session->readonly);
+    pack_str(&reply, STR("objectAccess"));
+    pack_str(&reply, session->object_write ? STR("write") : STR("read"));
+    room->host->send(room->ctx, session, ROOM_SEND_CONNECT, buf_value(&reply));
+    buf_finish(&reply);
+}
+
+void handle_connect(struct room *room, struct room_session *session, struct value message,
+                    uint64_t now_ms)
+{
+    /* Handshaking again starts over (CONN-6), and must not count as connected meanwhile. */
+    session_set_state(room, session, ROOM_AWAITING_CONNECT, now_ms);
+    enum reject reject = negotiate(session, value_get(message, STR("protocolVersion")));
+    if (reject == REJECT_NONE) {
+        reject = check_schema(room, session, value_get(message, STR("schema")));
+    }
+    if (reject != REJECT_NONE) {
+        session_reject(room, session, reject_reason(reject));
+        return;
+    }
+    struct hydration hydration =
+        hydrate(room, session, value_get(message, STR("lastServerClock")));
+    session_set_state(room, session, ROOM_CONNECTED, now_ms);
+    send_reply(room, session, value_get(message, STR("connectRequestId")), &hydration);
+}

@@ -1,0 +1,76 @@
+/* What the files of lib/room share and nobody else sees. */
+#ifndef ROOM_INTERNAL_H
+#define ROOM_INTERNAL_H
+
+#include "base/arena.h"
+#include "room/ops.h"
+#include "room/room.h"
+
+struct room {
+    const struct room_config *config;
+    const struct room_host *host;
+    void *ctx;
+    struct documents documents;
+    struct schema *schema; /* NULL until adopted */
+    struct map by_id;      /* of struct room_session */
+    struct list sessions;  /* of struct room_session.link, in the order of first registration */
+    uint32_t legacy_append_sessions; /* connected ones without string append (APP-1) */
+    uint64_t prune_at;               /* when tombstones may be pruned; UINT64_MAX: nothing to do */
+    uint64_t last_prune;
+    uint64_t deadline; /* not after the earliest thing due */
+    struct str presence_type; /* what the first presence record said; points into presence_type_text */
+    char *presence_type_text; /* owned */
+};
+
+struct room_session {
+    struct list link; /* in room.sessions */
+    enum room_session_state state;
+    bool readonly;
+    bool object_write;
+    bool legacy_rejection; /* protocol 5 and 6 (NEG-2) */
+    bool string_append;    /* not for protocol 5, 6, 7 */
+    uint64_t conn;
+    uint64_t since;       /* when it was opened, last interacted, or was cancelled: by state */
+    struct record *presence; /* owned reference, or NULL */
+    char presence_token[21]; /* the random part of its presence id */
+    uint32_t id_len;
+    char id[];
+};
+
+/* Why a session is turned away for good (protocol section 8). */
+enum reject {
+    REJECT_NONE,
+    REJECT_CLIENT_TOO_OLD,
+    REJECT_SERVER_TOO_OLD,
+    REJECT_INVALID_RECORD,
+    REJECT_UNKNOWN_ERROR,
+};
+struct str reject_reason(enum reject reject);
+
+/* life.c */
+void session_cancel(struct room *room, struct room_session *session, uint64_t now_ms);
+void session_reject(struct room *room, struct room_session *session, struct str reason);
+void session_set_state(struct room *room, struct room_session *session,
+                       enum room_session_state state, uint64_t now_ms);
+
+/* connect.c */
+void handle_connect(struct room *room, struct room_session *session, struct value message,
+                    uint64_t now_ms);
+/* push.c */
+void handle_push(struct room *room, struct room_session *session, struct value message,
+                 uint64_t seq, uint64_t now_ms);
+
+/* presence.c: works out what a push does to the session's presence. On REJECT_NONE, *next is the
+ * new record (a reference for the caller) or NULL for no change, and then one op is in `ops`. */
+enum reject presence_change(struct room *room, struct room_session *session, struct value field,
+                            struct arena *scratch, struct record **next, struct buf *ops);
+
+/* Stores one network diff, from a push or a log entry, as the transaction that brings the documents
+ * to `clock`. */
+struct change {
+    struct record *record;  /* the new state, reference moves in; NULL for a removal */
+    struct str removed_id;
+};
+void commit_changes(struct room *room, struct change *changes, uint32_t count, uint64_t clock);
+
+#endif

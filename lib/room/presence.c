@@ -1,0 +1,164 @@
+/* What a push does to its session's presence record (PRES-1..4). */
+#include "room/internal.h"
+#include "value/diff.h"
+#include "value/pack.h"
+
+/* The type of presence records here: the schema's, or what the room's first presence record said,
+ * or, if this is the first, what it says. Absent if nothing says. */
+static struct str type_of_presence(const struct room *room, struct value record)
+{
+    struct str type = schema_presence_type(room->schema);
+    if (!type.ptr) {
+        type = room->presence_type;
+    }
+    struct str named;
+    if (!type.ptr && value_string(value_get(record, STR("typeName")), &named) && named.len > 0) {
+        type = named;
+    }
+    return type;
+}
+
+static bool is_identity(struct str key)
+{
+    return str_eq(key, STR("id")) || str_eq(key, STR("typeName"));
+}
+
+/* Copies a map without its members id and typeName, as keys and values; returns their number. */
+static uint32_t pack_rest(struct buf *out, struct value map)
+{
+    struct value_walk walk = value_members(map);
+    struct str key;
+    struct value member;
+    uint32_t count = 0;
+    while (value_next_member(&walk, &key, &member)) {
+        if (!is_identity(key)) {
+            pack_member(out, key, member);
+            count++;
+        }
+    }
+    return count;
+}
+
+/* PRES-2: the record with the identity that the server gives it. */
+static void pack_record(struct buf *out, const struct room_session *session, struct str type,
+                        struct value given)
+{
+    struct buf id = {0};
+    buf_append_str(&id, type);
+    buf_append_byte(&id, ':');
+    buf_append(&id, session->presence_token, sizeof(session->presence_token));
+    struct buf rest = {0};
+    uint32_t count = pack_rest(&rest, given);
+    pack_map(out, count + 2);
+    pack_str(out, STR("id"));
+    pack_str(out, buf_str(&id));
+    pack_str(out, STR("typeName"));
+    pack_str(out, type);
+    buf_append_str(out, buf_str(&rest));
+    buf_finish(&rest);
+    buf_finish(&id);
+}
+
+/* From the session's record, or none, to `state`. */
+static enum reject change_to(struct room *room, struct room_session *session, struct value state,
+                             struct arena *scratch, struct record **next, struct buf *ops)
+{
+    struct record *old = session->presence;
+    struct buf diff = {0};
+    if (old &&
+        !diff_record(record_value(old), state, room->legacy_append_sessions > 0, scratch, &diff)) {
+        return REJECT_NONE;
+    }
+    enum reject reject = REJECT_INVALID_RECORD;
+    struct str type = {0};
+    value_string(value_get(state, STR("typeName")), &type);
+    if (schema_validate(room->schema, type, state)) {
+        reject = REJECT_NONE;
+        *next = record_create(state, 0);
+        if (old) {
+            ops_patch(ops, record_id(*next), buf_value(&diff));
+        } else {
+            ops_put(ops, record_id(*next), state);
+        }
+    }
+    buf_finish(&diff);
+    return reject;
+}
+
+static enum reject put_presence(struct room *room, struct room_session *session, struct value given,
+                                struct arena *scratch, struct record **next, struct buf *ops)
+{
+    struct str type = type_of_presence(room, given);
+    if (!type.ptr || value_type(given) != VALUE_MAP) {
+        return REJECT_INVALID_RECORD;
+    }
+    struct buf record = {0};
+    pack_record(&record, session, type, given);
+    enum reject reject = change_to(room, session, buf_value(&record), scratch, next, ops);
+    buf_finish(&record);
+    return reject;
+}
+
+static enum reject patch_presence(struct room *room, struct room_session *session,
+                                  struct value given, struct arena *scratch, struct record **next,
+                                  struct buf *ops)
+{
+    if (!session->presence || value_type(given) != VALUE_MAP) {
+        return REJECT_NONE;
+    }
+    struct buf rest = {0};
+    struct buf diff = {0};
+    ops_diff(&diff, pack_rest(&rest, given), &rest);
+    struct value state;
+    bool holes;
+    enum apply_result applied =
+        apply_diff(record_value(session->presence), buf_value(&diff), scratch, &state, &holes);
+    enum reject reject = REJECT_NONE;
+    switch (applied) {
+    case APPLY_UNCHANGED:
+        break;
+    case APPLY_CHANGED:
+        reject =
+            holes ? REJECT_INVALID_RECORD : change_to(room, session, state, scratch, next, ops);
+        break;
+    case APPLY_MALFORMED:
+        reject = REJECT_UNKNOWN_ERROR;
+        break;
+    case APPLY_TOO_LARGE:
+        reject = REJECT_INVALID_RECORD;
+        break;
+    }
+    buf_finish(&rest);
+    buf_finish(&diff);
+    return reject;
+}
+
+enum reject presence_change(struct room *room, struct room_session *session, struct value field,
+                            struct arena *scratch, struct record **next, struct buf *ops)
+{
+    *next = NULL;
+    bool flag;
+    switch (value_type(field)) {
+    case VALUE_ABSENT:
+    case VALUE_NIL:
+    case VALUE_STRING:
+        return REJECT_NONE;
+    case VALUE_BOOL:
+        return value_bool(field, &flag) && flag ? REJECT_UNKNOWN_ERROR : REJECT_NONE;
+    case VALUE_NUMBER:
+    case VALUE_MAP:
+        return REJECT_UNKNOWN_ERROR;
+    case VALUE_ARRAY:
+        break;
+    }
+    struct str name = {0};
+    value_string(value_item(field, 0), &name);
+    struct value given = value_item(field, 1);
+    if (str_eq(name, STR("put"))) {
+        return put_presence(room, session, given, scratch, next, ops);
+    }
+    if (str_eq(name, STR("patch"))) {
+        return patch_presence(room, session, given, scratch, next, ops);
+    }
+    return REJECT_NONE;
+}

@@ -1,0 +1,215 @@
+/* The room: creation, persistence, and which message goes where. */
+#include "room/room.h"
+
+#include "base/alloc.h"
+#include "room/internal.h"
+#include "value/diff.h"
+#include "value/pack.h"
+
+#include <stdlib.h>
+
+static struct str session_key(const void *entry)
+{
+    return room_session_id(entry);
+}
+
+struct room *room_create(const struct room_config *config, const struct room_host *host, void *ctx)
+{
+    struct room *room = xcalloc(1, sizeof(*room));
+    room->config = config;
+    room->host = host;
+    room->ctx = ctx;
+    room->prune_at = UINT64_MAX;
+    room->deadline = UINT64_MAX;
+    documents_init(&room->documents);
+    map_init(&room->by_id, session_key);
+    list_init(&room->sessions);
+    return room;
+}
+
+void room_destroy(struct room *room)
+{
+    if (!room) {
+        return;
+    }
+    struct room_session *session;
+    list_each(session, &room->sessions, link, struct room_session)
+    {
+        record_unref(session->presence);
+        free(session);
+    }
+    map_finish(&room->by_id);
+    documents_finish(&room->documents);
+    schema_unref(room->schema);
+    free(room->presence_type_text);
+    free(room);
+}
+
+const struct documents *room_documents(const struct room *room)
+{
+    return &room->documents;
+}
+
+const struct schema *room_schema(const struct room *room)
+{
+    return room->schema;
+}
+
+void room_write_snapshot(const struct room *room, struct buf *out)
+{
+    pack_map(out, room->schema ? 5 : 4);
+    documents_write(&room->documents, out);
+    if (room->schema) {
+        pack_member(out, STR("schema"), schema_serialized(room->schema));
+    }
+}
+
+static enum err set_schema(struct room *room, struct value serialized)
+{
+    struct schema *schema;
+    if (schema_adopt(serialized, &schema) != SCHEMA_SERVED) {
+        return ERR_MALFORMED;
+    }
+    schema_unref(room->schema);
+    room->schema = schema;
+    return ERR_OK;
+}
+
+enum err room_read_snapshot(struct room *room, struct value snapshot)
+{
+    enum err err = documents_read(&room->documents, snapshot);
+    struct value schema = value_get(snapshot, STR("schema"));
+    if (!err && value_present(schema)) {
+        err = set_schema(room, schema);
+    }
+    return err;
+}
+
+void commit_changes(struct room *room, struct change *changes, uint32_t count, uint64_t clock)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (changes[i].record) {
+            changes[i].record->clock = clock;
+            documents_put(&room->documents, changes[i].record);
+        } else {
+            documents_remove(&room->documents, changes[i].removed_id, clock);
+        }
+    }
+    room->documents.clock = clock;
+}
+
+/* The new state that one logged op leads to; false if it does not fit what there is. */
+static bool replay_op(struct room *room, struct str id, struct value op, struct arena *scratch,
+                      struct change *change)
+{
+    struct str name;
+    if (!value_string(value_item(op, 0), &name)) {
+        return false;
+    }
+    struct value operand = value_item(op, 1);
+    struct record *old = documents_get(&room->documents, id);
+    if (str_eq(name, STR("remove"))) {
+        *change = (struct change){.removed_id = id};
+        return old != NULL;
+    }
+    struct value state = operand;
+    if (str_eq(name, STR("patch"))) {
+        bool holes;
+        if (!old ||
+            apply_diff(record_value(old), operand, scratch, &state, &holes) != APPLY_CHANGED) {
+            return false;
+        }
+    } else if (!str_eq(name, STR("put"))) {
+        return false;
+    }
+    struct str own_id;
+    struct str type;
+    if (!value_string(value_get(state, STR("id")), &own_id) || !str_eq(own_id, id) ||
+        !value_string(value_get(state, STR("typeName")), &type)) {
+        return false;
+    }
+    *change = (struct change){.record = record_create(state, 0)};
+    return true;
+}
+
+enum err room_replay(struct room *room, const struct room_entry *entry)
+{
+    /* The entry that sets the schema is the room's first and does not advance the clock. */
+    bool first = value_present(entry->schema);
+    if (entry->clock != room->documents.clock + (first ? 0 : 1)) {
+        return ERR_GAP;
+    }
+    if (first && set_schema(room, entry->schema)) {
+        return ERR_MALFORMED;
+    }
+    struct arena scratch = {0};
+    uint32_t count = value_count(entry->diff);
+    struct change *changes = arena_alloc(&scratch, count * sizeof(*changes) + 1);
+    struct value_walk walk = value_members(entry->diff);
+    struct str id;
+    struct value op;
+    uint32_t done = 0;
+    enum err err = ERR_OK;
+    for (; !err && value_next_member(&walk, &id, &op); done++) {
+        if (!replay_op(room, id, op, &scratch, &changes[done])) {
+            err = ERR_MALFORMED;
+            break;
+        }
+    }
+    if (!err) {
+        commit_changes(room, changes, count, entry->clock);
+    } else {
+        while (done-- > 0) {
+            record_unref(changes[done].record);
+        }
+    }
+    arena_finish(&scratch);
+    return err;
+}
+
+static void handle_ping(struct room *room, struct room_session *session, uint64_t now_ms)
+{
+    if (session->state != ROOM_CONNECTED) {
+        return;
+    }
+    session->since = now_ms;
+    struct buf pong = {0};
+    pack_map(&pong, 1);
+    pack_str(&pong, STR("type"));
+    pack_str(&pong, STR("pong"));
+    room->host->send(room->ctx, session, ROOM_SEND_PONG, buf_value(&pong));
+    buf_finish(&pong);
+}
+
+void room_message(struct room *room, struct room_session *session, struct value message,
+                  uint64_t seq, uint64_t now_ms)
+{
+    if (session->state == ROOM_AWAITING_REMOVAL) {
+        return; /* what was under way when its socket was closed */
+    }
+    struct str type = {0};
+    value_string(value_get(message, STR("type")), &type);
+    if (str_eq(type, STR("push"))) {
+        handle_push(room, session, message, seq, now_ms);
+    } else if (str_eq(type, STR("ping"))) {
+        handle_ping(room, session, now_ms);
+    } else if (str_eq(type, STR("connect"))) {
+        handle_connect(room, session, message, now_ms);
+    } else {
+        session_reject(room, session, reject_reason(REJECT_UNKNOWN_ERROR));
+    }
+}
+
+void room_send_custom(struct room *room, struct room_session *session, struct value data)
+{
+    if (session->state != ROOM_CONNECTED) {
+        return;
+    }
+    struct buf message = {0};
+    pack_map(&message, 2);
+    pack_str(&message, STR("type"));
+    pack_str(&message, STR("custom"));
+    pack_member(&message, STR("data"), data);
+    room->host->send(room->ctx, session, ROOM_SEND_CUSTOM, buf_value(&message));
+    buf_finish(&message);
+}

@@ -1,0 +1,65 @@
+/* What a room knows about its records: types, validity, and which clients it can serve.
+ *
+ * An *open* schema knows only a serialized schema (spec schema-and-migrations 1), adopted from the
+ * first client of a room: it accepts any record with string `id` and `typeName`, and serves
+ * clients whose serialized schema is equal. A schema with types, validators and migrations answers
+ * the same questions with more knowledge; callers cannot tell the difference.
+ *
+ * Counted and immutable: rooms with the same schema share one. One thread. */
+#ifndef SCHEMA_SCHEMA_H
+#define SCHEMA_SCHEMA_H
+
+#include "base/err.h"
+#include "value/value.h"
+
+struct schema;
+
+/* How a client's schema relates to ours (SCH-1..5). */
+enum schema_match {
+    SCHEMA_SERVED,
+    SCHEMA_CLIENT_TOO_OLD,
+    SCHEMA_SERVER_TOO_OLD,
+    SCHEMA_MALFORMED, /* not a serialized schema at all */
+};
+
+enum schema_scope {
+    SCHEMA_DOCUMENT, /* synced and persisted */
+    SCHEMA_PRESENCE, /* synced, memory only */
+    SCHEMA_SESSION,  /* never leaves the client */
+    SCHEMA_UNKNOWN,
+};
+
+/* Sequences that an adopted schema may name; tldraw's has 28. */
+enum { SCHEMA_MAX_SEQUENCES = 1024 };
+
+/* Adopts a client's serialized schema. Beyond the limit above it is SCHEMA_MALFORMED. Not SCHEMA_SERVED: it cannot be adopted, for the reason
+ * returned, and *out stays as it was. The caller holds the one reference. */
+enum schema_match schema_adopt(struct value serialized, struct schema **out) NODISCARD;
+
+struct schema *schema_ref(struct schema *schema);
+/* Gives up one reference. NULL is fine. */
+void schema_unref(struct schema *schema);
+
+/* The serialized schema (version 2) that goes to clients and into snapshots; as long as the schema
+ * lives. */
+struct value schema_serialized(const struct schema *schema);
+
+/* Whether a client that sent `serialized` can be served. */
+enum schema_match schema_match(const struct schema *schema, struct value serialized);
+
+enum schema_scope schema_scope_of(const struct schema *schema, struct str type);
+
+/* The type of presence records. Absent ({NULL, 0}) if the schema does not say: then the first
+ * presence record of a room does. */
+struct str schema_presence_type(const struct schema *schema);
+
+/* Whether writes to the type are governed by a session's object access (OBJ-1). */
+bool schema_is_object_type(const struct schema *schema, struct str type);
+
+/* Whether `record` is acceptable as a record of type `type` (VAL-1, VAL-2). */
+bool schema_validate(const struct schema *schema, struct str type, struct value record);
+
+/* The documents a new room starts with (SNAP-9), as an array of records; empty for most. */
+struct value schema_default_documents(const struct schema *schema);
+
+#endif

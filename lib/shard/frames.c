@@ -1,0 +1,199 @@
+/* Frames of gateways: connections and their messages. */
+#include "base/alloc.h"
+#include "shard/internal.h"
+
+#include <stdlib.h>
+
+static struct str number_key(const void *entry)
+{
+    const struct shard_conn *conn = entry;
+    return (struct str){(const char *)&conn->number, sizeof(conn->number)};
+}
+
+struct shard_conn *conn_find(struct shard_link *link, uint64_t number)
+{
+    return map_get(&link->conns, (struct str){(const char *)&number, sizeof(number)});
+}
+
+struct shard_conn *conn_by_handle(struct shard *shard, uint64_t handle)
+{
+    return map_get(&shard->conns, (struct str){(const char *)&handle, sizeof(handle)});
+}
+
+void conn_refuse(struct shard_link *link, uint64_t number, enum link_refusal why, struct str text)
+{
+    struct link_frame frame = {
+        .type = LINK_REFUSE, .conn = number, .code = (uint64_t)why, .reason = text};
+    link_send(link, &frame);
+}
+
+static struct shard_conn *conn_create(struct shard_link *link, struct shard_room *room,
+                                      uint64_t number)
+{
+    struct shard_conn *conn = xcalloc(1, sizeof(*conn));
+    conn->handle = ++room->shard->next_handle;
+    conn->number = number;
+    conn->link = link;
+    conn->room = room;
+    list_append(&room->conns, &conn->room_link);
+    map_put(&link->conns, conn);
+    map_put(&room->shard->conns, conn);
+    return conn;
+}
+
+void conn_forget(struct shard_conn *conn)
+{
+    if (conn->joined) {
+        audience_remove(conn->room, conn->link);
+    }
+    list_remove(&conn->room_link);
+    map_remove(&conn->link->conns, number_key(conn));
+    map_remove(&conn->link->shard->conns,
+               (struct str){(const char *)&conn->handle, sizeof(conn->handle)});
+    free(conn);
+}
+
+/* A session that comes back on a new connection leaves the old one behind (CONN-1): it stays open,
+ * hears nothing and is not listened to (CONN-2). */
+static void detach_previous(struct shard_room *room, struct str session_id)
+{
+    struct room_session *session = room_session_find(room->room, session_id);
+    struct shard_conn *old =
+        session ? conn_by_handle(room->shard, room_session_conn(session)) : NULL;
+    if (old) {
+        struct link_frame frame = {.type = LINK_DETACH, .conn = old->number};
+        outbox_send(room, old->link, &frame);
+        conn_forget(old);
+    }
+}
+
+static void open_session(struct shard_conn *conn, const struct link_frame *frame, uint64_t now_ms)
+{
+    detach_previous(conn->room, frame->session);
+    struct room_session_config config = {
+        .id = frame->session,
+        .readonly = frame->flags & LINK_OPEN_READONLY,
+        .object_write = frame->flags & LINK_OPEN_OBJECT_WRITE,
+        .conn = conn->handle,
+    };
+    conn->session = room_session_open(conn->room->room, &config, now_ms);
+}
+
+/* Says that a message is dealt with, if no frame to its connection did. */
+static void acknowledge(struct shard *shard, uint64_t handle)
+{
+    struct shard_conn *conn = conn_by_handle(shard, handle);
+    if (conn && !conn->answer_sent) {
+        struct link_frame frame = {
+            .type = LINK_ACK, .conn = conn->number, .answered = conn->answered};
+        outbox_send(conn->room, conn->link, &frame);
+    }
+}
+
+static void on_message(struct shard_conn *conn, const struct link_frame *frame, uint64_t now_ms)
+{
+    struct shard *shard = conn->link->shard;
+    uint64_t handle = conn->handle;
+    if (frame->seq <= conn->answered) {
+        return;
+    }
+    conn->answered = frame->seq;
+    conn->answer_sent = false;
+    shard->counts.messages++;
+    room_message(conn->room->room, conn->session, frame->payload, frame->seq, now_ms);
+    acknowledge(shard, handle);
+}
+
+static void on_gone(struct shard_conn *conn, uint64_t now_ms)
+{
+    struct room_session *session = conn->session;
+    struct room *room = conn->room->room;
+    /* Forgotten first, so that the room's answer does not go to a socket that is closed. */
+    conn_forget(conn);
+    if (session) {
+        room_socket_gone(room, session, now_ms);
+    }
+}
+
+void conn_frame(struct shard_conn *conn, const struct link_frame *frame, uint64_t now_ms)
+{
+    if (frame->type == LINK_OPEN) {
+        if (!conn->session) {
+            open_session(conn, frame, now_ms);
+        }
+    } else if (!conn->session) {
+        return;
+    } else if (frame->type == LINK_MESSAGE) {
+        on_message(conn, frame, now_ms);
+    } else if (frame->type == LINK_BROKEN) {
+        conn->answered = frame->seq;
+        room_broken_frame(conn->room->room, conn->session, frame->flags & LINK_BROKEN_FATAL,
+                          now_ms);
+    }
+}
+
+static void on_open(struct shard_link *link, const struct link_frame *frame, uint64_t now_ms)
+{
+    struct shard *shard = link->shard;
+    struct shard_room *room = shard_room_get(shard, frame->room);
+    if (!room && shard->stopping) {
+        conn_refuse(link, frame->conn, LINK_REFUSED_NOT_OWNER, STR("worker is stopping"));
+        return;
+    }
+    if (conn_find(link, frame->conn)) {
+        return; /* the gateway's mistake; the first one counts */
+    }
+    if (!room) {
+        room = shard_room_create(shard, frame->room);
+        persist_request_load(room);
+    }
+    if (room->state == SHARD_ROOM_FAILED) {
+        conn_refuse(link, frame->conn, LINK_REFUSED_UNREADABLE, str_of(err_name(room->failure)));
+    } else if (room->state == SHARD_ROOM_SERVING) {
+        open_session(conn_create(link, room, frame->conn), frame, now_ms);
+    } else if (deferred_add(room, link, frame)) {
+        conn_create(link, room, frame->conn);
+    } else {
+        conn_refuse(link, frame->conn, LINK_REFUSED_BUSY, STR("too much waits for the room"));
+    }
+}
+
+static void on_conn_frame(struct shard_conn *conn, const struct link_frame *frame, uint64_t now_ms)
+{
+    if (frame->type == LINK_GONE) {
+        on_gone(conn, now_ms);
+    } else if (conn->room->state == SHARD_ROOM_SERVING) {
+        conn_frame(conn, frame, now_ms);
+    } else if (!deferred_add(conn->room, conn->link, frame)) {
+        conn_refuse(conn->link, conn->number, LINK_REFUSED_BUSY,
+                    STR("too much waits for the room"));
+        conn_forget(conn);
+    }
+}
+
+enum err shard_frame(struct shard_link *link, const struct link_frame *frame, uint64_t now_ms)
+{
+    struct shard_conn *conn;
+    switch (frame->type) {
+    case LINK_OPEN:
+        on_open(link, frame, now_ms);
+        return ERR_OK;
+    case LINK_MESSAGE:
+    case LINK_BROKEN:
+    case LINK_GONE:
+        conn = conn_find(link, frame->conn);
+        if (conn) { /* else we have closed it, and the gateway did not know yet */
+            on_conn_frame(conn, frame, now_ms);
+        }
+        return ERR_OK;
+    case LINK_HELLO:
+    case LINK_SEND:
+    case LINK_CAST:
+    case LINK_CLOSE:
+    case LINK_DETACH:
+    case LINK_REFUSE:
+    case LINK_ACK:
+        break;
+    }
+    return ERR_MALFORMED; /* not for a worker, or not now */
+}

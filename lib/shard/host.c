@@ -1,0 +1,171 @@
+/* What a room says, turned into frames for gateways and entries for the log. */
+#include "schema/serialized.h"
+#include "shard/internal.h"
+
+static struct shard_conn *conn_of(struct shard_room *room, const struct room_session *session)
+{
+    return conn_by_handle(room->shard, room_session_conn(session));
+}
+
+static enum link_how how_on_link(enum room_send how)
+{
+    switch (how) {
+    case ROOM_SEND_CONNECT:
+        return LINK_HOW_CONNECT;
+    case ROOM_SEND_EVENT:
+        return LINK_HOW_EVENT;
+    case ROOM_SEND_PONG:
+        return LINK_HOW_PONG;
+    case ROOM_SEND_CUSTOM:
+        return LINK_HOW_CUSTOM;
+    case ROOM_SEND_LEGACY:
+        break;
+    }
+    return LINK_HOW_LEGACY;
+}
+
+static void host_send(void *ctx, struct room_session *to, enum room_send how, struct value message)
+{
+    struct shard_room *room = ctx;
+    struct shard_conn *conn = conn_of(room, to);
+    if (!conn) {
+        return;
+    }
+    struct link_frame frame = {
+        .type = LINK_SEND,
+        .conn = conn->number,
+        .answered = conn->answered,
+        .clock = room_documents(room->room)->clock,
+        .how = (uint64_t)how_on_link(how),
+        .channel = room->number,
+        .payload = message,
+    };
+    conn->answer_sent = true;
+    room->shard->counts.pushes += how == ROOM_SEND_EVENT; /* its own events are push results */
+    if (how == ROOM_SEND_CONNECT && !conn->joined) {
+        conn->joined = true;
+        audience_add(room, conn->link);
+    }
+    outbox_send(room, conn->link, &frame);
+}
+
+static void host_broadcast(void *ctx, struct room_session *except, struct value event)
+{
+    struct shard_room *room = ctx;
+    struct shard_conn *source = except ? conn_of(room, except) : NULL;
+    room->shard->counts.broadcasts++;
+    for (uint32_t i = 0; i < room->audience_count; i++) {
+        struct shard_audience *audience = &room->audience[i];
+        bool here = source && source->link == audience->link;
+        if (here && source->joined && audience->joined == 1) {
+            continue;
+        }
+        struct link_frame frame = {
+            .type = LINK_CAST,
+            .channel = room->number,
+            .conn = here ? source->number : 0,
+            .clock = room_documents(room->room)->clock,
+            .payload = event,
+        };
+        outbox_send(room, audience->link, &frame);
+    }
+}
+
+static void host_close(void *ctx, struct room_session *session, int code, struct str reason)
+{
+    struct shard_room *room = ctx;
+    struct shard_conn *conn = conn_of(room, session);
+    if (conn) {
+        struct link_frame frame = {
+            .type = LINK_CLOSE, .conn = conn->number, .code = (uint64_t)code, .reason = reason};
+        outbox_send(room, conn->link, &frame);
+        conn_forget(conn);
+    }
+}
+
+static void host_append(void *ctx, const struct room_entry *entry)
+{
+    struct shard_room *room = ctx;
+    struct shard *shard = room->shard;
+    if (!room->dirty) {
+        room->dirty = true;
+        room->dirty_at = shard->now_ms;
+    }
+    room->shown = false;
+    if (shard->config->durability != SHARD_LOG) {
+        return; /* nothing waits for the store */
+    }
+    struct entry copy = {
+        .number = ++room->appended,
+        .clock = entry->clock,
+        .seq = entry->seq,
+        .outcome = (uint32_t)entry->outcome,
+        .session = entry->session,
+        .diff = entry->diff,
+        .schema = entry->schema,
+    };
+    struct entry *kept = entry_create(&copy);
+    list_append(&room->pending, &kept->link);
+    room->log_bytes += entry_bytes(kept);
+    if (list_empty(&room->unsent_link)) {
+        list_append(&shard->unsent, &room->unsent_link);
+    }
+}
+
+static void host_event(void *ctx, enum room_event event, struct room_session *session)
+{
+    struct shard_room *room = ctx;
+    struct shard_conn *conn;
+    switch (event) {
+    case ROOM_SESSION_REMOVED:
+        conn = conn_of(room, session);
+        if (conn) {
+            conn->session = NULL;
+        }
+        break;
+    case ROOM_BECAME_EMPTY:
+        room->empty_at = room->shard->now_ms;
+        break;
+    case ROOM_DOCUMENT_CHANGED:
+        break; /* the entry said so already */
+    }
+}
+
+static void host_random_id(void *ctx, char out[21])
+{
+    struct shard_room *room = ctx;
+    room->shard->host->random_id(room->shard->ctx, out);
+}
+
+/* Names both schemas, so that whoever reads it sees which side to upgrade. */
+static void host_schema_refused(void *ctx, struct room_session *session, struct str reason,
+                                struct value ours, struct value theirs)
+{
+    struct shard_room *room = ctx;
+    uint32_t suppressed;
+    enum { PER_MINUTE = 20 };
+    if (!log_limit_pass(&room->shard->schema_refusals, PER_MINUTE, room->shard->now_ms,
+                        &suppressed)) {
+        return;
+    }
+    struct buf mine = {0};
+    struct buf other = {0};
+    schema_describe(ours, theirs, &mine);
+    schema_describe(theirs, ours, &other);
+    struct log_scope scope = shard_room_scope(room);
+    log_warn(&scope, "client refused for its schema", LOG_STR("reason", reason),
+             LOG_STR("session", room_session_id(session)), LOG_STR("room_schema", buf_str(&mine)),
+             LOG_STR("client_schema", buf_str(&other)), LOG_U64("suppressed", suppressed));
+    buf_finish(&mine);
+    buf_finish(&other);
+}
+
+const struct room_host shard_room_host = {
+    .send = host_send,
+    .broadcast = host_broadcast,
+    .close = host_close,
+    .append = host_append,
+    .event = host_event,
+    .random_id = host_random_id,
+    .schema_refused = host_schema_refused,
+};

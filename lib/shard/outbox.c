@@ -1,0 +1,103 @@
+/* The output commit: frames of a room wait here until the log entries made before them are durable.
+ * One buf per room holds them as records of a header and the frame's bytes. */
+#include "base/alloc.h"
+#include "shard/internal.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+/* Output that a gateway does not read, before its link is given up. */
+enum { LINK_OUTPUT_MAX = 512 << 20 };
+
+struct held {
+    uint64_t need;           /* entry number that must be durable first */
+    struct shard_link *link; /* NULL: the link is gone */
+    size_t len;
+};
+
+void link_send(struct shard_link *link, const struct link_frame *frame)
+{
+    link_write(&link->output, frame);
+    link->shard->host->link_ready(link->shard->ctx, link);
+    if (buf_len(&link->output) > LINK_OUTPUT_MAX) {
+        link->shard->host->link_drop(link->shard->ctx, link, ERR_TOO_LARGE);
+    }
+}
+
+void outbox_send(struct shard_room *room, struct shard_link *link, const struct link_frame *frame)
+{
+    if (room->durable == room->appended && buf_len(&room->outbox) == 0) {
+        link_send(link, frame);
+        return;
+    }
+    struct held held = {.need = room->appended, .link = link};
+    size_t start = buf_len(&room->outbox);
+    buf_append(&room->outbox, &held, sizeof(held));
+    link_write(&room->outbox, frame);
+    held.len = buf_len(&room->outbox) - start - sizeof(held);
+    memcpy(buf_head(&room->outbox) + start, &held, sizeof(held));
+}
+
+void outbox_release(struct shard_room *room)
+{
+    struct held held;
+    while (buf_len(&room->outbox) >= sizeof(held)) {
+        memcpy(&held, buf_head(&room->outbox), sizeof(held));
+        if (held.need > room->durable) {
+            return;
+        }
+        if (held.link) {
+            buf_append(&held.link->output, buf_head(&room->outbox) + sizeof(held), held.len);
+            held.link->shard->host->link_ready(held.link->shard->ctx, held.link);
+        }
+        buf_consume(&room->outbox, sizeof(held) + held.len);
+    }
+    enum { KEEP = 4096 };
+    buf_clear(&room->outbox, KEEP);
+}
+
+void outbox_forget_link(struct shard_room *room, const struct shard_link *link)
+{
+    struct held held;
+    for (size_t at = 0; at < buf_len(&room->outbox); at += sizeof(held) + held.len) {
+        memcpy(&held, buf_head(&room->outbox) + at, sizeof(held));
+        if (held.link == link) {
+            struct held gone = held;
+            gone.link = NULL;
+            memcpy(buf_head(&room->outbox) + at, &gone, sizeof(gone));
+        }
+    }
+}
+
+static struct shard_audience *audience_find(struct shard_room *room, const struct shard_link *link)
+{
+    for (uint32_t i = 0; i < room->audience_count; i++) {
+        if (room->audience[i].link == link) {
+            return &room->audience[i];
+        }
+    }
+    return NULL;
+}
+
+void audience_add(struct shard_room *room, struct shard_link *link)
+{
+    struct shard_audience *audience = audience_find(room, link);
+    if (!audience) {
+        if (room->audience_count == room->audience_cap) {
+            room->audience_cap = room->audience_cap ? room->audience_cap * 2 : 1;
+            room->audience = xrealloc(room->audience, room->audience_cap * sizeof(*room->audience));
+        }
+        audience = &room->audience[room->audience_count++];
+        *audience = (struct shard_audience){.link = link};
+    }
+    audience->joined++;
+}
+
+void audience_remove(struct shard_room *room, struct shard_link *link)
+{
+    struct shard_audience *audience = audience_find(room, link);
+    assert(audience && audience->joined > 0);
+    if (--audience->joined == 0) {
+        *audience = room->audience[--room->audience_count];
+    }
+}

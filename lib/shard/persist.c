@@ -1,0 +1,335 @@
+/* Loading, log, snapshots and giving up: a room and the store. */
+#include "cluster/stored_snapshot.h"
+#include "shard/internal.h"
+#include "value/pack.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+/* A log is folded into a snapshot when it outgrows that, but not below this. */
+enum { LOG_MIN_BYTES = 256 << 10 };
+/* How long changes may wait for a snapshot where that is all there is. */
+enum { SNAPSHOT_EVERY_MS = 5000 };
+/* How long an unreadable room is refused without trying again. */
+enum { UNREADABLE_RETRY_MS = 5000 };
+
+void persist_request_load(struct shard_room *room)
+{
+    struct shard *shard = room->shard;
+    room->state = SHARD_ROOM_LOADING;
+    shard->host->load(shard->ctx, room->number, str_of(room->name));
+}
+
+static void refuse_all(struct shard_room *room, enum link_refusal why, struct str text)
+{
+    struct shard_conn *conn;
+    list_each(conn, &room->conns, room_link, struct shard_conn)
+    {
+        conn_refuse(conn->link, conn->number, why, text);
+        conn_forget(conn);
+    }
+    buf_finish(&room->deferred);
+}
+
+static enum err replay_entries(struct room *room, const struct shard_loaded *loaded)
+{
+    uint64_t clock = room_documents(room)->clock;
+    for (size_t i = 0; i < loaded->entry_count; i++) {
+        const struct entry *entry = loaded->entries[i];
+        bool sets_schema = value_present(entry->schema);
+        if (entry->clock < clock || (entry->clock == clock && !sets_schema)) {
+            continue; /* already in the snapshot */
+        }
+        if (sets_schema && room_schema(room)) {
+            continue;
+        }
+        struct room_entry replayed = {
+            .clock = entry->clock, .diff = entry->diff, .schema = entry->schema};
+        enum err err = room_replay(room, &replayed);
+        if (err) {
+            return err;
+        }
+    }
+    return ERR_OK;
+}
+
+/* Builds the room from what is stored. */
+static enum err build(struct shard_room *room, const struct shard_loaded *loaded)
+{
+    room->room = room_create(&room->shard->config->room, &shard_room_host, room);
+    if (loaded->snapshot.len > 0) {
+        struct buf body = {0};
+        enum err err = stored_snapshot_read(loaded->snapshot, &body);
+        if (!err) {
+            err = room_read_snapshot(room->room, buf_value(&body));
+        }
+        room->snapshot_bytes = buf_len(&body);
+        buf_finish(&body);
+        if (err) {
+            return err;
+        }
+    }
+    return replay_entries(room->room, loaded);
+}
+
+static void fail_to_load(struct shard_room *room, enum err err, uint64_t now_ms)
+{
+    struct log_scope scope = shard_room_scope(room);
+    room_destroy(room->room);
+    room->room = NULL;
+    if (err == ERR_FENCED) {
+        refuse_all(room, LINK_REFUSED_NOT_OWNER, STR("owned by another worker"));
+        shard_room_free(room);
+        return;
+    }
+    if (err == ERR_UNAVAILABLE) {
+        refuse_all(room, LINK_REFUSED_BUSY, STR("Redis is unavailable"));
+        shard_room_free(room);
+        return;
+    }
+    struct buf key = {0};
+    buf_printf(&key, "roomd:{%s}:snapshot and :log", room->name);
+    log_error(&scope, "stored room cannot be read; it is refused and left as it is",
+              LOG_STR("keys", buf_str(&key)), LOG_ERR(err));
+    buf_finish(&key);
+    refuse_all(room, LINK_REFUSED_UNREADABLE, str_of(err_name(err)));
+    room->state = SHARD_ROOM_FAILED;
+    room->failure = err;
+    room->retry_at = now_ms + UNREADABLE_RETRY_MS;
+}
+
+void shard_loaded(struct shard *shard, uint64_t number, const struct shard_loaded *loaded,
+                  uint64_t now_ms)
+{
+    shard->now_ms = now_ms;
+    struct shard_room *room = shard_room_by_number(shard, number);
+    if (!room || room->state != SHARD_ROOM_LOADING) {
+        return;
+    }
+    enum err err = loaded->err ? loaded->err : build(room, loaded);
+    if (err) {
+        fail_to_load(room, err, now_ms);
+        return;
+    }
+    room->epoch = loaded->epoch;
+    room->appended = room->sent = room->durable = loaded->appended;
+    room->log_bytes = loaded->log_bytes;
+    room->dirty = loaded->entry_count > 0;
+    room->dirty_at = now_ms;
+    room->empty_at = now_ms;
+    room->state = SHARD_ROOM_SERVING;
+    struct log_scope scope = shard_room_scope(room);
+    log_info(&scope, "room loaded", LOG_U64("epoch", room->epoch),
+             LOG_U64("clock", room_documents(room->room)->clock),
+             LOG_U64("records", room_documents(room->room)->records.count),
+             LOG_U64("log_entries", loaded->entry_count));
+    deferred_replay(room, now_ms);
+}
+
+/* ---- log ---- */
+
+static void flush_room(struct shard_room *room)
+{
+    struct shard *shard = room->shard;
+    if (!shard->store_up || room->suspect || room->sent == room->appended) {
+        return;
+    }
+    /* Entries are numbered without gaps, and those sent come first. */
+    struct entry *first = NULL;
+    struct list *node = room->pending.prev;
+    for (; node != &room->pending; node = node->prev) {
+        struct entry *entry = list_entry(node, struct entry, link);
+        if (entry->number <= room->sent) {
+            break;
+        }
+        first = entry;
+    }
+    assert(first && first->number == room->sent + 1);
+    struct shard_room_info info;
+    shard_room_info(room, &info);
+    struct shard_batch batch = {&room->pending, first, first->number, room->appended};
+    room->sent = room->appended;
+    room->shown = true; /* an append shows the figures too */
+    shard->host->append(shard->ctx, room->number, &info, &batch);
+}
+
+void shard_flush(struct shard *shard)
+{
+    struct shard_room *room;
+    list_each(room, &shard->unsent, unsent_link, struct shard_room)
+    {
+        list_remove(&room->unsent_link);
+        flush_room(room);
+        if (buf_len(&room->outbox) > SHARD_OUTBOX_MAX) {
+            struct log_scope scope = shard_room_scope(room);
+            log_warn(&scope, "too much waits for the store; clients are sent away",
+                     LOG_U64("bytes", buf_len(&room->outbox)));
+            shard_room_close_conns(room, 1013, STR("storage is unavailable"));
+        }
+    }
+}
+
+static void settle(struct shard_room *room, uint64_t number)
+{
+    struct entry *entry;
+    list_each(entry, &room->pending, link, struct entry)
+    {
+        if (entry->number > number) {
+            break;
+        }
+        list_remove(&entry->link);
+        free(entry);
+    }
+    room->durable = number > room->durable ? number : room->durable;
+    outbox_release(room);
+}
+
+static void lose_to_newer_owner(struct shard_room *room)
+{
+    struct log_scope scope = shard_room_scope(room);
+    log_warn(&scope, "room belongs to a newer owner; dropped here", LOG_U64("epoch", room->epoch));
+    shard_room_lose(room, 1012, STR("room moved"));
+}
+
+void shard_appended(struct shard *shard, uint64_t number, uint64_t last, enum err err,
+                    uint64_t now_ms)
+{
+    shard->now_ms = now_ms;
+    struct shard_room *room = shard_room_by_number(shard, number);
+    if (!room) {
+        return;
+    }
+    if (err == ERR_FENCED) {
+        lose_to_newer_owner(room);
+    } else if (err) {
+        /* What the log holds is unknown now, and a gap must not come into it. A snapshot holds
+         * everything, whatever became of the appends. */
+        room->suspect = true;
+    } else if (!room->suspect) {
+        settle(room, last);
+        if (room->log_bytes > LOG_MIN_BYTES && room->log_bytes > room->snapshot_bytes) {
+            persist_snapshot(room, false);
+        }
+    }
+}
+
+/* ---- snapshots ---- */
+
+void persist_snapshot(struct shard_room *room, bool release)
+{
+    struct shard *shard = room->shard;
+    if (room->snapshot_running || !shard->store_up) {
+        return;
+    }
+    struct shard_room_info info;
+    shard_room_info(room, &info);
+    struct shard_snapshot snapshot = {.through = room->appended, .release = release};
+    struct buf stored = {0};
+    bool keep = shard->config->durability == SHARD_NONE || (release && !room->dirty);
+    if (!keep) {
+        struct buf body = {0};
+        room_write_snapshot(room->room, &body);
+        stored_snapshot_write(buf_value(&body), info.clock, &stored);
+        room->snapshot_bytes = buf_len(&body);
+        buf_finish(&body);
+    }
+    snapshot.stored = buf_str(&stored);
+    room->snapshot_running = true;
+    room->snapshot_through = room->appended;
+    room->sent = room->appended; /* the snapshot has them; appending them too would be twice */
+    room->dirty = false;
+    room->log_bytes = 0;
+    if (release) {
+        room->state = SHARD_ROOM_RELEASING;
+    }
+    shard->host->snapshot(shard->ctx, room->number, &info, &snapshot);
+    buf_finish(&stored);
+}
+
+static void finish_release(struct shard_room *room)
+{
+    struct log_scope scope = shard_room_scope(room);
+    log_info(&scope, "room unloaded", LOG_U64("clock", room_documents(room->room)->clock));
+    refuse_all(room, LINK_REFUSED_NOT_OWNER, STR("room was just given up"));
+    shard_room_free(room);
+}
+
+void shard_snapshot_stored(struct shard *shard, uint64_t number, enum err err, uint64_t now_ms)
+{
+    shard->now_ms = now_ms;
+    struct shard_room *room = shard_room_by_number(shard, number);
+    if (!room) {
+        return;
+    }
+    room->snapshot_running = false;
+    if (err == ERR_FENCED) {
+        lose_to_newer_owner(room);
+        return;
+    }
+    if (err) {
+        struct log_scope scope = shard_room_scope(room);
+        log_warn(&scope, "snapshot was not stored; it will be tried again", LOG_ERR(err));
+        room->suspect = true;
+        room->dirty = true;
+        return;
+    }
+    if (room->state == SHARD_ROOM_RELEASING) {
+        finish_release(room);
+        return;
+    }
+    room->suspect = false;
+    settle(room, room->snapshot_through);
+    if (room->sent < room->appended && list_empty(&room->unsent_link)) {
+        list_append(&shard->unsent, &room->unsent_link);
+    }
+}
+
+void shard_store_changed(struct shard *shard, bool up, uint64_t now_ms)
+{
+    shard->now_ms = now_ms;
+    shard->store_up = up;
+    if (!up) {
+        return;
+    }
+    uint32_t pos = 0;
+    struct shard_room *room;
+    while ((room = map_next(&shard->rooms, &pos))) {
+        if (room->state == SHARD_ROOM_SERVING && room->durable < room->appended) {
+            room->suspect = true;
+            persist_snapshot(room, false);
+        }
+    }
+}
+
+/* What is due for one room; may free it. */
+void persist_tick(struct shard_room *room, uint64_t now_ms)
+{
+    struct shard *shard = room->shard;
+    if (room->state == SHARD_ROOM_FAILED) {
+        if (now_ms >= room->retry_at) {
+            shard_room_free(room);
+        }
+        return;
+    }
+    if (room->state == SHARD_ROOM_RELEASING && !room->snapshot_running) {
+        persist_snapshot(room, true);
+        return;
+    }
+    if (room->state != SHARD_ROOM_SERVING) {
+        return;
+    }
+    bool empty = room_session_count(room->room) == 0 && list_empty(&room->conns);
+    bool unload = shard->stopping || now_ms - room->empty_at >= shard->config->unload_after_ms;
+    bool overdue = shard->config->durability == SHARD_SNAPSHOT && room->dirty &&
+                   now_ms - room->dirty_at >= SNAPSHOT_EVERY_MS;
+    if (empty && unload) {
+        persist_snapshot(room, true);
+    } else if (room->suspect || overdue) {
+        persist_snapshot(room, false);
+    } else if (!room->shown && shard->store_up) {
+        struct shard_room_info info;
+        shard_room_info(room, &info);
+        room->shown = true;
+        shard->host->show(shard->ctx, &info);
+    }
+}

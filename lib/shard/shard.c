@@ -1,0 +1,316 @@
+/* The shard: its rooms, its links, time and ending. */
+#include "shard/shard.h"
+
+#include "base/alloc.h"
+#include "shard/internal.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static struct str room_name_key(const void *entry)
+{
+    return str_of(((const struct shard_room *)entry)->name);
+}
+
+static struct str room_number_key(const void *entry)
+{
+    const struct shard_room *room = entry;
+    return (struct str){(const char *)&room->number, sizeof(room->number)};
+}
+
+static struct str conn_handle_key(const void *entry)
+{
+    const struct shard_conn *conn = entry;
+    return (struct str){(const char *)&conn->handle, sizeof(conn->handle)};
+}
+
+static struct str conn_number_key(const void *entry)
+{
+    const struct shard_conn *conn = entry;
+    return (struct str){(const char *)&conn->number, sizeof(conn->number)};
+}
+
+struct shard *shard_create(const struct shard_config *config, const struct shard_host *host,
+                           void *ctx, struct str worker_id, struct str node)
+{
+    struct shard *shard = xcalloc(1, sizeof(*shard));
+    shard->config = config;
+    shard->host = host;
+    shard->ctx = ctx;
+    shard->id = worker_id;
+    shard->node = node;
+    map_init(&shard->rooms, room_name_key);
+    map_init(&shard->by_number, room_number_key);
+    map_init(&shard->conns, conn_handle_key);
+    list_init(&shard->links);
+    list_init(&shard->unsent);
+    return shard;
+}
+
+void shard_destroy(struct shard *shard)
+{
+    if (!shard) {
+        return;
+    }
+    struct shard_link *link;
+    list_each(link, &shard->links, link, struct shard_link)
+    {
+        shard_link_destroy(link, shard->now_ms);
+    }
+    uint32_t pos = 0;
+    struct shard_room *room;
+    while ((room = map_next(&shard->rooms, &pos))) {
+        shard_room_free(room);
+        pos = 0;
+    }
+    map_finish(&shard->rooms);
+    map_finish(&shard->by_number);
+    map_finish(&shard->conns);
+    free(shard);
+}
+
+/* ---- rooms ---- */
+
+struct shard_room *shard_room_get(struct shard *shard, struct str name)
+{
+    return map_get(&shard->rooms, name);
+}
+
+struct shard_room *shard_room_by_number(struct shard *shard, uint64_t number)
+{
+    return map_get(&shard->by_number, (struct str){(const char *)&number, sizeof(number)});
+}
+
+struct shard_room *shard_room_create(struct shard *shard, struct str name)
+{
+    struct shard_room *room = xcalloc(1, sizeof(*room));
+    room->shard = shard;
+    room->name = xstrndup(name.ptr, name.len);
+    room->number = ++shard->next_room;
+    list_init(&room->unsent_link);
+    list_init(&room->pending);
+    list_init(&room->conns);
+    map_put(&shard->rooms, room);
+    map_put(&shard->by_number, room);
+    return room;
+}
+
+void shard_room_free(struct shard_room *room)
+{
+    struct shard_conn *conn;
+    list_each(conn, &room->conns, room_link, struct shard_conn)
+    {
+        conn_forget(conn);
+    }
+    struct entry *entry;
+    list_each(entry, &room->pending, link, struct entry)
+    {
+        free(entry);
+    }
+    list_remove(&room->unsent_link);
+    map_remove(&room->shard->rooms, room_name_key(room));
+    map_remove(&room->shard->by_number, room_number_key(room));
+    room_destroy(room->room);
+    buf_finish(&room->outbox);
+    buf_finish(&room->deferred);
+    free(room->audience);
+    free(room->name);
+    free(room);
+}
+
+void shard_room_close_conns(struct shard_room *room, uint64_t code, struct str reason)
+{
+    struct shard_conn *conn;
+    list_each(conn, &room->conns, room_link, struct shard_conn)
+    {
+        struct link_frame frame = {
+            .type = LINK_CLOSE, .conn = conn->number, .code = code, .reason = reason};
+        struct shard_link *link = conn->link;
+        struct room_session *session = conn->session;
+        /* Past the outbox: what waits there is not to be seen by those who leave. */
+        link_send(link, &frame);
+        outbox_forget_link(room, link);
+        conn_forget(conn);
+        if (session) {
+            room_socket_gone(room->room, session, room->shard->now_ms);
+        }
+    }
+}
+
+void shard_room_lose(struct shard_room *room, uint64_t code, struct str reason)
+{
+    shard_room_close_conns(room, code, reason);
+    shard_room_free(room);
+}
+
+void shard_room_info(const struct shard_room *room, struct shard_room_info *info)
+{
+    const struct documents *documents = room_documents(room->room);
+    *info = (struct shard_room_info){
+        .name = str_of(room->name),
+        .epoch = room->epoch,
+        .appended = room->appended,
+        .clock = documents->clock,
+        .records = documents->records.count,
+        .bytes = documents->bytes,
+        .sessions = room_session_count(room->room),
+    };
+}
+
+struct log_scope shard_room_scope(const struct shard_room *room)
+{
+    return (struct log_scope){"room", str_of(room->name)};
+}
+
+/* ---- links ---- */
+
+struct shard_link *shard_link_create(struct shard *shard)
+{
+    struct shard_link *link = xcalloc(1, sizeof(*link));
+    link->shard = shard;
+    link_reader_init(&link->reader);
+    map_init(&link->conns, conn_number_key);
+    list_append(&shard->links, &link->link);
+    struct link_frame hello = {
+        .type = LINK_HELLO,
+        .version_min = LINK_VERSION_MIN,
+        .version_max = LINK_VERSION_MAX,
+        .id = shard->id,
+        .node = shard->node,
+    };
+    link_send(link, &hello);
+    return link;
+}
+
+static void forget_in_rooms(struct shard_link *link)
+{
+    uint32_t pos = 0;
+    struct shard_room *room;
+    while ((room = map_next(&link->shard->rooms, &pos))) {
+        outbox_forget_link(room, link);
+        deferred_forget_link(room, link);
+    }
+}
+
+void shard_link_destroy(struct shard_link *link, uint64_t now_ms)
+{
+    if (!link) {
+        return;
+    }
+    link->shard->now_ms = now_ms;
+    struct shard_conn *conn;
+    for (uint32_t pos = 0; (conn = map_next(&link->conns, &pos)); pos = 0) {
+        struct room_session *session = conn->session;
+        struct room *room = conn->room->room;
+        conn_forget(conn);
+        if (session) {
+            room_socket_gone(room, session, now_ms);
+        }
+    }
+    forget_in_rooms(link);
+    list_remove(&link->link);
+    map_finish(&link->conns);
+    link_reader_finish(&link->reader);
+    buf_finish(&link->output);
+    free(link);
+}
+
+static enum err greet(struct shard_link *link, const struct link_frame *frame)
+{
+    if (frame->type != LINK_HELLO) {
+        return ERR_MALFORMED;
+    }
+    if (frame->version_min > LINK_VERSION_MAX || frame->version_max < LINK_VERSION_MIN) {
+        return ERR_VERSION;
+    }
+    link->greeted = true;
+    snprintf(link->peer, sizeof(link->peer), "%.*s", STR_ARG(frame->id));
+    return ERR_OK;
+}
+
+enum err shard_link_input(struct shard_link *link, const uint8_t *data, size_t len, size_t *used,
+                          uint64_t now_ms)
+{
+    link->shard->now_ms = now_ms;
+    *used = 0;
+    for (;;) {
+        struct link_frame frame;
+        size_t size;
+        enum err err = link_read(&link->reader, data + *used, len - *used, &frame, &size);
+        if (err == ERR_AGAIN) {
+            return ERR_OK;
+        }
+        if (!err) {
+            err = link->greeted ? shard_frame(link, &frame, now_ms) : greet(link, &frame);
+        }
+        if (err) {
+            return err;
+        }
+        *used += size;
+    }
+}
+
+struct buf *shard_link_output(struct shard_link *link)
+{
+    return &link->output;
+}
+
+/* ---- time and ending ---- */
+
+static void check_stopped(struct shard *shard)
+{
+    if (shard->stopping && shard->rooms.count == 0) {
+        shard->host->stopped(shard->ctx);
+    }
+}
+
+void shard_tick(struct shard *shard, uint64_t now_ms)
+{
+    shard->now_ms = now_ms;
+    uint32_t count = shard->rooms.count;
+    struct shard_room **rooms = xmalloc((count + 1) * sizeof(struct shard_room *));
+    uint32_t n = 0;
+    uint32_t pos = 0;
+    struct shard_room *room;
+    while ((room = map_next(&shard->rooms, &pos))) {
+        rooms[n++] = room; /* persist_tick may free its room, and no other */
+    }
+    shard->counts.sessions = shard->counts.room_bytes = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        if (rooms[i]->room && now_ms >= room_deadline(rooms[i]->room)) {
+            room_tick(rooms[i]->room, now_ms);
+        }
+        if (rooms[i]->room) {
+            shard->counts.sessions += room_session_count(rooms[i]->room);
+            shard->counts.room_bytes += room_documents(rooms[i]->room)->bytes;
+        }
+        persist_tick(rooms[i], now_ms);
+    }
+    free(rooms);
+    shard->counts.rooms = shard->rooms.count;
+    check_stopped(shard);
+}
+
+void shard_stop(struct shard *shard, uint64_t now_ms)
+{
+    shard->now_ms = now_ms;
+    shard->stopping = true;
+    uint32_t pos = 0;
+    struct shard_room *room;
+    while ((room = map_next(&shard->rooms, &pos))) {
+        if (room->state == SHARD_ROOM_SERVING) {
+            shard_room_close_conns(room, 1012, STR("server is stopping"));
+            room_remove_sessions(room->room);
+        } else if (room->state == SHARD_ROOM_LOADING) {
+            shard_room_lose(room, 1012, STR("server is stopping"));
+            pos = 0;
+        }
+    }
+    shard_tick(shard, now_ms);
+}
+
+const struct shard_counts *shard_count(struct shard *shard)
+{
+    return &shard->counts;
+}

@@ -1,0 +1,137 @@
+/* A worker without its sockets: the rooms it owns, the connections that gateways opened to them,
+ * and the output commit (P2). Pure: link frames, store answers and a time go in; link frames and
+ * store requests come out through `struct shard_host`.
+ *
+ *      frames ──▶ shard_frame ──▶ room ──┬─▶ append ──▶ store ──▶ shard_appended ──┐
+ *                                        └─▶ outbox (waits for the append) ◀───────┘──▶ link
+ *
+ * Each room has one outbox: whatever the room says after a change waits behind it until the store
+ * has the change, so nobody learns of what could still be lost. */
+#ifndef SHARD_SHARD_H
+#define SHARD_SHARD_H
+
+#include "base/err.h"
+#include "cluster/entry.h"
+#include "link/frame.h"
+#include "room/room.h"
+
+struct shard;
+struct shard_link;
+
+enum shard_durability { SHARD_LOG, SHARD_SNAPSHOT, SHARD_NONE };
+
+struct shard_config {
+    struct room_config room;
+    enum shard_durability durability;
+    uint64_t unload_after_ms; /* how long an empty room stays loaded */
+};
+
+/* Bounds of what waits in here; reaching one costs only whom it concerns. */
+enum {
+    SHARD_DEFERRED_MAX = 64 << 20, /* bytes of frames for a room that is loading */
+    SHARD_OUTBOX_MAX = 64 << 20,   /* bytes of frames that wait for one room's appends */
+};
+
+/* What a room is, for Redis and for operators. */
+struct shard_room_info {
+    struct str name;
+    uint64_t epoch;
+    uint64_t appended; /* number of the last log entry of this epoch */
+    uint64_t clock;
+    uint64_t records;
+    uint64_t bytes;
+    uint64_t sessions;
+};
+
+/* A snapshot to store: everything up to log entry `through` of this epoch is in it. */
+struct shard_snapshot {
+    struct str stored; /* stored_snapshot form; empty: keep the one there is */
+    uint64_t through;
+    bool release; /* give the room up in the same step, its log included */
+};
+
+struct shard_counts {
+    uint64_t rooms, sessions, room_bytes;
+    uint64_t messages, pushes, broadcasts;
+};
+
+/* A run of new log entries of one room, numbered without gaps. */
+struct shard_batch {
+    const struct list *entries; /* of struct entry.link; the batch starts at the one below */
+    struct entry *first;
+    uint64_t first_number, last_number;
+};
+
+/* Requests about rooms name them by `room`, a number that is never used again, and are answered by
+ * the shard_* call named with them, later, at most once; an answer about a room that is gone
+ * meanwhile is ignored. All pointers are views for the call. */
+struct shard_host {
+    /* Bytes were added to shard_link_output. */
+    void (*link_ready)(void *ctx, struct shard_link *link);
+    /* The link's peer does not read, or broke the protocol: end it. Answer: shard_link_destroy. */
+    void (*link_drop)(void *ctx, struct shard_link *link, enum err why);
+
+    /* Read the room that a gateway claimed for this worker. Answer: shard_loaded. */
+    void (*load)(void *ctx, uint64_t room, struct str name);
+    /* Append under the room's epoch. Answer: shard_appended. */
+    void (*append)(void *ctx, uint64_t room, const struct shard_room_info *info,
+                   const struct shard_batch *batch);
+    /* Store a snapshot under the room's epoch. Answer: shard_snapshot_stored. */
+    void (*snapshot)(void *ctx, uint64_t room, const struct shard_room_info *info,
+                     const struct shard_snapshot *snapshot);
+    /* Show the room's figures to operators, if it is still ours. No answer. */
+    void (*show)(void *ctx, const struct shard_room_info *info);
+    void (*random_id)(void *ctx, char out[21]);
+    /* After shard_stop: every room is written and given up. */
+    void (*stopped)(void *ctx);
+};
+
+struct shard *shard_create(const struct shard_config *config, const struct shard_host *host,
+                           void *ctx, struct str worker_id, struct str node);
+void shard_destroy(struct shard *shard);
+
+/* ---- links ---- */
+
+struct shard_link *shard_link_create(struct shard *shard);
+/* The stream ended: its connections are gone. NULL is fine. */
+void shard_link_destroy(struct shard_link *link, uint64_t now_ms);
+/* Takes complete frames off the front of `data`; *used says how many bytes. An error means that
+ * the link is to be dropped. */
+enum err shard_link_input(struct shard_link *link, const uint8_t *data, size_t len, size_t *used,
+                          uint64_t now_ms) NODISCARD;
+/* Bytes for the stream; consume what was written. */
+struct buf *shard_link_output(struct shard_link *link);
+
+/* ---- answers of the store ---- */
+
+struct shard_loaded {
+    enum err err; /* ERR_FENCED: another worker owns it; ERR_UNAVAILABLE; else unreadable */
+    uint64_t epoch;
+    uint64_t appended;      /* number of this epoch's last entry; 0 if it has none yet */
+    struct str snapshot;    /* stored form; empty if there is none */
+    struct entry **entries; /* the log since the snapshot, in order; borrowed */
+    size_t entry_count;
+    uint64_t log_bytes;
+};
+void shard_loaded(struct shard *shard, uint64_t room, const struct shard_loaded *loaded,
+                  uint64_t now_ms);
+/* ERR_OK: everything up to entry `number` is durable. ERR_FENCED: the room is another's now. Any
+ * other: it is not known to be stored; the shard tries again with a snapshot. */
+void shard_appended(struct shard *shard, uint64_t room, uint64_t number, enum err err,
+                    uint64_t now_ms);
+void shard_snapshot_stored(struct shard *shard, uint64_t room, enum err err, uint64_t now_ms);
+/* Whether requests have a chance now. While they have not, none is made. Starts as false. */
+void shard_store_changed(struct shard *shard, bool up, uint64_t now_ms);
+
+/* ---- time and ending ---- */
+
+/* Call at the end of each loop turn: hands the turn's log entries to the store, a batch a room. */
+void shard_flush(struct shard *shard);
+/* Call about twice a second: session timeouts, unloading, snapshots that are due. */
+void shard_tick(struct shard *shard, uint64_t now_ms);
+/* Refuses new connections, writes and gives up all rooms, then calls host.stopped. */
+void shard_stop(struct shard *shard, uint64_t now_ms);
+
+const struct shard_counts *shard_count(struct shard *shard);
+
+#endif

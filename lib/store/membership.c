@@ -1,0 +1,195 @@
+/* Signs of life. */
+#include "store/membership.h"
+
+#include "base/alloc.h"
+#include "store/internal.h"
+
+#include <stdlib.h>
+
+#define WORKERS_KEY "roomd:workers"
+
+char *store_worker_key(struct str id)
+{
+    return xasprintf("roomd:worker:%.*s", STR_ARG(id));
+}
+
+static void send_args(struct store *store, struct store_args *args, store_reply_fn fn, void *ctx)
+{
+    store_command(store, args, fn, ctx);
+    args_finish(args);
+}
+
+void membership_beat(struct store *store, const struct member *member)
+{
+    char time[32];
+    char *key = store_worker_key(member->id);
+    struct store_args args;
+    args_init(&args);
+    args_add(&args, STR("HSET"));
+    args_add(&args, str_of(key));
+    args_add(&args, STR("node"));
+    args_add(&args, member->node);
+    args_add(&args, STR("address"));
+    args_add(&args, member->address);
+    args_add(&args, STR("pid"));
+    args_add_u64(&args, member->pid);
+    args_add(&args, STR("version"));
+    args_add(&args, STR(ROOMD_VERSION));
+    args_add(&args, STR("rooms"));
+    args_add_u64(&args, member->rooms);
+    args_add(&args, STR("sessions"));
+    args_add_u64(&args, member->sessions);
+    args_add(&args, STR("load"));
+    args_add_u64(&args, member->load);
+    args_add(&args, STR("draining"));
+    args_add(&args, member->draining ? STR("1") : STR("0"));
+    args_add(&args, STR("seen"));
+    args_add(&args, store_time(time));
+    send_args(store, &args, NULL, NULL);
+
+    args_init(&args);
+    args_add(&args, STR("PEXPIRE"));
+    args_add(&args, str_of(key));
+    args_add_u64(&args, MEMBERSHIP_TTL_MS);
+    send_args(store, &args, NULL, NULL);
+
+    args_init(&args);
+    args_add(&args, STR("SADD"));
+    args_add(&args, STR(WORKERS_KEY));
+    args_add(&args, member->id);
+    send_args(store, &args, NULL, NULL);
+    free(key);
+}
+
+static void remove_id(struct store *store, struct str id)
+{
+    struct store_args args;
+    args_init(&args);
+    args_add(&args, STR("SREM"));
+    args_add(&args, STR(WORKERS_KEY));
+    args_add(&args, id);
+    send_args(store, &args, NULL, NULL);
+}
+
+void membership_leave(struct store *store, struct str id)
+{
+    char *key = store_worker_key(id);
+    struct store_args args;
+    args_init(&args);
+    args_add(&args, STR("DEL"));
+    args_add(&args, str_of(key));
+    send_args(store, &args, NULL, NULL);
+    free(key);
+    remove_id(store, id);
+}
+
+/* Reads one worker's hash; false if it is not there. */
+bool store_read_worker(const redisReply *reply, struct str id, struct workers *workers)
+{
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements == 0) {
+        return false;
+    }
+    struct str node = {0};
+    struct str address = {0};
+    uint64_t load = 0;
+    uint64_t draining = 0;
+    for (size_t i = 0; i + 1 < reply->elements; i += 2) {
+        struct str name = reply_str(reply->element[i]);
+        const redisReply *value = reply->element[i + 1];
+        if (str_eq(name, STR("node"))) {
+            node = reply_str(value);
+        } else if (str_eq(name, STR("address"))) {
+            address = reply_str(value);
+        } else if (str_eq(name, STR("load"))) {
+            reply_u64(value, &load);
+        } else if (str_eq(name, STR("draining"))) {
+            reply_u64(value, &draining);
+        }
+    }
+    if (!address.ptr || !node.ptr) {
+        return false;
+    }
+    workers_update_add(workers, id, node, address, load, draining != 0);
+    return true;
+}
+
+/* ---- reading all ---- */
+
+struct reading {
+    struct store *store;
+    struct workers *workers;
+    membership_read_fn fn;
+    void *ctx;
+    size_t left; /* hashes still to come */
+    enum err err;
+};
+
+struct reading_one {
+    struct reading *reading;
+    char id[];
+};
+
+static void finish_reading(struct reading *reading)
+{
+    if (!reading->err) {
+        workers_update_end(reading->workers);
+    }
+    if (reading->fn) {
+        reading->fn(reading->ctx, reading->err);
+    }
+    free(reading);
+}
+
+static void on_worker(void *ctx, enum err err, const redisReply *reply)
+{
+    struct reading_one *one = ctx;
+    struct reading *reading = one->reading;
+    if (err) {
+        reading->err = err;
+    } else if (!store_read_worker(reply, str_of(one->id), reading->workers)) {
+        remove_id(reading->store, str_of(one->id)); /* its time ran out */
+    }
+    free(one);
+    if (--reading->left == 0) {
+        finish_reading(reading);
+    }
+}
+
+static void on_ids(void *ctx, enum err err, const redisReply *reply)
+{
+    struct reading *reading = ctx;
+    if (err || reply->type != REDIS_REPLY_ARRAY) {
+        reading->err = err ? err : ERR_MALFORMED;
+        finish_reading(reading);
+        return;
+    }
+    workers_update_begin(reading->workers);
+    reading->left = reply->elements + 1;
+    for (size_t i = 0; i < reply->elements; i++) {
+        struct str id = reply_str(reply->element[i]);
+        struct reading_one *one = xcalloc(1, sizeof(*one) + id.len + 1);
+        one->reading = reading;
+        memcpy(one->id, id.ptr, id.len);
+        char *key = store_worker_key(id);
+        struct store_args args;
+        args_init(&args);
+        args_add(&args, STR("HGETALL"));
+        args_add(&args, str_of(key));
+        send_args(reading->store, &args, on_worker, one);
+        free(key);
+    }
+    if (--reading->left == 0) {
+        finish_reading(reading);
+    }
+}
+
+void membership_read(struct store *store, struct workers *workers, membership_read_fn fn, void *ctx)
+{
+    struct reading *reading = xcalloc(1, sizeof(*reading));
+    *reading = (struct reading){.store = store, .workers = workers, .fn = fn, .ctx = ctx};
+    struct store_args args;
+    args_init(&args);
+    args_add(&args, STR("SMEMBERS"));
+    args_add(&args, STR(WORKERS_KEY));
+    send_args(store, &args, on_ids, reading);
+}

@@ -1,0 +1,46 @@
+/* Rooms in Redis, as their owner reads and writes them (proto/redis.md). Every write carries owner
+ * and epoch and is refused with ERR_FENCED when a newer claim exists. */
+#ifndef STORE_ROOMS_H
+#define STORE_ROOMS_H
+
+#include "cluster/entry.h"
+#include "store/store.h"
+
+/* What the room's hash shows, besides who owns it. */
+struct store_room {
+    struct str name;
+    struct str owner; /* worker id */
+    uint64_t epoch;
+    uint64_t clock, records, bytes, sessions;
+};
+
+struct store_loaded {
+    enum err err; /* ERR_FENCED: the room is not `owner`'s; ERR_UNAVAILABLE; ERR_MALFORMED */
+    uint64_t epoch;
+    uint64_t appended;
+    struct str snapshot; /* empty if there is none */
+    struct entry **entries;
+    size_t entry_count;
+    uint64_t log_bytes;
+};
+
+typedef void (*store_loaded_fn)(void *ctx, uint64_t room, const struct store_loaded *loaded);
+/* `number`: of the last entry the request was about. */
+typedef void (*store_written_fn)(void *ctx, uint64_t room, uint64_t number, enum err err);
+
+/* Each is answered by `fn` exactly once; `room` is the caller's number, handed back. */
+void store_load(struct store *store, uint64_t room, struct str name, struct str owner,
+                store_loaded_fn fn, void *ctx);
+/* Appends the entries from `first` to the end of its list, numbered from `number` to `last`. */
+void store_append(struct store *store, uint64_t room, const struct store_room *info,
+                  const struct list *entries, struct entry *first, uint64_t number, uint64_t last,
+                  store_written_fn fn, void *ctx);
+/* Stores a snapshot that holds all entries up to `through`; empty: keeps what is stored. With
+ * `release` the room has no owner afterwards. */
+void store_snapshot(struct store *store, uint64_t room, const struct store_room *info,
+                    struct str snapshot, uint64_t through, bool release, store_written_fn fn,
+                    void *ctx);
+/* Shows the figures. No answer. */
+void store_show(struct store *store, const struct store_room *info);
+
+#endif

@@ -1,0 +1,37 @@
+/* A connection to Redis that comes back: commands are pipelined, scripts are loaded, and what is
+ * under way when the connection dies is answered with ERR_UNAVAILABLE. Keys and scripts are
+ * explained in proto/redis.md. One per process. */
+#ifndef STORE_STORE_H
+#define STORE_STORE_H
+
+#include "base/err.h"
+#include "base/redis_url.h"
+#include "base/str.h"
+
+#include <event2/event.h>
+#include <stdint.h>
+
+struct store;
+struct redisReply;
+
+struct store_handlers {
+    /* Ready for commands; also each time it is so again. */
+    void (*on_up)(void *ctx);
+    /* Lost; it tries again by itself. Commands under way have been answered. */
+    void (*on_down)(void *ctx);
+};
+
+enum { STORE_RETRY_MIN_MS = 50, STORE_RETRY_MAX_MS = 2000, STORE_SILENCE_MS = 5000 };
+
+/* `url` and `handlers` are borrowed for the store's life. */
+struct store *store_create(struct event_base *base, const struct redis_url *url,
+                           const struct store_handlers *handlers, void *ctx);
+/* Answers what is under way, without on_down. NULL is fine. */
+void store_destroy(struct store *store);
+
+bool store_is_up(const struct store *store);
+
+/* Why it is not up, or what went wrong last; a phrase for people. */
+const char *store_trouble(const struct store *store);
+
+#endif

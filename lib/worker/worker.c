@@ -1,0 +1,396 @@
+/* The worker: puts links, store and time into the shard, and what comes out where it belongs. */
+#include "worker/worker.h"
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/list.h"
+#include "base/metrics.h"
+#include "base/random.h"
+#include "net/control.h"
+#include "net/loop.h"
+#include "net/stream.h"
+#include "shard/shard.h"
+#include "store/membership.h"
+#include "store/rooms.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { TICK_MS = 250 };
+
+struct worker {
+    const struct config *config;
+    struct event_base *base;
+    struct control *control;
+    struct store *store;
+    struct shard *shard;
+    struct shard_config shard_config;
+    struct event *accept, *tick;
+    struct list links; /* of struct worker_link.link */
+    struct list ready; /* of struct worker_link.ready_link: with output to flush */
+    uint64_t beat_at;
+    bool announced, stopping, done;
+};
+
+struct worker_link {
+    struct list link, ready_link;
+    struct worker *worker;
+    struct shard_link *shard_link;
+    struct stream *stream;
+};
+
+static uint64_t now_of(const struct worker *worker)
+{
+    return loop_now_ms(worker->base);
+}
+
+/* ---- links ---- */
+
+static struct worker_link *find_link(struct worker *worker, struct shard_link *shard_link)
+{
+    struct worker_link *link;
+    list_each(link, &worker->links, link, struct worker_link)
+    {
+        if (link->shard_link == shard_link) {
+            return link;
+        }
+    }
+    return NULL;
+}
+
+static void link_destroy(struct worker_link *link)
+{
+    stream_destroy(link->stream);
+    shard_link_destroy(link->shard_link, now_of(link->worker));
+    list_remove(&link->link);
+    list_remove(&link->ready_link);
+    free(link);
+    metrics_add(METRIC_LINKS, -1);
+}
+
+static enum err on_link_input(void *ctx, const uint8_t *data, size_t len, size_t *used)
+{
+    struct worker_link *link = ctx;
+    return shard_link_input(link->shard_link, data, len, used, now_of(link->worker));
+}
+
+static void on_link_end(void *ctx, enum err why)
+{
+    struct worker_link *link = ctx;
+    if (why != ERR_CLOSED) {
+        log_warn(NULL, "link to a gateway ended", LOG_ERR(why));
+    } else {
+        log_debug(NULL, "gateway is gone");
+    }
+    link_destroy(link);
+}
+
+static const struct stream_handlers link_handlers = {on_link_input, on_link_end};
+
+static void on_accept(evutil_socket_t fd, short events, void *ctx)
+{
+    struct worker *worker = ctx;
+    (void)events;
+    int peer = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (peer < 0) {
+        if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED) {
+            log_error(NULL, "cannot accept a gateway", LOG_TEXTZ("why", strerror(errno)));
+        }
+        return;
+    }
+    struct worker_link *link = xcalloc(1, sizeof(*link));
+    link->worker = worker;
+    list_append(&worker->links, &link->link);
+    list_init(&link->ready_link);
+    link->shard_link = shard_link_create(worker->shard);
+    link->stream = stream_create(worker->base, peer, shard_link_output(link->shard_link),
+                                 &link_handlers, link);
+    list_append(&worker->ready, &link->ready_link); /* the greeting */
+    metrics_add(METRIC_LINKS, 1);
+}
+
+static void host_link_ready(void *ctx, struct shard_link *shard_link)
+{
+    struct worker *worker = ctx;
+    struct worker_link *link = find_link(worker, shard_link);
+    if (link && list_empty(&link->ready_link)) {
+        list_append(&worker->ready, &link->ready_link);
+    }
+}
+
+static void host_link_drop(void *ctx, struct shard_link *shard_link, enum err why)
+{
+    struct worker_link *link = find_link(ctx, shard_link);
+    if (link) {
+        stream_end(link->stream, why);
+    }
+}
+
+/* ---- store ---- */
+
+static void on_store_loaded(void *ctx, uint64_t room, const struct store_loaded *from)
+{
+    struct worker *worker = ctx;
+    struct shard_loaded loaded = {
+        .err = from->err,
+        .epoch = from->epoch,
+        .appended = from->appended,
+        .snapshot = from->snapshot,
+        .entries = from->entries,
+        .entry_count = from->entry_count,
+        .log_bytes = from->log_bytes,
+    };
+    shard_loaded(worker->shard, room, &loaded, now_of(worker));
+}
+
+static void on_store_appended(void *ctx, uint64_t room, uint64_t number, enum err err)
+{
+    struct worker *worker = ctx;
+    shard_appended(worker->shard, room, number, err, now_of(worker));
+}
+
+static void on_store_snapshot(void *ctx, uint64_t room, uint64_t number, enum err err)
+{
+    struct worker *worker = ctx;
+    (void)number;
+    shard_snapshot_stored(worker->shard, room, err, now_of(worker));
+}
+
+static struct store_room store_room_of(const struct worker *worker,
+                                       const struct shard_room_info *info)
+{
+    return (struct store_room){
+        .name = info->name,
+        .owner = str_of(worker->config->id),
+        .epoch = info->epoch,
+        .clock = info->clock,
+        .records = info->records,
+        .bytes = info->bytes,
+        .sessions = info->sessions,
+    };
+}
+
+static void host_load(void *ctx, uint64_t room, struct str name)
+{
+    struct worker *worker = ctx;
+    store_load(worker->store, room, name, str_of(worker->config->id), on_store_loaded, worker);
+}
+
+static void host_append(void *ctx, uint64_t room, const struct shard_room_info *info,
+                        const struct shard_batch *batch)
+{
+    struct worker *worker = ctx;
+    struct store_room stored = store_room_of(worker, info);
+    store_append(worker->store, room, &stored, batch->entries, batch->first, batch->first_number,
+                 batch->last_number, on_store_appended, worker);
+}
+
+static void host_snapshot(void *ctx, uint64_t room, const struct shard_room_info *info,
+                          const struct shard_snapshot *snapshot)
+{
+    struct worker *worker = ctx;
+    struct store_room stored = store_room_of(worker, info);
+    store_snapshot(worker->store, room, &stored, snapshot->stored, snapshot->through,
+                   snapshot->release, on_store_snapshot, worker);
+}
+
+static void host_show(void *ctx, const struct shard_room_info *info)
+{
+    struct worker *worker = ctx;
+    struct store_room stored = store_room_of(worker, info);
+    store_show(worker->store, &stored);
+}
+
+static void host_random_id(void *ctx, char out[21])
+{
+    char text[RANDOM_ID_LEN + 1];
+    (void)ctx;
+    random_id(text);
+    memcpy(out, text, RANDOM_ID_LEN);
+}
+
+static void host_stopped(void *ctx)
+{
+    struct worker *worker = ctx;
+    worker->done = true;
+}
+
+static const struct shard_host shard_host = {
+    .link_ready = host_link_ready,
+    .link_drop = host_link_drop,
+    .load = host_load,
+    .append = host_append,
+    .snapshot = host_snapshot,
+    .show = host_show,
+    .random_id = host_random_id,
+    .stopped = host_stopped,
+};
+
+static void beat(struct worker *worker)
+{
+    const struct shard_counts *counts = shard_count(worker->shard);
+    char address[256];
+    snprintf(address, sizeof(address), "unix:%s", worker->config->socket);
+    struct member member = {
+        .id = str_of(worker->config->id),
+        .node = str_of(worker->config->node),
+        .address = str_of(address),
+        .pid = (uint64_t)getpid(),
+        .rooms = counts->rooms,
+        .sessions = counts->sessions,
+        .load = counts->sessions + counts->rooms,
+        .draining = worker->stopping,
+    };
+    membership_beat(worker->store, &member);
+    worker->beat_at = now_of(worker) + MEMBERSHIP_BEAT_MS;
+}
+
+static void report(struct worker *worker)
+{
+    bool up = store_is_up(worker->store);
+    enum control_state state = worker->stopping     ? CONTROL_DRAINING
+                               : worker->announced ? CONTROL_READY
+                                                   : CONTROL_STARTING;
+    control_report(worker->control, state, up, up ? "" : store_trouble(worker->store));
+}
+
+static void on_store_up(void *ctx)
+{
+    struct worker *worker = ctx;
+    beat(worker);
+    worker->announced = true;
+    shard_store_changed(worker->shard, true, now_of(worker));
+    report(worker);
+}
+
+static void on_store_down(void *ctx)
+{
+    struct worker *worker = ctx;
+    shard_store_changed(worker->shard, false, now_of(worker));
+    report(worker);
+}
+
+static const struct store_handlers store_handlers = {on_store_up, on_store_down};
+
+/* ---- time and ending ---- */
+
+static void count(struct worker *worker)
+{
+    const struct shard_counts *counts = shard_count(worker->shard);
+    metrics_set(METRIC_ROOMS, (double)counts->rooms);
+    metrics_set(METRIC_SESSIONS, (double)counts->sessions);
+    metrics_set(METRIC_ROOM_BYTES, (double)counts->room_bytes);
+    metrics_set(METRIC_PUSHES, (double)counts->pushes);
+    metrics_set(METRIC_BROADCASTS, (double)counts->broadcasts);
+    metrics_set(METRIC_MESSAGES_RECEIVED, (double)counts->messages);
+}
+
+static void on_tick(evutil_socket_t fd, short events, void *ctx)
+{
+    struct worker *worker = ctx;
+    (void)fd;
+    (void)events;
+    uint64_t now = now_of(worker);
+    shard_tick(worker->shard, now);
+    if (store_is_up(worker->store) && now >= worker->beat_at && !worker->stopping) {
+        beat(worker);
+    }
+    loop_arm(worker->tick, TICK_MS);
+}
+
+static void on_stop(void *ctx, uint64_t deadline_ms)
+{
+    struct worker *worker = ctx;
+    if (worker->stopping) {
+        return;
+    }
+    worker->stopping = true;
+    log_info(NULL, "stopping: writing all rooms", LOG_U64("deadline_ms", deadline_ms));
+    report(worker);
+    membership_leave(worker->store, str_of(worker->config->id));
+    shard_stop(worker->shard, now_of(worker));
+}
+
+static const struct control_handlers control_handlers = {.on_stop = on_stop};
+
+static void end_of_turn(struct worker *worker)
+{
+    shard_flush(worker->shard);
+    struct worker_link *link;
+    list_each(link, &worker->ready, ready_link, struct worker_link)
+    {
+        list_remove(&link->ready_link);
+        stream_flush(link->stream);
+    }
+    count(worker);
+}
+
+static enum err start(struct worker *worker)
+{
+    const struct config *config = worker->config;
+    int fd = stream_listen_unix(config->socket);
+    if (fd < 0) {
+        log_error(NULL, "cannot listen for gateways", LOG_TEXTZ("socket", config->socket),
+                  LOG_TEXTZ("why", strerror(errno)));
+        return ERR_IO;
+    }
+    worker->accept = event_new(worker->base, fd, EV_READ | EV_PERSIST, on_accept, worker);
+    event_add(worker->accept, NULL);
+    worker->shard_config = (struct shard_config){
+        .room = {.idle_timeout_ms = (uint64_t)config->idle_timeout_s * 1000},
+        .durability = config->durability == DURABILITY_LOG        ? SHARD_LOG
+                      : config->durability == DURABILITY_SNAPSHOT ? SHARD_SNAPSHOT
+                                                                  : SHARD_NONE,
+        .unload_after_ms = (uint64_t)config->unload_after_s * 1000,
+    };
+    worker->shard = shard_create(&worker->shard_config, &shard_host, worker, str_of(config->id),
+                                 str_of(config->node));
+    worker->control = control_create(worker->base, config->control_fd, &control_handlers, worker);
+    worker->store = store_create(worker->base, &config->redis, &store_handlers, worker);
+    worker->tick = evtimer_new(worker->base, on_tick, worker);
+    loop_arm(worker->tick, TICK_MS);
+    report(worker);
+    return ERR_OK;
+}
+
+static void finish(struct worker *worker)
+{
+    struct worker_link *link;
+    list_each(link, &worker->links, link, struct worker_link)
+    {
+        link_destroy(link);
+    }
+    store_destroy(worker->store);
+    shard_destroy(worker->shard);
+    control_destroy(worker->control);
+    if (worker->accept) {
+        close(event_get_fd(worker->accept));
+        event_free(worker->accept);
+        unlink(worker->config->socket);
+    }
+    if (worker->tick) {
+        event_free(worker->tick);
+    }
+    event_base_free(worker->base);
+}
+
+int worker_run(const struct config *config)
+{
+    struct worker worker = {.config = config};
+    list_init(&worker.links);
+    list_init(&worker.ready);
+    map_seed(random_u64());
+    if (loop_create(&worker.base)) {
+        return EXIT_FAILURE;
+    }
+    enum err err = start(&worker);
+    while (!err && !worker.done) {
+        event_base_loop(worker.base, EVLOOP_ONCE);
+        end_of_turn(&worker);
+    }
+    finish(&worker);
+    return err ? EXIT_FAILURE : EXIT_SUCCESS;
+}
