@@ -2,6 +2,7 @@
 #include "cluster/stored_snapshot.h"
 
 #include "base/alloc.h"
+#include "link/bounded.h"
 #include "value/check.h"
 
 #include <msgpack.h>
@@ -95,6 +96,10 @@ static enum err unpack_body(const msgpack_object *fields, struct buf *out)
     if (!is_str(&fields[FIELD_CODING], "zstd")) {
         return ERR_VERSION;
     }
+    /* What the frame says of itself, before memory is taken for it. */
+    if (ZSTD_getFrameContentSize(body->ptr, body->size) != size) {
+        return ERR_CHECKSUM;
+    }
     size_t got = ZSTD_decompress(buf_reserve(out, size + 1), size, body->ptr, body->size);
     if (ZSTD_isError(got) || got != size) {
         return ERR_CHECKSUM;
@@ -136,6 +141,9 @@ static enum err read_fields(const msgpack_object *root, struct buf *out)
 
 enum err stored_snapshot_read(struct str stored, struct buf *out)
 {
+    if (!link_bounded((const uint8_t *)stored.ptr, stored.len)) {
+        return ERR_MALFORMED;
+    }
     msgpack_zone *zone = msgpack_zone_new(1024);
     if (!zone) {
         return ERR_TOO_LARGE;

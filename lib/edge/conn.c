@@ -85,7 +85,6 @@ static void write_close(struct edge_conn *conn, uint16_t code, struct str reason
     ws_write_close(&frame, code, reason);
     outq_append(&conn->out, buf_head(&frame), buf_len(&frame));
     buf_finish(&frame);
-    count_close(conn->edge, code);
     conn_ready(conn);
 }
 
@@ -95,6 +94,7 @@ void conn_close(struct edge_conn *conn, uint16_t code, struct str reason)
         return;
     }
     conn_retire(conn, false);
+    count_close(conn->edge, code);
     write_close(conn, code, reason);
     conn_set_wait(conn, EDGE_CLOSING);
 }
@@ -104,8 +104,8 @@ void conn_abort(struct edge_conn *conn)
     if (conn->state != EDGE_ENDED) {
         conn_retire(conn, false);
         count_close(conn->edge, WS_CODE_TRY_LATER);
-        conn_end(conn, true);
     }
+    conn_end(conn, true); /* also a socket that does not take its last bytes */
 }
 
 /* The client's close frame: the answer to ours, or its wish, which is answered in kind. */
@@ -125,17 +125,22 @@ static void on_fail(struct edge_conn *conn, const struct ws_message *message)
               LOG_U64("code", message->code));
     if (conn->state != EDGE_CLOSING) {
         conn_retire(conn, false);
+        count_close(conn->edge, message->code);
         write_close(conn, message->code, (struct str){0});
     }
     conn_end(conn, false);
 }
 
-static void use_encoding(struct edge_conn *conn, enum encoding encoding)
+/* False if the connection has ended by it. */
+static bool use_encoding(struct edge_conn *conn, enum encoding encoding)
 {
     if (conn->encoding != encoding) {
-        deliver_flush(conn); /* rendered in the other one */
+        if (!deliver_flush(conn)) { /* rendered in the other one */
+            return false;
+        }
         conn->encoding = encoding;
     }
+    return true;
 }
 
 static void on_message_text(struct edge_conn *conn, struct str text, bool whole)
@@ -143,8 +148,11 @@ static void on_message_text(struct edge_conn *conn, struct str text, bool whole)
     struct buf *scratch = &conn->edge->scratch;
     enum { KEEP = 1 << 20 };
     buf_clear(scratch, KEEP);
-    if (json_parse(text, scratch)) {
-        inbox_add(conn, (struct str){0}, true, whole);
+    enum err err = json_parse(text, scratch);
+    if (err) {
+        /* Beyond our bounds it is refused for good, chunked or not: a client that was merely
+         * disconnected would come back with the same. */
+        inbox_add(conn, (struct str){0}, true, whole || err != ERR_MALFORMED);
     } else {
         inbox_add(conn, buf_str(scratch), false, false);
     }
@@ -153,7 +161,6 @@ static void on_message_text(struct edge_conn *conn, struct str text, bool whole)
 static void on_text(struct edge_conn *conn, struct str frame)
 {
     struct str text;
-    use_encoding(conn, ENCODING_JSON);
     switch (chunk_feed(&conn->chunks, frame, conn->edge->config->max_message, &text)) {
     case CHUNK_MORE:
         break;
@@ -179,7 +186,6 @@ static void on_text(struct edge_conn *conn, struct str frame)
 static void on_binary(struct edge_conn *conn, struct str frame)
 {
     struct buf *scratch = &conn->edge->scratch;
-    use_encoding(conn, ENCODING_MSGPACK);
     buf_clear(scratch, conn->edge->config->max_message);
     bool broken = value_normalize(frame.ptr, frame.len, scratch) != ERR_OK;
     inbox_add(conn, broken ? (struct str){0} : buf_str(scratch), broken, broken);
@@ -205,12 +211,12 @@ static void on_event(struct edge_conn *conn, enum ws_event event,
     bool listening = conn->state == EDGE_WAITING || conn->state == EDGE_OPENED;
     switch (event) {
     case WS_TEXT:
-        if (listening) {
+        if (listening && use_encoding(conn, ENCODING_JSON)) {
             on_text(conn, data);
         }
         break;
     case WS_BINARY:
-        if (listening) {
+        if (listening && use_encoding(conn, ENCODING_MSGPACK)) {
             on_binary(conn, data);
         }
         break;

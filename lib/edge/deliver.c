@@ -19,8 +19,27 @@ static enum ws_opcode opcode_of(const struct edge_conn *conn)
     return conn->encoding == ENCODING_JSON ? WS_OP_TEXT : WS_OP_BINARY;
 }
 
+static void end_slow(struct edge_conn *conn)
+{
+    struct log_scope scope = {"session", {conn->session, conn->session_len}};
+    log_info(&scope, "client does not keep up and is closed",
+             LOG_STR("room", str_of(conn->room->name)),
+             LOG_U64("bytes", conn->event_bytes + conn->out.bytes));
+    conn_abort(conn);
+}
+
+/* Events wait for a socket that is blocked; what cannot wait is bounded here. */
+static bool takes_more(struct edge_conn *conn)
+{
+    if (conn->out.bytes > EDGE_UNSENT_BYTES) {
+        end_slow(conn);
+        return false;
+    }
+    return true;
+}
+
 /* One frame holding one message. */
-void deliver_message(struct edge_conn *conn, struct rendered *message)
+static void send_message(struct edge_conn *conn, struct rendered *message)
 {
     struct blob *payload = rendered_get(message, conn->encoding);
     uint8_t header[WS_HEADER_MAX];
@@ -108,10 +127,7 @@ void deliver_event(struct edge_conn *conn, struct rendered *event)
         return;
     }
     if (conn->event_bytes + blob->len > EDGE_UNSENT_BYTES && conn->event_count > 0) {
-        struct log_scope scope = {"session", {conn->session, conn->session_len}};
-        log_info(&scope, "client does not keep up and is closed",
-                 LOG_STR("room", str_of(conn->room->name)), LOG_U64("bytes", conn->event_bytes));
-        conn_abort(conn);
+        end_slow(conn);
         return;
     }
     keep_event(conn, blob);
@@ -131,11 +147,31 @@ void deliver_drop_events(struct edge_conn *conn)
     conn->event_bytes = 0;
 }
 
-void deliver_flush(struct edge_conn *conn)
+bool deliver_flush(struct edge_conn *conn)
 {
-    if (conn->event_count > 0) {
-        send_data(conn, conn->events, conn->event_count);
-        deliver_drop_events(conn);
+    if (conn->event_count == 0) {
+        return true;
+    }
+    if (!takes_more(conn)) {
+        return false;
+    }
+    send_data(conn, conn->events, conn->event_count);
+    deliver_drop_events(conn);
+    return true;
+}
+
+void deliver_message(struct edge_conn *conn, struct rendered *message, bool after_events)
+{
+    if (takes_more(conn) && (!after_events || deliver_flush(conn))) {
+        send_message(conn, message);
+    }
+}
+
+/* Who has that much still to read hears from us anyway. */
+void deliver_pong(struct edge_conn *conn, struct rendered *pong)
+{
+    if (!blocked(conn)) {
+        send_message(conn, pong);
     }
 }
 

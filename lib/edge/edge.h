@@ -29,7 +29,8 @@ enum {
     EDGE_INBOX_MESSAGES = 256,    /* unanswered messages before it is not read */
     EDGE_INBOX_BYTES = 1 << 20,   /* unanswered bytes, likewise; one message may exceed it */
     EDGE_INBOX_TOTAL = 256 << 20, /* of all connections; beyond it each may have one message */
-    EDGE_UNSENT_BYTES = 8 << 20,  /* events for a client that does not read, before it is closed */
+    EDGE_UNSENT_BYTES = 8 << 20,  /* waiting for a client that does not read, before it is closed:
+                                     of events, and of all else; one message may exceed it */
     EDGE_OUTQ_BYTES = 256 << 10,  /* rendered for a socket at a time */
     EDGE_OWNER_WAIT_MS = 10000,   /* for an owner, then 1013 */
     EDGE_CLOSE_WAIT_MS = 2000,    /* for the client's close frame after ours */
@@ -37,6 +38,7 @@ enum {
     EDGE_DETACHED_MS = 30000,     /* a superseded connection stays open (CONN-1), this long */
     EDGE_RETRY_MS = 50,           /* between two look-ups of an owner */
     EDGE_ROOM_KEEP_MS = 1000,     /* a room without connections remembers its owner */
+    EDGE_LINK_BYTES = 512 << 20,  /* for a worker that does not read, before its link is dropped */
 };
 
 struct edge_host {
@@ -46,14 +48,16 @@ struct edge_host {
     void (*link_connect)(void *ctx, struct edge_link *link);
     /* Bytes were added to edge_link_output. */
     void (*link_ready)(void *ctx, struct edge_link *link);
-    /* The link's peer broke the protocol: close the stream; answer with edge_link_down. */
+    /* The link's peer does not read: close the stream; answer, after this call has returned, with
+     * edge_link_down. */
     void (*link_drop)(void *ctx, struct edge_link *link, enum err why);
     /* Bytes were added to the connection's output. */
     void (*conn_ready)(void *ctx, void *user);
     /* Stop or go on reading from the socket. */
     void (*conn_read)(void *ctx, void *user, bool on);
-    /* Send what is still to be sent, then close the socket; `abort`: close now, sending nothing.
-     * Answer, after this call has returned: edge_conn_destroy. */
+    /* Send what is still to be sent, then close the socket; `abort`: close now, sending nothing,
+     * also if the other was asked for before. Answer, after this call has returned:
+     * edge_conn_destroy. */
     void (*conn_end)(void *ctx, void *user, bool abort);
 };
 

@@ -122,8 +122,11 @@ void inbox_clear(struct edge_conn *conn);
 
 /* deliver.c */
 void deliver_event(struct edge_conn *conn, struct rendered *event);
-void deliver_message(struct edge_conn *conn, struct rendered *message);
-void deliver_flush(struct edge_conn *conn);
+/* At once; `after_events`: behind the events that wait. */
+void deliver_message(struct edge_conn *conn, struct rendered *message, bool after_events);
+void deliver_pong(struct edge_conn *conn, struct rendered *pong);
+/* Sends the events that wait; false if the client does not read and was ended for it. */
+bool deliver_flush(struct edge_conn *conn);
 void deliver_drop_events(struct edge_conn *conn);
 void deliver_pace_tick(struct edge *edge);
 void deliver_stop_pacing(struct edge_conn *conn);

@@ -13,7 +13,7 @@ void outq_push(struct outq *queue, struct blob *take)
         return;
     }
     if (queue->first + queue->count == queue->cap) {
-        if (queue->first > 0) {
+        if (queue->first > queue->count) { /* moves few for many gone, so it stays amortized */
             memmove(queue->segments, queue->segments + queue->first,
                     queue->count * sizeof(*queue->segments));
             queue->first = 0;

@@ -9,6 +9,9 @@ void link_send(struct edge_link *link, const struct link_frame *frame)
 {
     link_write(&link->output, frame);
     link->edge->host->link_ready(link->edge->ctx, link);
+    if (buf_len(&link->output) > EDGE_LINK_BYTES) {
+        link->edge->host->link_drop(link->edge->ctx, link, ERR_TOO_LARGE);
+    }
 }
 
 /* ---- rooms ---- */
@@ -256,18 +259,19 @@ static void on_send(struct edge_conn *conn, const struct link_frame *frame)
             room->channel = frame->channel;
             map_put(&room->link->channels, room);
         }
-        deliver_message(conn, &message);
+        deliver_message(conn, &message, false);
         break;
     case LINK_HOW_EVENT:
         deliver_event(conn, &message);
         break;
     case LINK_HOW_CUSTOM:
-        deliver_flush(conn);
-        deliver_message(conn, &message);
+        deliver_message(conn, &message, true);
         break;
     case LINK_HOW_PONG:
+        deliver_pong(conn, &message);
+        break;
     case LINK_HOW_LEGACY:
-        deliver_message(conn, &message);
+        deliver_message(conn, &message, false);
         break;
     }
     rendered_finish(&message);
@@ -338,6 +342,14 @@ static void on_conn_frame(struct edge_conn *conn, const struct link_frame *frame
     }
 }
 
+/* What a close frame can carry (RFC 6455 7.4); a code is needed for a reason. */
+static bool close_valid(const struct link_frame *frame)
+{
+    return frame->code == WS_CODE_NONE
+               ? frame->reason.len == 0
+               : frame->code <= UINT16_MAX && ws_code_valid((uint16_t)frame->code);
+}
+
 static enum err on_frame(struct edge_link *link, const struct link_frame *frame)
 {
     struct edge *edge = link->edge;
@@ -346,12 +358,18 @@ static enum err on_frame(struct edge_link *link, const struct link_frame *frame)
         if (!link->greeted) {
             return ERR_MALFORMED;
         }
+        if (!str_eq(frame->id, str_of(link->worker))) {
+            return ERR_REFUSED; /* another worker lives at that address now */
+        }
         return frame->version_min <= LINK_VERSION_MAX && frame->version_max >= LINK_VERSION_MIN
                    ? ERR_OK
                    : ERR_VERSION;
     }
     if (frame->type < LINK_SEND) {
         return ERR_MALFORMED; /* those go the other way */
+    }
+    if (frame->type == LINK_CLOSE && !close_valid(frame)) {
+        return ERR_MALFORMED;
     }
     if (frame->type == LINK_CAST) {
         on_cast(link, frame);

@@ -171,7 +171,7 @@ void clients_host_end(void *ctx, void *user, bool abort)
 {
     struct client *client = user;
     (void)ctx;
-    if (client->state != CLIENT_WEBSOCKET) {
+    if (client->state != CLIENT_WEBSOCKET && !(abort && client->state == CLIENT_ENDING)) {
         return;
     }
     client->state = CLIENT_ENDING;
@@ -264,6 +264,10 @@ static void on_head(struct client *client)
         buf_append_byte(&text, '\0');
         refuse(client, 400, "Bad Request", "", (const char *)buf_head(&text));
         buf_finish(&text);
+        return;
+    }
+    if (client->gateway->stop_by) {
+        refuse(client, 503, "Service Unavailable", "Retry-After: 1\r\n", "the server is stopping");
         return;
     }
     upgrade(client, &target, ws.key);

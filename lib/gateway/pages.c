@@ -1,8 +1,8 @@
 /* The built-in demo over HTTP. */
 #include "gateway/pages.h"
 
-extern const unsigned char page_index[], page_js[], page_css[];
-extern const size_t page_index_len, page_js_len, page_css_len;
+extern const unsigned char page_index[], page_css[], page_demo[], page_diff[], page_sync[];
+extern const size_t page_index_len, page_css_len, page_demo_len, page_diff_len, page_sync_len;
 
 static const struct page {
     const char *path, *type;
@@ -10,8 +10,10 @@ static const struct page {
     const size_t *len;
 } pages[] = {
     {"/", "text/html; charset=utf-8", page_index, &page_index_len},
-    {"/demo.js", "text/javascript; charset=utf-8", page_js, &page_js_len},
     {"/demo.css", "text/css; charset=utf-8", page_css, &page_css_len},
+    {"/demo.js", "text/javascript; charset=utf-8", page_demo, &page_demo_len},
+    {"/diff.js", "text/javascript; charset=utf-8", page_diff, &page_diff_len},
+    {"/sync.js", "text/javascript; charset=utf-8", page_sync, &page_sync_len},
 };
 
 void pages_write_error(struct buf *out, int status, const char *phrase, const char *extra,
@@ -28,7 +30,7 @@ static void write_page(struct buf *out, const struct page *page, bool head)
     buf_printf(out,
                "HTTP/1.1 200 OK\r\nContent-Type: %s\r\nContent-Length: %zu\r\n"
                "Cache-Control: no-cache\r\nX-Content-Type-Options: nosniff\r\n"
-               "Content-Security-Policy: default-src 'self'; connect-src 'self' ws: wss:\r\n"
+               "Content-Security-Policy: default-src 'self'; img-src 'self' data:; connect-src 'self' ws: wss:\r\n"
                "Connection: close\r\n\r\n",
                page->type, *page->len);
     if (!head) {

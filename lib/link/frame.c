@@ -2,6 +2,7 @@
 #include "link/frame.h"
 
 #include "base/alloc.h"
+#include "link/bounded.h"
 #include "value/check.h"
 
 #include <assert.h>
@@ -199,6 +200,9 @@ enum err link_read(struct link_reader *reader, const uint8_t *data, size_t len,
     }
     if (len - 4 < length) {
         return ERR_AGAIN;
+    }
+    if (!link_bounded(data + 4, length)) {
+        return ERR_MALFORMED;
     }
     msgpack_zone_clear(reader->zone);
     msgpack_object object;

@@ -33,15 +33,21 @@ static void release(struct control_channel *channel)
     }
 }
 
-static void close_channel(struct control_channel *channel)
+/* The caller is counted in `calls`. */
+static void close_counted(struct control_channel *channel)
 {
     if (channel->state == CHANNEL_OPEN) {
         channel->state = CHANNEL_CLOSED;
         bufferevent_disable(channel->bev, EV_READ | EV_WRITE);
-        channel->calls++;
         channel->handlers->on_closed(channel->ctx);
-        release(channel);
     }
+}
+
+static void close_channel(struct control_channel *channel)
+{
+    channel->calls++;
+    close_counted(channel);
+    release(channel);
 }
 
 static void on_readable(struct bufferevent *bev, void *ctx)
@@ -61,7 +67,7 @@ static void on_readable(struct bufferevent *bev, void *ctx)
         }
     }
     if (parsed == CONTROL_BROKEN) {
-        close_channel(channel);
+        close_counted(channel);
     }
     release(channel);
 }

@@ -125,27 +125,40 @@ void conn_frame(struct shard_conn *conn, const struct link_frame *frame, uint64_
         return;
     } else if (frame->type == LINK_MESSAGE) {
         on_message(conn, frame, now_ms);
-    } else if (frame->type == LINK_BROKEN) {
+    } else if (frame->type == LINK_BROKEN && frame->seq > conn->answered) {
         conn->answered = frame->seq;
         room_broken_frame(conn->room->room, conn->session, frame->flags & LINK_BROKEN_FATAL,
                           now_ms);
     }
 }
 
+static void open_and_load(struct shard_link *link, const struct link_frame *frame)
+{
+    struct shard *shard = link->shard;
+    if (!shard->store_up) {
+        conn_refuse(link, frame->conn, LINK_REFUSED_BUSY, STR("storage is unavailable"));
+        return;
+    }
+    struct shard_room *room = shard_room_create(shard, frame->room);
+    deferred_add(room, link, frame);
+    conn_create(link, room, frame->conn);
+    persist_request_load(room);
+}
+
 static void on_open(struct shard_link *link, const struct link_frame *frame, uint64_t now_ms)
 {
     struct shard *shard = link->shard;
     struct shard_room *room = shard_room_get(shard, frame->room);
-    if (!room && shard->stopping) {
-        conn_refuse(link, frame->conn, LINK_REFUSED_NOT_OWNER, STR("worker is stopping"));
-        return;
-    }
     if (conn_find(link, frame->conn)) {
         return; /* the gateway's mistake; the first one counts */
     }
+    if (shard->stopping && (!room || room->state != SHARD_ROOM_RELEASING)) {
+        conn_refuse(link, frame->conn, LINK_REFUSED_NOT_OWNER, STR("worker is stopping"));
+        return;
+    }
     if (!room) {
-        room = shard_room_create(shard, frame->room);
-        persist_request_load(room);
+        open_and_load(link, frame);
+        return;
     }
     if (room->state == SHARD_ROOM_FAILED) {
         conn_refuse(link, frame->conn, LINK_REFUSED_UNREADABLE, str_of(err_name(room->failure)));

@@ -23,6 +23,7 @@ struct shard {
     uint64_t now_ms; /* of the call being handled */
     bool store_up;
     bool stopping;
+    bool stopped; /* and the host knows */
 };
 
 struct shard_link {
@@ -126,6 +127,9 @@ void conn_refuse(struct shard_link *link, uint64_t number, enum link_refusal why
 /* outbox.c: sends a frame to a link, or keeps it until the room's entries so far are durable. */
 void outbox_send(struct shard_room *room, struct shard_link *link, const struct link_frame *frame);
 void outbox_release(struct shard_room *room);
+/* Drops what waits. Connections that the room has let go of, but whose gateways do not know yet, are
+ * closed with `code`. */
+void outbox_abandon(struct shard_room *room, uint64_t code, struct str reason);
 void outbox_forget_link(struct shard_room *room, const struct shard_link *link);
 /* Joined connections per link. */
 void audience_add(struct shard_room *room, struct shard_link *link);

@@ -13,6 +13,8 @@ struct held {
     uint64_t need;           /* entry number that must be durable first */
     struct shard_link *link; /* NULL: the link is gone */
     size_t len;
+    enum link_type type;
+    uint64_t conn;
 };
 
 void link_send(struct shard_link *link, const struct link_frame *frame)
@@ -30,7 +32,8 @@ void outbox_send(struct shard_room *room, struct shard_link *link, const struct 
         link_send(link, frame);
         return;
     }
-    struct held held = {.need = room->appended, .link = link};
+    struct held held = {
+        .need = room->appended, .link = link, .type = frame->type, .conn = frame->conn};
     size_t start = buf_len(&room->outbox);
     buf_append(&room->outbox, &held, sizeof(held));
     link_write(&room->outbox, frame);
@@ -54,6 +57,23 @@ void outbox_release(struct shard_room *room)
     }
     enum { KEEP = 4096 };
     buf_clear(&room->outbox, KEEP);
+}
+
+void outbox_abandon(struct shard_room *room, uint64_t code, struct str reason)
+{
+    struct held held;
+    for (size_t at = 0; at < buf_len(&room->outbox); at += sizeof(held) + held.len) {
+        memcpy(&held, buf_head(&room->outbox) + at, sizeof(held));
+        struct link_frame frame = {.type = held.type, .conn = held.conn};
+        if (held.link && held.type == LINK_CLOSE) {
+            frame.code = code; /* why the room closed it may be lost with what is not stored */
+            frame.reason = reason;
+            link_send(held.link, &frame);
+        } else if (held.link && held.type == LINK_DETACH) {
+            link_send(held.link, &frame);
+        }
+    }
+    buf_finish(&room->outbox);
 }
 
 void outbox_forget_link(struct shard_room *room, const struct shard_link *link)

@@ -153,6 +153,16 @@ static void flush_room(struct shard_room *room)
     shard->host->append(shard->ctx, room->number, &info, &batch);
 }
 
+static void bound_outbox(struct shard_room *room)
+{
+    if (buf_len(&room->outbox) > SHARD_OUTBOX_MAX) {
+        struct log_scope scope = shard_room_scope(room);
+        log_warn(&scope, "too much waits for the store; clients are sent away",
+                 LOG_U64("bytes", buf_len(&room->outbox)));
+        shard_room_close_conns(room, 1013, STR("storage is unavailable"));
+    }
+}
+
 void shard_flush(struct shard *shard)
 {
     struct shard_room *room;
@@ -160,12 +170,7 @@ void shard_flush(struct shard *shard)
     {
         list_remove(&room->unsent_link);
         flush_room(room);
-        if (buf_len(&room->outbox) > SHARD_OUTBOX_MAX) {
-            struct log_scope scope = shard_room_scope(room);
-            log_warn(&scope, "too much waits for the store; clients are sent away",
-                     LOG_U64("bytes", buf_len(&room->outbox)));
-            shard_room_close_conns(room, 1013, STR("storage is unavailable"));
-        }
+        bound_outbox(room);
     }
 }
 
@@ -250,6 +255,7 @@ static void finish_release(struct shard_room *room)
 {
     struct log_scope scope = shard_room_scope(room);
     log_info(&scope, "room unloaded", LOG_U64("clock", room_documents(room->room)->clock));
+    settle(room, room->snapshot_through); /* closes of those who have left may wait still */
     refuse_all(room, LINK_REFUSED_NOT_OWNER, STR("room was just given up"));
     shard_room_free(room);
 }
@@ -277,7 +283,8 @@ void shard_snapshot_stored(struct shard *shard, uint64_t number, enum err err, u
         finish_release(room);
         return;
     }
-    room->suspect = false;
+    /* What was appended behind the snapshot is not in it; if that went wrong, another is due. */
+    room->suspect = room->suspect && room->sent > room->snapshot_through;
     settle(room, room->snapshot_through);
     if (room->sent < room->appended && list_empty(&room->unsent_link)) {
         list_append(&shard->unsent, &room->unsent_link);
@@ -306,7 +313,7 @@ void persist_tick(struct shard_room *room, uint64_t now_ms)
 {
     struct shard *shard = room->shard;
     if (room->state == SHARD_ROOM_FAILED) {
-        if (now_ms >= room->retry_at) {
+        if (now_ms >= room->retry_at || shard->stopping) {
             shard_room_free(room);
         }
         return;
@@ -318,6 +325,7 @@ void persist_tick(struct shard_room *room, uint64_t now_ms)
     if (room->state != SHARD_ROOM_SERVING) {
         return;
     }
+    bound_outbox(room); /* presence piles up without any new entry */
     bool empty = room_session_count(room->room) == 0 && list_empty(&room->conns);
     bool unload = shard->stopping || now_ms - room->empty_at >= shard->config->unload_after_ms;
     bool overdue = shard->config->durability == SHARD_SNAPSHOT && room->dirty &&

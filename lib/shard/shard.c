@@ -122,15 +122,13 @@ void shard_room_free(struct shard_room *room)
 void shard_room_close_conns(struct shard_room *room, uint64_t code, struct str reason)
 {
     struct shard_conn *conn;
+    outbox_abandon(room, code, reason);
     list_each(conn, &room->conns, room_link, struct shard_conn)
     {
         struct link_frame frame = {
             .type = LINK_CLOSE, .conn = conn->number, .code = code, .reason = reason};
-        struct shard_link *link = conn->link;
         struct room_session *session = conn->session;
-        /* Past the outbox: what waits there is not to be seen by those who leave. */
-        link_send(link, &frame);
-        outbox_forget_link(room, link);
+        link_send(conn->link, &frame);
         conn_forget(conn);
         if (session) {
             room_socket_gone(room->room, session, room->shard->now_ms);
@@ -260,7 +258,8 @@ struct buf *shard_link_output(struct shard_link *link)
 
 static void check_stopped(struct shard *shard)
 {
-    if (shard->stopping && shard->rooms.count == 0) {
+    if (shard->stopping && !shard->stopped && shard->rooms.count == 0) {
+        shard->stopped = true;
         shard->host->stopped(shard->ctx);
     }
 }

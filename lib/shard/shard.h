@@ -82,7 +82,7 @@ struct shard_host {
     /* Show the room's figures to operators, if it is still ours. No answer. */
     void (*show)(void *ctx, const struct shard_room_info *info);
     void (*random_id)(void *ctx, char out[21]);
-    /* After shard_stop: every room is written and given up. */
+    /* After shard_stop, once: every room is written and given up. */
     void (*stopped)(void *ctx);
 };
 

@@ -112,9 +112,11 @@ static void on_loaded(void *ctx, enum err err, const redisReply *reply)
     struct store_loaded loaded = {.err = err == ERR_REFUSED ? ERR_MALFORMED : err};
     if (!err) {
         read_room(reply, str_of(load->owner), &loaded);
-        metrics_observe(HISTOGRAM_ROOM_LOAD, (double)(clock_us() - load->started_us) / 1e6);
     }
     load->fn(load->ctx, load->room, &loaded);
+    if (!loaded.err) {
+        metrics_observe(HISTOGRAM_ROOM_LOAD, (double)(clock_us() - load->started_us) / 1e6);
+    }
     for (size_t i = 0; i < loaded.entry_count; i++) {
         free(loaded.entries[i]);
     }

@@ -4,6 +4,7 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <ctype.h>
+#include <stdbool.h>
 #include <string.h>
 
 Test(random, ids_are_of_url_safe_characters_and_differ)
@@ -13,7 +14,8 @@ Test(random, ids_are_of_url_safe_characters_and_differ)
     random_id(second);
     cr_assert(eq(sz, strlen(first), RANDOM_ID_LEN));
     for (size_t i = 0; i < RANDOM_ID_LEN; i++) {
-        cr_assert(isalnum((unsigned char)first[i]) || first[i] == '-' || first[i] == '_');
+        bool fine = isalnum((unsigned char)first[i]) || first[i] == '-' || first[i] == '_';
+        cr_assert(fine, "%s", first);
     }
     cr_assert(ne(int, strcmp(first, second), 0));
 }

@@ -1,0 +1,171 @@
+/* What was acknowledged is there, whatever dies: everything at once, one worker, the gateway, Redis.
+ * Real clients come back by themselves and agree. */
+import assert from 'node:assert/strict'
+import { after, before, describe, test } from 'node:test'
+import { setTimeout as pause } from 'node:timers/promises'
+import { Client, note, readRoom } from './lib/client.js'
+import { kill } from './lib/processes.js'
+import { Random, seedOfRun } from './lib/random.js'
+import { Roomd } from './lib/roomd.js'
+import { noteSchema } from './lib/schemas.js'
+import { SyncClient, complaints, converge, sortMembers } from './lib/sync.js'
+import { PATIENCE_MS, until } from './lib/wait.js'
+
+const SYNC_CLIENTS = 3
+const ROOMS = 4
+const ROUNDS = Number(process.env.E2E_ROUNDS ?? 2)
+const LONGEST_WAIT_MS = 400 // before the blow falls
+
+/* Pushes without pause, comes back whenever it is thrown out, and remembers what was acknowledged. */
+class Recorder {
+  #stopped = false
+  #done
+  #client = null
+  next = 0
+  acknowledged = []
+
+  constructor(roomd, room) {
+    this.room = room
+    this.#done = this.#run(roomd)
+  }
+
+  async #run(roomd) {
+    while (!this.#stopped) {
+      try {
+        this.#client = await Client.connect(roomd, this.room, { session: `recorder-${this.room}` })
+        await this.#pushOn()
+      } catch {
+        this.#client?.drop()
+        await pause(50)
+      }
+    }
+    this.#client?.drop()
+  }
+
+  async #pushOn() {
+    if (!this.#client.records.has('note:counter')) {
+      await this.#client.push({ diff: { 'note:counter': ['put', note('counter')] } })
+    }
+    while (!this.#stopped) {
+      const n = this.next++
+      const diff = {
+        [`note:${this.room}-${n}`]: ['put', note(`${this.room}-${n}`, { x: n })],
+        'note:counter': ['patch', { x: ['put', n] }],
+      }
+      const action = await this.#client.push({ diff })
+      assert.notEqual(action, 'discard')
+      this.acknowledged.push(n)
+    }
+  }
+
+  stop() {
+    this.#stopped = true
+    return this.#done
+  }
+
+  /* More pushes get through again. */
+  async goesOn() {
+    const before = this.acknowledged.length
+    await until(`pushes to ${this.room} again`, () => this.acknowledged.length > before + 3, 2 * PATIENCE_MS)
+  }
+
+  /* What is acknowledged by now is what a newcomer finds. */
+  async check(roomd) {
+    const acknowledged = [...this.acknowledged]
+    const { documents } = await readRoom(roomd, this.room)
+    const missing = acknowledged.filter((n) => documents[`note:${this.room}-${n}`]?.x !== n)
+    assert.deepEqual(missing, [], `acknowledged in ${this.room} and lost`)
+    assert.ok(documents['note:counter'].x >= acknowledged.at(-1), 'an acknowledged patch is lost')
+  }
+}
+
+/* A SyncClient that edits until it is told to stop. */
+async function edit(client, name, random, isOver) {
+  for (let n = 0; !isOver(); n++) {
+    client.store.put([note(`${name}-${n}`, { text: 'x' }), note('shared', { x: n, text: name })])
+    if (n > 5 && random.chance(0.3)) {
+      client.store.remove([`note:${name}-${random.below(n)}`])
+    }
+    client.store._flushHistory()
+    await pause(random.below(60))
+  }
+}
+
+const blows = {
+  'everything is killed at once': async (roomd) => {
+    await roomd.kill()
+    await roomd.start()
+  },
+  'roomd is stopped and started': async (roomd) => {
+    const { code } = await roomd.stop()
+    assert.equal(code, 0)
+    await roomd.start()
+  },
+  'a worker is killed': (roomd) => roomd.replace('worker-1'),
+  'the other worker is killed': (roomd) => roomd.replace('worker-2'),
+  'all workers are killed': (roomd) => Promise.all([roomd.replace('worker-1'), roomd.replace('worker-2')]),
+  'the gateway is killed': (roomd) => roomd.replace('gateway-1'),
+  'Redis is killed': (roomd) => roomd.replace('redis'),
+  'Redis and a worker are killed': (roomd) => Promise.all([roomd.replace('redis'), roomd.replace('worker-2')]),
+  'the supervisor is killed': async (roomd) => {
+    kill(roomd.pid)
+    await roomd.ended()
+    await roomd.start()
+  },
+}
+
+describe('no acknowledged change is lost', () => {
+  const random = new Random(seedOfRun())
+  const rooms = Array.from({ length: ROOMS }, (_, i) => `room-${i}`)
+  let roomd
+  let recorders
+  let clients
+
+  before(async () => {
+    roomd = await Roomd.start()
+    recorders = rooms.map((room) => new Recorder(roomd, room))
+    clients = Array.from({ length: SYNC_CLIENTS }, (_, i) => {
+      const presence = { id: 'presence:x', typeName: 'presence', name: `sync-${i}`, cursor: { x: 0, y: 0 }, chat: '' }
+      const options = { schema: noteSchema, session: `sync-${i}`, binary: i === 1, presence }
+      return new SyncClient(roomd, 'shared', options)
+    })
+    await Promise.all(clients.map((client) => client.ready()))
+  })
+  after(async () => {
+    clients.forEach((client) => client.close())
+    await Promise.all(recorders.map((recorder) => recorder.stop()))
+    await roomd.finish()
+    assert.deepEqual(complaints, [])
+  })
+
+  const rounds = Array(ROUNDS).fill(Object.entries(blows)).flat()
+  for (const [name, blow] of rounds) {
+    test(name, async () => {
+      let over = false
+      const editing = clients.map((client, i) =>
+        edit(client, `${name[0]}${random.below(1e9)}-${i}`, new Random(random.below(1e9)), () => over),
+      )
+      await Promise.all(recorders.map((recorder) => recorder.goesOn()))
+      await pause(random.below(LONGEST_WAIT_MS))
+      await blow(roomd)
+      await Promise.all(recorders.map((recorder) => recorder.goesOn()))
+      over = true
+      await Promise.all(editing)
+      const documents = await converge(clients, 2 * PATIENCE_MS)
+      assert.deepEqual(sortMembers((await readRoom(roomd, 'shared')).documents), sortMembers(documents))
+      await Promise.all(recorders.map((recorder) => recorder.check(roomd)))
+    })
+  }
+
+  test('in the end, and after one more start', async () => {
+    await Promise.all(recorders.map((recorder) => recorder.stop()))
+    assert.ok(recorders.every((recorder) => recorder.acknowledged.length > 100))
+    const before = await readRoom(roomd, 'shared')
+    await roomd.stop()
+    await roomd.start()
+    await Promise.all(recorders.map((recorder) => recorder.check(roomd)))
+    const { clock, documents } = await readRoom(roomd, 'shared')
+    assert.deepEqual(documents, before.documents)
+    assert.ok(clock >= before.clock)
+  })
+})

@@ -1,0 +1,54 @@
+/* Processes as /proc shows them. */
+import { readFileSync } from 'node:fs'
+import { until } from './wait.js'
+
+function read(path) {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    return '' // it has just ended
+  }
+}
+
+/* A zombie has ended; whoever should know has not asked yet. */
+export function isAlive(pid) {
+  const state = /\) (\S)/.exec(read(`/proc/${pid}/stat`))?.[1]
+  return state !== undefined && state !== 'Z' && state !== 'X'
+}
+
+function nameOf(pid) {
+  const args = read(`/proc/${pid}/cmdline`).split('\0')
+  const at = args.indexOf('--process')
+  return at >= 0 ? args[at + 1] : /redis-server/.test(args[0]) ? 'redis' : null
+}
+
+/* A supervisor's children: Map of slot name ("worker-1", "redis") to pid. One that is between fork
+ * and exec has no name yet and is left out. */
+export function childrenOf(pid) {
+  const children = new Map()
+  for (const word of read(`/proc/${pid}/task/${pid}/children`).split(' ')) {
+    const name = word && isAlive(Number(word)) ? nameOf(word) : null
+    if (name) {
+      children.set(name, Number(word))
+    }
+  }
+  return children
+}
+
+export function residentBytes(pid) {
+  return Number(/^VmRSS:\s+(\d+)/m.exec(read(`/proc/${pid}/status`))?.[1] ?? 0) * 1024
+}
+
+export function kill(pid, signal = 'SIGKILL') {
+  try {
+    process.kill(pid, signal)
+  } catch (error) {
+    if (error.code !== 'ESRCH') {
+      throw error
+    }
+  }
+}
+
+export function allGone(pids) {
+  return until(`processes ${pids.join(', ')} gone`, () => !pids.some(isAlive))
+}

@@ -1,0 +1,170 @@
+/* The original's sync client, wired as its React hook wires it: a store, a ClientWebSocketAdapter, a
+ * TLSyncClient. What a browser has and Node has not is stood in for first. */
+import { setMaxListeners } from 'node:events'
+import { WebSocket } from 'ws'
+
+globalThis.window ??= Object.assign(new EventTarget(), { devicePixelRatio: 1 })
+globalThis.document ??= Object.assign(new EventTarget(), { hidden: false })
+setMaxListeners(0, window, document) // each client listens
+globalThis.navigator ??= {}
+globalThis.requestAnimationFrame ??= (callback) => setTimeout(callback, 1000 / 60)
+globalThis.cancelAnimationFrame ??= clearTimeout
+globalThis.WebSocket = WebSocket
+
+const { decode, encode } = await import('@msgpack/msgpack')
+const { atom } = await import('@tldraw/state')
+const { Store } = await import('@tldraw/store')
+const { ClientWebSocketAdapter, TLSyncClient } = await import('@tldraw/sync-core')
+const { connectUrl, documentsIn } = await import('./client.js')
+const { PATIENCE_MS, soon, until } = await import('./wait.js')
+
+/* The same messages in msgpack. */
+class BinaryAdapter extends ClientWebSocketAdapter {
+  _setNewSocket(socket) {
+    super._setNewSocket(socket)
+    socket.onmessage = ({ data }) => {
+      const message = decode(data)
+      this.messageListeners.forEach((listener) => listener(message))
+    }
+  }
+
+  sendMessage(message) {
+    if (this._ws && this.connectionStatus === 'online') {
+      this._ws.send(encode(message, { ignoreUndefined: true }))
+    }
+  }
+}
+
+const clients = new Set()
+const warn = console.warn
+const complain = console.error
+
+/* The client reports through the console what it did not expect from the server. None of that may
+ * happen here; that the connection was lost may. */
+export const complaints = []
+console.error = (...args) => {
+  complaints.push(args.map((arg) => arg?.stack ?? String(arg)).join(' '))
+  complain(...args)
+}
+console.warn = (...args) => {
+  if (!/Could not open WebSocket|Haven't heard from the server|Tried to send message while/.test(args[0])) {
+    complaints.push(args.map(String).join(' '))
+    warn(...args)
+  }
+}
+
+export class SyncClient {
+  #adapter
+  #client
+  store
+  presence
+  failure = null // reason of a fatal close
+
+  /* Options: schema, props (the store's), binary, session, presence (the first record of it). */
+  constructor(roomd, room, { schema, props = {}, binary = false, session, presence }) {
+    this.store = new Store({ schema, props })
+    this.presence = atom('presence', presence)
+    const url = connectUrl(roomd, room, { session })
+    this.#adapter = new (binary ? BinaryAdapter : ClientWebSocketAdapter)(() => url)
+    this.loaded = new Promise((resolve) => {
+      this.#client = new TLSyncClient({
+        store: this.store,
+        socket: this.#adapter,
+        presence: this.presence,
+        presenceMode: atom('presence mode', 'full'),
+        onLoad: resolve,
+        onSyncError: (reason) => (this.failure = reason),
+      })
+    })
+    clients.add(this)
+  }
+
+  /* Once it has the room. */
+  ready() {
+    return soon('a loaded client', this.loaded)
+  }
+
+  /* The network goes away for a moment; the client comes back by itself. */
+  drop() {
+    this.#adapter._ws?.terminate()
+  }
+
+  /* Nothing of its own is on the way any more. */
+  get isSettled() {
+    this.store._flushHistory()
+    const { pendingPushRequests, unsentChanges, isConnectedToRoom, incomingDiffBuffer } = this.#client
+    return (
+      isConnectedToRoom &&
+      pendingPushRequests.length === 0 &&
+      incomingDiffBuffer.length === 0 &&
+      !unsentChanges.nextDiff &&
+      !unsentChanges.nextPresence
+    )
+  }
+
+  get documents() {
+    return documentsIn(Object.entries(this.store.serialize('document')))
+  }
+
+  /* Others' presence without its ids, in an order that does not depend on them. */
+  get others() {
+    const records = Object.values(this.store.serialize('presence'))
+    return records.map(({ id, ...rest }) => JSON.stringify(rest)).sort()
+  }
+
+  close() {
+    clients.delete(this)
+    this.#client.close()
+    this.#adapter.close()
+  }
+}
+
+export function closeAll() {
+  clients.forEach((client) => client.close())
+}
+
+/* Waits until all have the same documents, and the presence of all the others. */
+export async function converge(syncClients, within = PATIENCE_MS) {
+  const sorted = (client) => JSON.stringify(sortMembers(client.documents))
+  await until(
+    'all clients settled and equal',
+    () => {
+      const failed = syncClients.find((client) => client.failure)
+      if (failed) {
+        throw new Error(`a client gave up: ${failed.failure}`)
+      }
+      if (!syncClients.every((client) => client.isSettled)) {
+        throw new Error(`settled: ${syncClients.map((client) => client.isSettled)}`)
+      }
+      const texts = syncClients.map(sorted)
+      const other = texts.find((text) => text !== texts[0])
+      if (other) {
+        throw new Error(`they differ: ${firstDifference(texts[0], other)}`)
+      }
+      return true
+    },
+    within,
+  )
+  return syncClients[0].documents
+}
+
+function firstDifference(a, b) {
+  let at = 0
+  while (a[at] === b[at]) {
+    at++
+  }
+  const around = (text) => text.slice(Math.max(0, at - 100), at + 100)
+  return `${around(a)} and ${around(b)}`
+}
+
+/* Members in the order of their names, at all depths: member order means nothing. */
+export function sortMembers(value) {
+  if (Array.isArray(value)) {
+    return value.map(sortMembers)
+  }
+  if (value === null || typeof value !== 'object') {
+    return value
+  }
+  const names = Object.keys(value).sort()
+  return Object.fromEntries(names.map((name) => [name, sortMembers(value[name])]))
+}

@@ -1,0 +1,500 @@
+/* Gateways and a host for a shard. */
+#include "fake_shard.h"
+
+#include "base/alloc.h"
+#include "value/json.h"
+
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+#include <stdlib.h>
+
+/* ---- the host ---- */
+
+static void host_link_ready(void *ctx, struct shard_link *link)
+{
+    (void)ctx;
+    (void)link;
+}
+
+static void host_link_drop(void *ctx, struct shard_link *link, enum err why)
+{
+    struct fake *fake = ctx;
+    (void)link;
+    (void)why;
+    fake->dropped = true;
+}
+
+static struct request *request_create(struct fake *fake, uint64_t room, struct str name)
+{
+    struct request *request = xcalloc(1, sizeof(*request));
+    request->room = room;
+    memcpy(request->name, name.ptr, name.len);
+    list_append(&fake->requests, &request->link);
+    return request;
+}
+
+static void request_free(struct request *request)
+{
+    list_remove(&request->link);
+    for (size_t i = 0; i < request->count; i++) {
+        free(request->entries[i]);
+    }
+    free(request->entries);
+    buf_finish(&request->stored);
+    free(request);
+}
+
+static void host_load(void *ctx, uint64_t room, struct str name)
+{
+    struct fake *fake = ctx;
+    request_create(fake, room, name)->kind = REQUEST_LOAD;
+    buf_printf(&fake->asked, "load %.*s\n", STR_ARG(name));
+}
+
+static void host_append(void *ctx, uint64_t room, const struct shard_room_info *info,
+                        const struct shard_batch *batch)
+{
+    struct fake *fake = ctx;
+    struct request *request = request_create(fake, room, info->name);
+    request->kind = REQUEST_APPEND;
+    request->epoch = info->epoch;
+    request->first = batch->first_number;
+    request->last = batch->last_number;
+    request->count = batch->last_number - batch->first_number + 1;
+    request->entries = xcalloc(request->count, sizeof(struct entry *));
+    size_t n = 0;
+    for (struct list *node = &batch->first->link; node != batch->entries; node = node->next) {
+        cr_assert(lt(sz, n, request->count));
+        request->entries[n++] = entry_create(list_entry(node, struct entry, link));
+    }
+    cr_assert(eq(sz, n, request->count));
+    buf_printf(&fake->asked, "append %.*s %d-%d\n", STR_ARG(info->name), (int)request->first,
+               (int)request->last);
+}
+
+static void host_snapshot(void *ctx, uint64_t room, const struct shard_room_info *info,
+                          const struct shard_snapshot *snapshot)
+{
+    struct fake *fake = ctx;
+    struct request *request = request_create(fake, room, info->name);
+    request->kind = REQUEST_SNAPSHOT;
+    request->epoch = info->epoch;
+    request->through = snapshot->through;
+    request->release = snapshot->release;
+    buf_append_str(&request->stored, snapshot->stored);
+    buf_printf(&fake->asked, "%s %.*s %d%s\n", snapshot->release ? "release" : "snapshot",
+               STR_ARG(info->name), (int)snapshot->through, snapshot->stored.len ? "" : " keep");
+}
+
+static void host_show(void *ctx, const struct shard_room_info *info)
+{
+    struct fake *fake = ctx;
+    (void)info;
+    fake->shown++;
+}
+
+static void host_random_id(void *ctx, char out[21])
+{
+    struct fake *fake = ctx;
+    char text[22];
+    snprintf(text, sizeof(text), "%021d", (int)++fake->ids);
+    memcpy(out, text, 21);
+}
+
+static void host_stopped(void *ctx)
+{
+    struct fake *fake = ctx;
+    fake->stopped++;
+}
+
+static const struct shard_host host = {
+    .link_ready = host_link_ready,
+    .link_drop = host_link_drop,
+    .load = host_load,
+    .append = host_append,
+    .snapshot = host_snapshot,
+    .show = host_show,
+    .random_id = host_random_id,
+    .stopped = host_stopped,
+};
+
+static void start(struct fake *fake)
+{
+    fake->self++;
+    fake->shard = shard_create(&fake->config, &host, fake, STR("worker-1"), STR("node-1"));
+    shard_store_changed(fake->shard, true, fake->now);
+}
+
+void fake_init(struct fake *fake)
+{
+    *fake = (struct fake){
+        .config = {.room = {.idle_timeout_ms = ROOM_IDLE_TIMEOUT_MS}, .unload_after_ms = 60000},
+        .now = 1000};
+    list_init(&fake->gateways);
+    list_init(&fake->requests);
+    start(fake);
+}
+
+static void drop_gateways(struct fake *fake)
+{
+    struct gateway *gateway;
+    list_each(gateway, &fake->gateways, link, struct gateway)
+    {
+        gateway->shard_link = NULL; /* went with the shard */
+        gateway_destroy(gateway);
+    }
+}
+
+static void drop_requests(struct fake *fake)
+{
+    struct request *request;
+    list_each(request, &fake->requests, link, struct request)
+    {
+        request_free(request);
+    }
+}
+
+void fake_finish(struct fake *fake)
+{
+    shard_destroy(fake->shard);
+    drop_gateways(fake);
+    drop_requests(fake);
+    store_finish(&fake->store);
+    buf_finish(&fake->asked);
+    free(fake->taken);
+}
+
+static const char *take(struct fake *fake, struct buf *lines)
+{
+    free(fake->taken);
+    fake->taken = xstrndup((const char *)buf_head(lines), buf_len(lines));
+    buf_finish(lines);
+    return fake->taken;
+}
+
+const char *fake_asked(struct fake *fake)
+{
+    return take(fake, &fake->asked);
+}
+
+/* ---- the store ---- */
+
+size_t fake_pending(const struct fake *fake)
+{
+    size_t count = 0;
+    for (struct list *node = fake->requests.next; node != &fake->requests; node = node->next) {
+        count++;
+    }
+    return count;
+}
+
+static enum err perform(struct fake *fake, const struct request *request)
+{
+    struct stored_room *room = store_room(&fake->store, str_of(request->name));
+    switch (request->kind) {
+    case REQUEST_LOAD:
+        if (room->owner == 0) {
+            store_claim(room, fake->self); /* a gateway did, before it sent anybody here */
+        }
+        return room->owner == fake->self ? ERR_OK : ERR_FENCED;
+    case REQUEST_APPEND:
+        return store_append(room, fake->self, request->epoch, request->first, request->entries,
+                            request->count);
+    case REQUEST_SNAPSHOT:
+        return store_snapshot(room, fake->self, request->epoch, buf_str(&request->stored),
+                              request->through, request->release);
+    }
+    return ERR_OK;
+}
+
+static void answer(struct fake *fake, struct request *request, enum err err)
+{
+    struct stored_room *room = store_room(&fake->store, str_of(request->name));
+    struct shard_loaded loaded = {.err = err};
+    list_remove(&request->link);
+    switch (request->kind) {
+    case REQUEST_LOAD:
+        if (!err) {
+            loaded.epoch = room->epoch;
+            loaded.appended = room->appended;
+            loaded.snapshot = buf_str(&room->snapshot);
+            loaded.entries = room->log;
+            loaded.entry_count = room->log_count;
+        }
+        shard_loaded(fake->shard, request->room, &loaded, fake->now);
+        break;
+    case REQUEST_APPEND:
+        shard_appended(fake->shard, request->room, request->last, err, fake->now);
+        break;
+    case REQUEST_SNAPSHOT:
+        shard_snapshot_stored(fake->shard, request->room, err, fake->now);
+        break;
+    }
+    request_free(request);
+    fake_turn(fake);
+}
+
+static struct request *oldest(struct fake *fake)
+{
+    cr_assert(not(list_empty(&fake->requests)), "the store was asked for something");
+    return list_entry(fake->requests.next, struct request, link);
+}
+
+void fake_answer(struct fake *fake)
+{
+    struct request *request = oldest(fake);
+    answer(fake, request, perform(fake, request));
+}
+
+void fake_answer_all(struct fake *fake)
+{
+    while (fake_pending(fake) > 0) {
+        fake_answer(fake);
+    }
+}
+
+void fake_fail(struct fake *fake, enum err err, bool applied)
+{
+    struct request *request = oldest(fake);
+    enum err done = applied ? perform(fake, request) : ERR_OK;
+    (void)done;
+    answer(fake, request, err);
+}
+
+void fake_store_changes(struct fake *fake, bool up, bool applied)
+{
+    while (!up && fake_pending(fake) > 0) {
+        fake_fail(fake, ERR_UNAVAILABLE, applied);
+    }
+    shard_store_changed(fake->shard, up, fake->now);
+    fake_turn(fake);
+}
+
+void fake_crash(struct fake *fake, uint32_t applied)
+{
+    struct request *request;
+    list_each(request, &fake->requests, link, struct request)
+    {
+        if (applied & 1 && request->kind != REQUEST_LOAD) {
+            enum err err = perform(fake, request);
+            (void)err; /* nobody is there to hear it */
+        }
+        applied >>= 1;
+    }
+    shard_destroy(fake->shard);
+    drop_gateways(fake);
+    drop_requests(fake);
+    for (size_t i = 0; i < fake->store.count; i++) {
+        if (fake->store.rooms[i].owner == fake->self) {
+            fake->store.rooms[i].owner = 0;
+        }
+    }
+    start(fake);
+}
+
+/* ---- gateways ---- */
+
+struct gateway *gateway_create(struct fake *fake, int number)
+{
+    struct gateway *gateway = xcalloc(1, sizeof(*gateway));
+    gateway->fake = fake;
+    gateway->number = number;
+    gateway->shard_link = shard_link_create(fake->shard);
+    list_append(&fake->gateways, &gateway->link);
+    struct link_frame hello = {.type = LINK_HELLO,
+                               .version_min = LINK_VERSION_MIN,
+                               .version_max = LINK_VERSION_MAX,
+                               .id = STR("gateway")};
+    gateway_say(gateway, &hello);
+    gateway_told(gateway);
+    return gateway;
+}
+
+void gateway_destroy(struct gateway *gateway)
+{
+    shard_link_destroy(gateway->shard_link, gateway->fake->now);
+    list_remove(&gateway->link);
+    buf_finish(&gateway->lines);
+    free(gateway);
+}
+
+static void print_connect(struct buf *lines, const struct link_frame *frame)
+{
+    struct str hydration = {0};
+    uint64_t clock = 0;
+    value_string(value_get(frame->payload, STR("hydrationType")), &hydration);
+    value_u64(value_get(frame->payload, STR("serverClock")), &clock);
+    buf_printf(lines, "connect %d %d %.*s %d %d\n", (int)frame->conn, (int)frame->answered,
+               STR_ARG(hydration), (int)clock,
+               (int)value_count(value_get(frame->payload, STR("diff"))));
+}
+
+static void print_payload(struct buf *lines, const struct link_frame *frame)
+{
+    json_write(frame->payload, lines);
+    buf_printf(lines, "\n");
+}
+
+static void print_send(struct buf *lines, const struct link_frame *frame)
+{
+    switch ((enum link_how)frame->how) {
+    case LINK_HOW_CONNECT:
+        print_connect(lines, frame);
+        break;
+    case LINK_HOW_PONG:
+        buf_printf(lines, "pong %d %d\n", (int)frame->conn, (int)frame->answered);
+        break;
+    case LINK_HOW_LEGACY:
+        buf_printf(lines, "legacy %d ", (int)frame->conn);
+        print_payload(lines, frame);
+        break;
+    case LINK_HOW_EVENT:
+    case LINK_HOW_CUSTOM:
+        buf_printf(lines, "event %d %d ", (int)frame->conn, (int)frame->answered);
+        print_payload(lines, frame);
+        break;
+    }
+}
+
+static void print_frame(struct buf *lines, const struct link_frame *frame)
+{
+    static const char *const refusals[] = {"", "not-owner", "unreadable", "busy"};
+    switch (frame->type) {
+    case LINK_HELLO:
+        buf_printf(lines, "hello %.*s %.*s\n", STR_ARG(frame->id), STR_ARG(frame->node));
+        break;
+    case LINK_SEND:
+        print_send(lines, frame);
+        break;
+    case LINK_CAST:
+        buf_printf(lines, "cast %d ", (int)frame->conn);
+        print_payload(lines, frame);
+        break;
+    case LINK_CLOSE:
+        buf_printf(lines, "close %d %d %.*s\n", (int)frame->conn, (int)frame->code,
+                   STR_ARG(frame->reason));
+        break;
+    case LINK_DETACH:
+        buf_printf(lines, "detach %d\n", (int)frame->conn);
+        break;
+    case LINK_REFUSE:
+        cr_assert(le(u64, frame->code, 3));
+        buf_printf(lines, "refuse %d %s\n", (int)frame->conn, refusals[frame->code]);
+        break;
+    case LINK_ACK:
+        buf_printf(lines, "ack %d %d\n", (int)frame->conn, (int)frame->answered);
+        break;
+    default:
+        cr_assert(false, "a frame for workers");
+    }
+}
+
+static void collect(struct gateway *gateway)
+{
+    struct buf *output = shard_link_output(gateway->shard_link);
+    struct link_reader reader;
+    link_reader_init(&reader);
+    while (buf_len(output) > 0) {
+        struct link_frame frame;
+        size_t size;
+        cr_assert(zero(int, link_read(&reader, buf_head(output), buf_len(output), &frame, &size)));
+        if (gateway->fake->on_frame) {
+            gateway->fake->on_frame(gateway->fake, gateway->number, &frame);
+        } else {
+            print_frame(&gateway->lines, &frame);
+        }
+        buf_consume(output, size);
+    }
+    link_reader_finish(&reader);
+}
+
+const char *gateway_told(struct gateway *gateway)
+{
+    collect(gateway);
+    return take(gateway->fake, &gateway->lines);
+}
+
+void fake_turn(struct fake *fake)
+{
+    shard_flush(fake->shard);
+    struct gateway *gateway;
+    list_each(gateway, &fake->gateways, link, struct gateway)
+    {
+        collect(gateway);
+    }
+}
+
+void fake_pass(struct fake *fake, uint64_t ms)
+{
+    enum { STEP = 250 };
+    for (uint64_t end = fake->now + ms; fake->now < end;) {
+        fake->now = end - fake->now < STEP ? end : fake->now + STEP;
+        shard_tick(fake->shard, fake->now);
+        fake_turn(fake);
+    }
+}
+
+void gateway_say(struct gateway *gateway, const struct link_frame *frame)
+{
+    struct buf bytes = {0};
+    size_t used;
+    link_write(&bytes, frame);
+    enum err err = shard_link_input(gateway->shard_link, buf_head(&bytes), buf_len(&bytes), &used,
+                                    gateway->fake->now);
+    cr_assert(zero(int, err));
+    cr_assert(eq(sz, used, buf_len(&bytes)));
+    buf_finish(&bytes);
+}
+
+void gateway_open(struct gateway *gateway, uint64_t conn, const char *room, const char *session)
+{
+    struct link_frame frame = {.type = LINK_OPEN,
+                               .conn = conn,
+                               .room = str_of(room),
+                               .session = str_of(session),
+                               .flags = LINK_OPEN_OBJECT_WRITE};
+    gateway_say(gateway, &frame);
+}
+
+void gateway_message(struct gateway *gateway, uint64_t conn, uint64_t seq, const char *json)
+{
+    struct buf payload = {0};
+    cr_assert(zero(int, json_parse(str_of(json), &payload)), "%s", json);
+    struct link_frame frame = {.type = LINK_MESSAGE,
+                               .conn = conn,
+                               .seq = seq,
+                               .payload = {buf_head(&payload), buf_len(&payload)}};
+    gateway_say(gateway, &frame);
+    buf_finish(&payload);
+}
+
+void gateway_gone(struct gateway *gateway, uint64_t conn)
+{
+    struct link_frame frame = {.type = LINK_GONE, .conn = conn};
+    gateway_say(gateway, &frame);
+}
+
+void gateway_join(struct gateway *gateway, uint64_t conn, const char *room, const char *session)
+{
+    gateway_open(gateway, conn, room, session);
+    gateway_message(gateway, conn, 1, CONNECT("-1", SCHEMA));
+    fake_turn(gateway->fake);
+}
+
+void gateway_found(struct gateway *gateway, uint64_t conn, const char *room, const char *session)
+{
+    gateway_join(gateway, conn, room, session);
+    fake_answer_all(gateway->fake);
+    gateway_told(gateway);
+    fake_asked(gateway->fake);
+}
+
+void gateway_put(struct gateway *gateway, uint64_t conn, uint64_t seq, const char *id, int number)
+{
+    char json[256];
+    snprintf(json, sizeof(json),
+             "{\"type\":\"push\",\"clientClock\":%d,\"diff\":{\"%s\":[\"put\",{\"id\":\"%s\","
+             "\"typeName\":\"note\",\"n\":%d}]}}",
+             (int)seq, id, id, number);
+    gateway_message(gateway, conn, seq, json);
+}
