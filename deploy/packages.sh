@@ -24,12 +24,9 @@ build libssl-dev
 build libhttp-parser-dev
 run   redis-server
 test  libcriterion-dev
-test  clang
-test  libclang-rt-14-dev|libclang-rt-dev
 test  chromium
-test  nodejs
-test  npm
-test  curl
+node  nodejs
+node  npm
 '
 
 # Prints the wanted packages that are not installed, one choice a line: "a" or "a|b".

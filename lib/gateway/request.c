@@ -113,6 +113,10 @@ void request_destroy(struct request *request)
 
 enum err request_feed(struct request *request, const void *data, size_t len, size_t *used)
 {
+    *used = 0;
+    if (len == 0) {
+        return ERR_AGAIN; /* which http-parser would take for the end of the stream */
+    }
     *used = http_parser_execute(&request->parser, &settings, data, len);
     request->head_bytes += *used;
     if (request->head_bytes > REQUEST_HEAD_MAX) {

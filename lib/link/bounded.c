@@ -41,9 +41,8 @@ static struct lead lead_of(uint8_t tag)
     if (tag < 0xdc) { /* str */
         return (struct lead){.count_size = (uint8_t)(1 << (tag - 0xd9))};
     }
-    return (struct lead){/* arrays, maps */
-                         .count_size = tag & 1 ? 4 : 2,
-                         .nested = tag < 0xde ? 1 : 2};
+    uint8_t count_size = tag & 1 ? 4 : 2; /* arrays, maps */
+    return (struct lead){.count_size = count_size, .nested = tag < 0xde ? 1 : 2};
 }
 
 bool link_bounded(const uint8_t *data, size_t len)

@@ -109,7 +109,9 @@ describe('stopping', { concurrency: true }, () => {
       clients.forEach((client) => client.push({ diff: putNote('late') }).catch(() => {}))
       const { code } = await roomd.stop()
       assert.equal(code, 1)
-      await Promise.all(clients.map((client) => client.close()))
+      for (const client of clients) {
+        assert.equal((await client.close()).code, 1012)
+      }
       await allGone(pids)
     }))
 

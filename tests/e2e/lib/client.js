@@ -53,6 +53,7 @@ export class Client {
     client.#socket = new WebSocket(connectUrl(roomd, room, { ...options, session: client.session }), {
       perMessageDeflate: false,
     })
+    client.#socket.on('error', () => {}) // the close says it
     client.#socket.on('message', (bytes, isBinary) => client.#onMessage(bytes, isBinary))
     const opened = new Promise((resolve, reject) => {
       client.#socket.on('open', resolve)
@@ -189,6 +190,10 @@ export class Client {
   /* Stops and resumes reading from the socket. */
   pause() {
     this.#socket.pause()
+  }
+
+  resume() {
+    this.#socket.resume()
   }
 
   /* Documents as a plain object, to compare. */

@@ -32,11 +32,11 @@ struct fake {
     struct shard *shard;
     struct shard_config config;
     struct fake_store store;
-    int self;         /* who the shard is to the store */
+    int self;             /* who the shard is to the store */
     struct list gateways; /* of struct gateway.link; owned */
     struct list requests; /* of struct request.link; owned; oldest first */
     uint64_t now;
-    uint64_t ids;     /* random ones so far */
+    uint64_t ids; /* random ones so far */
     int stopped, shown;
     bool dropped; /* a link was to be dropped */
     struct buf asked;
@@ -71,11 +71,17 @@ void gateway_message(struct gateway *gateway, uint64_t conn, uint64_t seq, const
 void gateway_gone(struct gateway *gateway, uint64_t conn);
 /* Open, connect message (number 1), turn. */
 void gateway_join(struct gateway *gateway, uint64_t conn, const char *room, const char *session);
-/* The same for the first of a room: loads it, adopts the schema, and nobody looks at what was said. */
+/* The same for the first of a room: loads it, adopts the schema, and nobody looks at what was said.
+ */
 void gateway_found(struct gateway *gateway, uint64_t conn, const char *room, const char *session);
 
 /* A put of a record with a number in it, as a push. */
 void gateway_put(struct gateway *gateway, uint64_t conn, uint64_t seq, const char *id, int number);
+
+/* Writes down what came; for fake_turn. */
+void gateway_collect(struct gateway *gateway);
+/* Hands out lines and empties them. */
+const char *fake_take(struct fake *fake, struct buf *lines);
 
 /* The end of a loop turn: entries are flushed, frames arrive. */
 void fake_turn(struct fake *fake);
@@ -103,8 +109,8 @@ void fake_store_changes(struct fake *fake, bool up, bool applied);
 #define SCHEMA "{\"schemaVersion\":2,\"sequences\":{\"com.example.note\":4}}"
 #define OTHER_SCHEMA "{\"schemaVersion\":2,\"sequences\":{\"com.example.note\":5}}"
 #define CONNECT(clock, schema)                                                                     \
-    "{\"type\":\"connect\",\"connectRequestId\":\"c\",\"protocolVersion\":8,\"lastServerClock\":"  \
-    clock ",\"schema\":" schema "}"
+    "{\"type\":\"connect\",\"connectRequestId\":\"c\",\"protocolVersion\":8,"                      \
+    "\"lastServerClock\":" clock ",\"schema\":" schema "}"
 #define PING "{\"type\":\"ping\"}"
 
 #endif

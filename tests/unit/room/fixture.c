@@ -1,0 +1,230 @@
+#include "fixture.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static struct str swap_quotes(const char *text, char from, char to, struct buf *out)
+{
+    for (; *text; text++) {
+        buf_append_byte(out, (uint8_t)(*text == from ? to : *text));
+    }
+    return buf_str(out);
+}
+
+struct value parse(const char *json, struct buf *out)
+{
+    struct buf text = {0};
+    cr_assert(eq(int, json_parse(swap_quotes(json, '\'', '"', &text), out), ERR_OK), "%s", json);
+    buf_finish(&text);
+    return buf_value(out);
+}
+
+static void tell_value(struct buf *lines, struct value value)
+{
+    size_t start = buf_len(lines);
+    json_write(value, lines);
+    for (uint8_t *at = buf_head(lines) + start; at < buf_head(lines) + buf_len(lines); at++) {
+        *at = *at == '"' ? '\'' : *at;
+    }
+    buf_append_byte(lines, '\n');
+}
+
+static void tell_name(struct buf *lines, const struct room_session *session)
+{
+    buf_append_str(lines, room_session_id(session));
+}
+
+static void on_send(void *ctx, struct room_session *to, enum room_send how, struct value message)
+{
+    static const char *const names[] = {" connect ", " event ", " pong ", " custom ", " legacy "};
+    struct fixture *fixture = ctx;
+    tell_name(&fixture->lines, to);
+    buf_append_str(&fixture->lines, str_of(names[how]));
+    tell_value(&fixture->lines, message);
+}
+
+static void on_broadcast(void *ctx, struct room_session *except, struct value event)
+{
+    struct fixture *fixture = ctx;
+    buf_append_str(&fixture->lines, STR("all "));
+    if (except) {
+        buf_append_str(&fixture->lines, STR("but "));
+        tell_name(&fixture->lines, except);
+        buf_append_str(&fixture->lines, STR(" "));
+    }
+    tell_value(&fixture->lines, event);
+}
+
+static void on_close(void *ctx, struct room_session *session, int code, struct str reason)
+{
+    struct fixture *fixture = ctx;
+    tell_name(&fixture->lines, session);
+    if (code == ROOM_CLOSE_PLAIN) {
+        buf_append_str(&fixture->lines, STR(" closed\n"));
+    } else {
+        buf_printf(&fixture->lines, " closed %d %.*s\n", code, STR_ARG(reason));
+    }
+}
+
+static void on_append(void *ctx, const struct room_entry *entry)
+{
+    static const char *const outcomes[] = {"none", "commit", "rebase"};
+    struct fixture *fixture = ctx;
+    buf_printf(&fixture->lines, "append %ju ", (uintmax_t)entry->clock);
+    if (value_present(entry->schema)) {
+        buf_append_str(&fixture->lines, STR("schema "));
+    } else {
+        buf_printf(&fixture->lines, "%.*s:%ju %s ", STR_ARG(entry->session), (uintmax_t)entry->seq,
+                   outcomes[entry->outcome]);
+    }
+    tell_value(&fixture->lines, entry->diff);
+    if (fixture->copy) {
+        cr_assert(eq(int, room_replay(fixture->copy, entry), ERR_OK));
+    }
+}
+
+static void on_event(void *ctx, enum room_event event, struct room_session *session)
+{
+    static const char *const names[] = {" removed\n", "empty\n", "changed\n"};
+    struct fixture *fixture = ctx;
+    if (session) {
+        tell_name(&fixture->lines, session);
+    }
+    buf_append_str(&fixture->lines, str_of(names[event]));
+}
+
+static void on_random_id(void *ctx, char out[21])
+{
+    struct fixture *fixture = ctx;
+    char text[22];
+    snprintf(text, sizeof(text), "%021ju", (uintmax_t)++fixture->ids);
+    memcpy(out, text, 21);
+}
+
+static void on_schema_refused(void *ctx, struct room_session *session, struct str reason,
+                              struct value ours, struct value theirs)
+{
+    struct fixture *fixture = ctx;
+    cr_assert(value_present(ours) && value_present(theirs));
+    tell_name(&fixture->lines, session);
+    buf_printf(&fixture->lines, " refused %.*s\n", STR_ARG(reason));
+}
+
+static const struct room_host host = {
+    .send = on_send,
+    .broadcast = on_broadcast,
+    .close = on_close,
+    .append = on_append,
+    .event = on_event,
+    .random_id = on_random_id,
+    .schema_refused = on_schema_refused,
+};
+
+void fixture_init(struct fixture *fixture)
+{
+    *fixture = (struct fixture){.now_ms = 1000000, .schema = NOTES};
+    fixture->config.idle_timeout_ms = ROOM_IDLE_TIMEOUT_MS;
+    fixture->room = room_create(&fixture->config, &host, fixture);
+}
+
+void fixture_init_from(struct fixture *fixture, const char *snapshot)
+{
+    struct buf value = {0};
+    fixture_init(fixture);
+    cr_assert(eq(int, room_read_snapshot(fixture->room, parse(snapshot, &value)), ERR_OK), "%s",
+              snapshot);
+    buf_finish(&value);
+}
+
+void fixture_finish(struct fixture *fixture)
+{
+    room_destroy(fixture->room);
+    room_destroy(fixture->copy);
+    buf_finish(&fixture->lines);
+}
+
+struct room_session *open_session(struct fixture *fixture, const char *id)
+{
+    struct room_session_config config = {
+        .id = str_of(id),
+        .readonly = id[0] == 'R',
+        .object_write = true,
+        .conn = 7,
+    };
+    return room_session_open(fixture->room, &config, fixture->now_ms);
+}
+
+struct room_session *connect_session(struct fixture *fixture, const char *id)
+{
+    struct room_session *session = open_session(fixture, id);
+    send_connect(fixture, id, "'protocolVersion':8,'lastServerClock':-1");
+    cr_assert(eq(int, room_session_state(session), ROOM_CONNECTED));
+    forget_told(fixture);
+    return session;
+}
+
+void send_message(struct fixture *fixture, const char *id, const char *json)
+{
+    struct buf message = {0};
+    struct room_session *session = room_session_find(fixture->room, str_of(id));
+    cr_assert(ne(ptr, session, NULL), "%s", id);
+    room_message(fixture->room, session, parse(json, &message), ++fixture->seq, fixture->now_ms);
+    buf_finish(&message);
+}
+
+static void send_with(struct fixture *fixture, const char *id, const char *head,
+                      const char *members)
+{
+    struct buf json = {0};
+    buf_printf(&json, "{%s%s%s}", head, members[0] ? "," : "", members);
+    buf_append_byte(&json, 0);
+    send_message(fixture, id, (const char *)buf_head(&json));
+    buf_finish(&json);
+}
+
+void send_connect(struct fixture *fixture, const char *id, const char *members)
+{
+    struct buf head = {0};
+    buf_printf(&head, "'type':'connect','connectRequestId':'r','schema':%s", fixture->schema);
+    buf_append_byte(&head, 0);
+    send_with(fixture, id, (const char *)buf_head(&head), members);
+    buf_finish(&head);
+}
+
+void send_push(struct fixture *fixture, const char *id, const char *members)
+{
+    send_with(fixture, id, "'type':'push'", members);
+}
+
+void assert_told(struct fixture *fixture, const char *lines)
+{
+    cr_assert(str_eq(buf_str(&fixture->lines), str_of(lines)), "told\n%.*sinstead of\n%s",
+              STR_ARG(buf_str(&fixture->lines)), lines);
+    forget_told(fixture);
+}
+
+bool was_told(const struct fixture *fixture, const char *text)
+{
+    return buf_len(&fixture->lines) > 0 &&
+           memmem(buf_head(&fixture->lines), buf_len(&fixture->lines), text, strlen(text));
+}
+
+void forget_told(struct fixture *fixture)
+{
+    buf_clear(&fixture->lines, 4096);
+}
+
+void assert_snapshot(const struct room *room, const char *json)
+{
+    struct buf want = {0};
+    struct buf found = {0};
+    struct buf text = {0};
+    room_write_snapshot(room, &found);
+    if (!value_equal(parse(json, &want), buf_value(&found))) {
+        tell_value(&text, buf_value(&found));
+        cr_fail("snapshot\n%.*sinstead of\n%s", STR_ARG(buf_str(&text)), json);
+    }
+    buf_finish(&text);
+    buf_finish(&want);
+    buf_finish(&found);
+}

@@ -1,0 +1,194 @@
+/* Gateways for a shard. */
+#include "fake_shard.h"
+
+#include "base/alloc.h"
+#include "value/json.h"
+
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+#include <stdlib.h>
+
+struct gateway *gateway_create(struct fake *fake, int number)
+{
+    struct gateway *gateway = xcalloc(1, sizeof(*gateway));
+    gateway->fake = fake;
+    gateway->number = number;
+    gateway->shard_link = shard_link_create(fake->shard);
+    list_append(&fake->gateways, &gateway->link);
+    struct link_frame hello = {.type = LINK_HELLO,
+                               .version_min = LINK_VERSION_MIN,
+                               .version_max = LINK_VERSION_MAX,
+                               .id = STR("gateway")};
+    gateway_say(gateway, &hello);
+    gateway_told(gateway);
+    return gateway;
+}
+
+void gateway_destroy(struct gateway *gateway)
+{
+    shard_link_destroy(gateway->shard_link, gateway->fake->now);
+    list_remove(&gateway->link);
+    buf_finish(&gateway->lines);
+    free(gateway);
+}
+
+static void print_connect(struct buf *lines, const struct link_frame *frame)
+{
+    struct str hydration = {0};
+    uint64_t clock = 0;
+    value_string(value_get(frame->payload, STR("hydrationType")), &hydration);
+    value_u64(value_get(frame->payload, STR("serverClock")), &clock);
+    buf_printf(lines, "connect %d %d %.*s %d %d\n", (int)frame->conn, (int)frame->answered,
+               STR_ARG(hydration), (int)clock,
+               (int)value_count(value_get(frame->payload, STR("diff"))));
+}
+
+static void print_payload(struct buf *lines, const struct link_frame *frame)
+{
+    json_write(frame->payload, lines);
+    buf_printf(lines, "\n");
+}
+
+static void print_send(struct buf *lines, const struct link_frame *frame)
+{
+    switch ((enum link_how)frame->how) {
+    case LINK_HOW_CONNECT:
+        print_connect(lines, frame);
+        break;
+    case LINK_HOW_PONG:
+        buf_printf(lines, "pong %d %d\n", (int)frame->conn, (int)frame->answered);
+        break;
+    case LINK_HOW_LEGACY:
+        buf_printf(lines, "legacy %d ", (int)frame->conn);
+        print_payload(lines, frame);
+        break;
+    case LINK_HOW_EVENT:
+    case LINK_HOW_CUSTOM:
+        buf_printf(lines, "event %d %d ", (int)frame->conn, (int)frame->answered);
+        print_payload(lines, frame);
+        break;
+    }
+}
+
+static void print_frame(struct buf *lines, const struct link_frame *frame)
+{
+    static const char *const refusals[] = {"", "not-owner", "unreadable", "busy"};
+    switch (frame->type) {
+    case LINK_HELLO:
+        buf_printf(lines, "hello %.*s %.*s\n", STR_ARG(frame->id), STR_ARG(frame->node));
+        break;
+    case LINK_SEND:
+        print_send(lines, frame);
+        break;
+    case LINK_CAST:
+        buf_printf(lines, "cast %d ", (int)frame->conn);
+        print_payload(lines, frame);
+        break;
+    case LINK_CLOSE:
+        buf_printf(lines, "close %d %d %.*s\n", (int)frame->conn, (int)frame->code,
+                   STR_ARG(frame->reason));
+        break;
+    case LINK_DETACH:
+        buf_printf(lines, "detach %d\n", (int)frame->conn);
+        break;
+    case LINK_REFUSE:
+        cr_assert(le(u64, frame->code, 3));
+        buf_printf(lines, "refuse %d %s\n", (int)frame->conn, refusals[frame->code]);
+        break;
+    case LINK_ACK:
+        buf_printf(lines, "ack %d %d\n", (int)frame->conn, (int)frame->answered);
+        break;
+    default:
+        cr_assert(false, "a frame for workers");
+    }
+}
+
+void gateway_collect(struct gateway *gateway)
+{
+    struct buf *output = shard_link_output(gateway->shard_link);
+    struct link_reader reader;
+    link_reader_init(&reader);
+    while (buf_len(output) > 0) {
+        struct link_frame frame;
+        size_t size;
+        cr_assert(zero(int, link_read(&reader, buf_head(output), buf_len(output), &frame, &size)));
+        if (gateway->fake->on_frame) {
+            gateway->fake->on_frame(gateway->fake, gateway->number, &frame);
+        } else {
+            print_frame(&gateway->lines, &frame);
+        }
+        buf_consume(output, size);
+    }
+    link_reader_finish(&reader);
+}
+
+const char *gateway_told(struct gateway *gateway)
+{
+    gateway_collect(gateway);
+    return fake_take(gateway->fake, &gateway->lines);
+}
+
+void gateway_say(struct gateway *gateway, const struct link_frame *frame)
+{
+    struct buf bytes = {0};
+    size_t used;
+    link_write(&bytes, frame);
+    enum err err = shard_link_input(gateway->shard_link, buf_head(&bytes), buf_len(&bytes), &used,
+                                    gateway->fake->now);
+    cr_assert(zero(int, err));
+    cr_assert(eq(sz, used, buf_len(&bytes)));
+    buf_finish(&bytes);
+}
+
+void gateway_open(struct gateway *gateway, uint64_t conn, const char *room, const char *session)
+{
+    struct link_frame frame = {.type = LINK_OPEN,
+                               .conn = conn,
+                               .room = str_of(room),
+                               .session = str_of(session),
+                               .flags = LINK_OPEN_OBJECT_WRITE};
+    gateway_say(gateway, &frame);
+}
+
+void gateway_message(struct gateway *gateway, uint64_t conn, uint64_t seq, const char *json)
+{
+    struct buf payload = {0};
+    cr_assert(zero(int, json_parse(str_of(json), &payload)), "%s", json);
+    struct link_frame frame = {.type = LINK_MESSAGE,
+                               .conn = conn,
+                               .seq = seq,
+                               .payload = {buf_head(&payload), buf_len(&payload)}};
+    gateway_say(gateway, &frame);
+    buf_finish(&payload);
+}
+
+void gateway_gone(struct gateway *gateway, uint64_t conn)
+{
+    struct link_frame frame = {.type = LINK_GONE, .conn = conn};
+    gateway_say(gateway, &frame);
+}
+
+void gateway_join(struct gateway *gateway, uint64_t conn, const char *room, const char *session)
+{
+    gateway_open(gateway, conn, room, session);
+    gateway_message(gateway, conn, 1, CONNECT("-1", SCHEMA));
+    fake_turn(gateway->fake);
+}
+
+void gateway_found(struct gateway *gateway, uint64_t conn, const char *room, const char *session)
+{
+    gateway_join(gateway, conn, room, session);
+    fake_answer_all(gateway->fake);
+    gateway_told(gateway);
+    fake_asked(gateway->fake);
+}
+
+void gateway_put(struct gateway *gateway, uint64_t conn, uint64_t seq, const char *id, int number)
+{
+    char json[256];
+    snprintf(json, sizeof(json),
+             "{\"type\":\"push\",\"clientClock\":%d,\"diff\":{\"%s\":[\"put\",{\"id\":\"%s\","
+             "\"typeName\":\"note\",\"n\":%d}]}}",
+             (int)seq, id, id, number);
+    gateway_message(gateway, conn, seq, json);
+}
