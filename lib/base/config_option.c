@@ -40,7 +40,8 @@ const struct config_option config_options[] = {
     {"config", CONFIG_KIND_TEXT, AT(file), CONFIG_ROOMD, .value_name = "FILE",
      .help = "file of `option = value` lines; # starts a comment line"},
     {"max-message", CONFIG_KIND_SIZE, AT(max_message_bytes), ALL, .fallback = "16m",
-     .value_name = "BYTES", .min = 1024, .max = 1024u * 1024 * 1024,
+     .value_name = "BYTES", .min = 1024,
+     .max = 128u * 1024 * 1024, /* with numbers it may double in msgpack; a link takes 512 MiB */
      .help = "longest message of a client; k and m are units"},
     {"unload-after", CONFIG_KIND_NUMBER, AT(unload_after_s), ALL, .fallback = "30",
      .value_name = "SECONDS", .max = 86400, .help = "how long an empty room stays loaded"},

@@ -204,8 +204,7 @@ static void on_ping(struct edge_conn *conn, const struct ws_message *message)
     }
 }
 
-static void on_event(struct edge_conn *conn, enum ws_event event,
-                     const struct ws_message *message)
+static void on_event(struct edge_conn *conn, enum ws_event event, const struct ws_message *message)
 {
     struct str data = {(const char *)message->data, message->len};
     bool listening = conn->state == EDGE_WAITING || conn->state == EDGE_OPENED;

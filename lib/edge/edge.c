@@ -132,7 +132,8 @@ uint64_t edge_deadline(const struct edge *edge)
     uint64_t deadline = UINT64_MAX;
     deadline = earlier(deadline, &edge->pacing, DUE_FROM(struct edge_conn, pace_link, pace_due));
     deadline = earlier(deadline, &edge->stalled, DUE_FROM(struct edge_conn, stall_link, stall_due));
-    deadline = earlier(deadline, &edge->retrying, DUE_FROM(struct edge_room, retry_link, retry_due));
+    deadline =
+        earlier(deadline, &edge->retrying, DUE_FROM(struct edge_room, retry_link, retry_due));
     deadline = earlier(deadline, &edge->empty, DUE_FROM(struct edge_room, empty_link, empty_due));
     deadline = earlier(deadline, &edge->owner_wait, wait);
     deadline = earlier(deadline, &edge->close_wait, wait);

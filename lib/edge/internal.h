@@ -18,18 +18,18 @@ struct edge {
     struct map rooms;    /* of struct edge_room by name; owned */
     struct map links;    /* of struct edge_link by worker; owned */
     /* Each list holds one kind of wait, all of the same length, so it is in order of time. */
-    struct list pacing;      /* of struct edge_conn.pace_link */
-    struct list owner_wait;  /* of struct edge_conn.wait_link */
-    struct list close_wait;  /* of struct edge_conn.wait_link */
-    struct list detached;    /* of struct edge_conn.wait_link */
-    struct list stalled;     /* of struct edge_conn.stall_link */
-    struct list retrying;    /* of struct edge_room.retry_link */
-    struct list empty;       /* of struct edge_room.empty_link */
+    struct list pacing;     /* of struct edge_conn.pace_link */
+    struct list owner_wait; /* of struct edge_conn.wait_link */
+    struct list close_wait; /* of struct edge_conn.wait_link */
+    struct list detached;   /* of struct edge_conn.wait_link */
+    struct list stalled;    /* of struct edge_conn.stall_link */
+    struct list retrying;   /* of struct edge_room.retry_link */
+    struct list empty;      /* of struct edge_room.empty_link */
     uint64_t next_number;
     size_t inbox_bytes; /* of all connections */
     struct edge_counts counts;
-    uint64_t now_ms;     /* of the call being handled */
-    struct buf scratch;  /* for one message being transcoded */
+    uint64_t now_ms;    /* of the call being handled */
+    struct buf scratch; /* for one message being transcoded */
 };
 
 enum edge_conn_state {
@@ -62,13 +62,13 @@ struct edge_conn {
     enum edge_conn_state state;
     enum encoding encoding;
     bool readonly;
-    bool joined;  /* has its connect reply: casts are for it too */
-    bool paused;  /* not read, for its inbox is full */
+    bool joined; /* has its connect reply: casts are for it too */
+    bool paused; /* not read, for its inbox is full */
     uint32_t inbox_count;
     size_t inbox_bytes;
-    uint64_t last_seq;       /* of the last message received */
-    struct list inbox;       /* of struct inbox_message.link; owned */
-    struct blob **events;    /* owned references: waiting for the interval to end */
+    uint64_t last_seq;    /* of the last message received */
+    struct list inbox;    /* of struct inbox_message.link; owned */
+    struct blob **events; /* owned references: waiting for the interval to end */
     uint32_t event_count, event_cap;
     size_t event_bytes;
     struct outq out;

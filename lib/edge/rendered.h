@@ -9,7 +9,7 @@
 enum encoding { ENCODING_JSON, ENCODING_MSGPACK, ENCODINGS };
 
 struct rendered {
-    struct value source; /* borrowed */
+    struct value source;           /* borrowed */
     struct blob *blobs[ENCODINGS]; /* owned references, NULL until asked for */
 };
 

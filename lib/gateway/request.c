@@ -8,7 +8,14 @@
 #include <stdlib.h>
 #include <strings.h>
 
-enum header { HEADER_OTHER, HEADER_UPGRADE, HEADER_CONNECTION, HEADER_KEY, HEADER_VERSION, HEADERS };
+enum header {
+    HEADER_OTHER,
+    HEADER_UPGRADE,
+    HEADER_CONNECTION,
+    HEADER_KEY,
+    HEADER_VERSION,
+    HEADERS
+};
 
 static const char *const header_names[HEADERS] = {
     [HEADER_UPGRADE] = "upgrade",
@@ -260,8 +267,8 @@ enum err request_target(struct request *request, struct connect_target *target, 
         *why = "is empty";
     }
     if (!*why) {
-        *why = decode_id(query_get(query, STR("sessionId")), true, request->session,
-                         &target->session);
+        *why =
+            decode_id(query_get(query, STR("sessionId")), true, request->session, &target->session);
     }
     target->readonly = str_eq(query_get(query, STR("readonly")), STR("1"));
     return *why ? ERR_MALFORMED : ERR_OK;

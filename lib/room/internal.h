@@ -18,8 +18,6 @@ struct room {
     uint64_t prune_at;               /* when tombstones may be pruned; UINT64_MAX: nothing to do */
     uint64_t last_prune;
     uint64_t deadline; /* not after the earliest thing due */
-    struct str presence_type; /* what the first presence record said; points into presence_type_text */
-    char *presence_type_text; /* owned */
 };
 
 struct room_session {

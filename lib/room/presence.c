@@ -3,16 +3,17 @@
 #include "value/diff.h"
 #include "value/pack.h"
 
-/* The type of presence records here: the schema's, or what the room's first presence record said,
- * or, if this is the first, what it says. Absent if nothing says. */
-static struct str type_of_presence(const struct room *room, struct value record)
+/* The type of a session's presence record: the schema's; where the schema does not say, what the
+ * session's first record said, for nobody else to decide. Absent if nothing says. */
+static struct str type_of_presence(const struct room *room, const struct room_session *session,
+                                   struct value given)
 {
     struct str type = schema_presence_type(room->schema);
-    if (!type.ptr) {
-        type = room->presence_type;
+    if (!type.ptr && session->presence) {
+        type = record_type(session->presence);
     }
     struct str named;
-    if (!type.ptr && value_string(value_get(record, STR("typeName")), &named) && named.len > 0) {
+    if (!type.ptr && value_string(value_get(given, STR("typeName")), &named) && named.len > 0) {
         type = named;
     }
     return type;
@@ -67,6 +68,7 @@ static enum reject change_to(struct room *room, struct room_session *session, st
     struct buf diff = {0};
     if (old &&
         !diff_record(record_value(old), state, room->legacy_append_sessions > 0, scratch, &diff)) {
+        buf_finish(&diff);
         return REJECT_NONE;
     }
     enum reject reject = REJECT_INVALID_RECORD;
@@ -88,7 +90,7 @@ static enum reject change_to(struct room *room, struct room_session *session, st
 static enum reject put_presence(struct room *room, struct room_session *session, struct value given,
                                 struct arena *scratch, struct record **next, struct buf *ops)
 {
-    struct str type = type_of_presence(room, given);
+    struct str type = type_of_presence(room, session, given);
     if (!type.ptr || value_type(given) != VALUE_MAP) {
         return REJECT_INVALID_RECORD;
     }

@@ -1,5 +1,4 @@
 /* Pushes: work out everything against the state before, then change all of it or nothing (PUSH). */
-#include "base/alloc.h"
 #include "room/internal.h"
 #include "value/check.h"
 #include "value/diff.h"
@@ -59,6 +58,7 @@ static enum reject replace(struct push *push, struct record *old, struct value s
 {
     struct buf diff = {0};
     if (!diff_record(record_value(old), state, push->legacy_append, &push->scratch, &diff)) {
+        buf_finish(&diff);
         return REJECT_NONE;
     }
     enum reject reject = add_state(push, record_id(old), record_type(old), state);
@@ -67,14 +67,6 @@ static enum reject replace(struct push *push, struct record *old, struct value s
     }
     buf_finish(&diff);
     return reject;
-}
-
-/* The type under which documents may be stored; presence is never one (CLK-4). */
-static bool is_document_type(const struct push *push, struct str type)
-{
-    struct str presence = push->presence ? record_type(push->presence) : push->room->presence_type;
-    return schema_scope_of(push->room->schema, type) == SCHEMA_DOCUMENT &&
-           !(presence.ptr && str_eq(type, presence));
 }
 
 /* PUSH-3. */
@@ -88,7 +80,7 @@ static enum reject push_put(struct push *push, struct str id, struct value state
     if (lane_closed(push, type)) {
         return REJECT_NONE;
     }
-    if (!typed || !is_document_type(push, type)) {
+    if (!typed || schema_scope_of(push->room->schema, type) != SCHEMA_DOCUMENT) {
         return REJECT_INVALID_RECORD;
     }
     struct record *old = documents_get(&push->room->documents, id);
@@ -210,20 +202,6 @@ static void schedule_prune(struct room *room, uint64_t now_ms)
     room->prune_at = earliest > now_ms ? earliest : now_ms + 1;
 }
 
-/* The session's new presence. The first in a room whose schema does not say also settles what type
- * presence records have; not earlier, since a push that fails leaves nothing behind (CLK-5). */
-static void commit_presence(struct push *push)
-{
-    struct room *room = push->room;
-    record_unref(push->session->presence);
-    push->session->presence = push->presence;
-    if (!room->presence_type.ptr && !schema_presence_type(room->schema).ptr) {
-        struct str type = record_type(push->presence);
-        room->presence_type_text = xstrndup(type.ptr, type.len);
-        room->presence_type = (struct str){room->presence_type_text, type.len};
-    }
-}
-
 static void commit(struct push *push, struct value message, uint64_t seq, uint64_t now_ms)
 {
     struct room *room = push->room;
@@ -236,7 +214,8 @@ static void commit(struct push *push, struct value message, uint64_t seq, uint64
         schedule_prune(room, now_ms); /* TOMB-2 */
     }
     if (push->presence) {
-        commit_presence(push);
+        record_unref(push->session->presence);
+        push->session->presence = push->presence;
     }
     struct buf result = {0};
     struct value diff = push->count > 0 ? buf_value(&effective) : VALUE_NONE;

@@ -41,7 +41,6 @@ void room_destroy(struct room *room)
     map_finish(&room->by_id);
     documents_finish(&room->documents);
     schema_unref(room->schema);
-    free(room->presence_type_text);
     free(room);
 }
 

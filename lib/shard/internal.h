@@ -9,12 +9,12 @@ struct shard {
     const struct shard_config *config;
     const struct shard_host *host;
     void *ctx;
-    struct str id, node; /* borrowed */
-    struct map rooms;    /* of struct shard_room by name; owned */
+    struct str id, node;  /* borrowed */
+    struct map rooms;     /* of struct shard_room by name; owned */
     struct map by_number; /* of struct shard_room by number */
-    struct list unsent;  /* of struct shard_room.unsent_link: with entries to flush */
-    struct map conns;    /* of struct shard_conn by handle; owned */
-    struct list links;   /* of struct shard_link.link; owned */
+    struct list unsent;   /* of struct shard_room.unsent_link: with entries to flush */
+    struct map conns;     /* of struct shard_conn by handle; owned */
+    struct list links;    /* of struct shard_link.link; owned */
     uint64_t next_handle;
     uint64_t next_room;
     struct shard_counts counts;
@@ -39,8 +39,8 @@ struct shard_link {
 /* One client connection, as its gateway names it, in one room. */
 struct shard_conn {
     struct list room_link; /* in shard_room.conns */
-    uint64_t handle; /* ours; what the room knows it by */
-    uint64_t number; /* the gateway's, unique on its link */
+    uint64_t handle;       /* ours; what the room knows it by */
+    uint64_t number;       /* the gateway's, unique on its link */
     struct shard_link *link;
     struct shard_room *room;
     struct room_session *session; /* NULL while the room loads */
@@ -50,7 +50,7 @@ struct shard_conn {
 };
 
 enum shard_room_state {
-    SHARD_ROOM_LOADING,   /* the store reads it; frames are deferred */
+    SHARD_ROOM_LOADING, /* the store reads it; frames are deferred */
     SHARD_ROOM_SERVING,
     SHARD_ROOM_RELEASING, /* the last snapshot is under way; frames are deferred */
     SHARD_ROOM_FAILED,    /* cannot be read; refused until it may be tried again */
@@ -66,26 +66,26 @@ struct shard_room {
     struct shard *shard;
     char *name; /* owned */
     enum shard_room_state state;
-    struct room *room; /* NULL unless serving or releasing */
+    struct room *room;       /* NULL unless serving or releasing */
     struct list unsent_link; /* in shard.unsent */
     uint64_t number; /* ours, never used again: for the store's answers, and as cast channel */
     uint64_t epoch;
-    uint64_t appended; /* number of the last entry made */
-    uint64_t sent;     /* number of the last one handed to the store */
-    uint64_t durable;  /* number of the last one it has */
-    struct list pending; /* of struct entry.link: made, not yet durable; owned */
-    struct buf outbox;   /* what waits for them, see outbox.c */
-    struct buf deferred; /* frames that wait for the room, see deferred.c */
+    uint64_t appended;               /* number of the last entry made */
+    uint64_t sent;                   /* number of the last one handed to the store */
+    uint64_t durable;                /* number of the last one it has */
+    struct list pending;             /* of struct entry.link: made, not yet durable; owned */
+    struct buf outbox;               /* what waits for them, see outbox.c */
+    struct buf deferred;             /* frames that wait for the room, see deferred.c */
     struct shard_audience *audience; /* owned */
     uint32_t audience_count, audience_cap;
-    struct list conns;    /* of struct shard_conn.room_link, joined or not */
-    uint64_t log_bytes;   /* in the log since the snapshot */
+    struct list conns;  /* of struct shard_conn.room_link, joined or not */
+    uint64_t log_bytes; /* in the log since the snapshot */
     uint64_t snapshot_bytes;
     uint64_t snapshot_through; /* of the snapshot under way */
     bool snapshot_running;
-    bool suspect; /* an append failed: what the log holds is unknown, only a snapshot helps */
-    bool dirty;       /* changed since the last snapshot was begun */
-    bool shown;       /* figures are up to date in Redis */
+    bool suspect;      /* an append failed: what the log holds is unknown, only a snapshot helps */
+    bool dirty;        /* changed since the last snapshot was begun */
+    bool shown;        /* figures are up to date in Redis */
     uint64_t dirty_at; /* when it became so */
     uint64_t empty_at; /* when the last session left; for unloading */
     uint64_t retry_at; /* FAILED: until when opens are refused without trying */
@@ -127,8 +127,8 @@ void conn_refuse(struct shard_link *link, uint64_t number, enum link_refusal why
 /* outbox.c: sends a frame to a link, or keeps it until the room's entries so far are durable. */
 void outbox_send(struct shard_room *room, struct shard_link *link, const struct link_frame *frame);
 void outbox_release(struct shard_room *room);
-/* Drops what waits. Connections that the room has let go of, but whose gateways do not know yet, are
- * closed with `code`. */
+/* Drops what waits. Connections that the room has let go of, but whose gateways do not know yet,
+ * are closed with `code`. */
 void outbox_abandon(struct shard_room *room, uint64_t code, struct str reason);
 void outbox_forget_link(struct shard_room *room, const struct shard_link *link);
 /* Joined connections per link. */

@@ -12,7 +12,9 @@
 struct planner {
     struct value schema;      /* what the original's room had, serialized */
     bool has_schema;          /* our room has it by now */
-    struct str presence_type; /* the original's, until our room has one; absent: no matter */
+    struct str presence_type; /* the original's; absent: our room's schema says the same */
+    struct str present[8];    /* sockets whose sessions have a presence record */
+    size_t present_count;
 };
 
 static struct str text_of(struct value map, const char *name)
@@ -190,26 +192,40 @@ static struct str find_presence_type(struct value value)
     return type;
 }
 
-/* A room whose schema names no presence type takes it from its first presence record; the original
- * gave every record the type of its schema. */
-static const char *presence_needs(struct planner *planner, struct value message)
+static bool has_presence(const struct planner *planner, struct str socket)
 {
+    for (size_t i = 0; i < planner->present_count; i++) {
+        if (str_eq(planner->present[i], socket)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Where the schema names no presence type, a session's first record says it; the original gave
+ * every record the type of its schema. */
+static const char *presence_needs(struct planner *planner, struct value message, struct str socket)
+{
+    enum { MAX = sizeof(planner->present) / sizeof(planner->present[0]) };
     struct value field = value_get(message, STR("presence"));
     struct str name;
     if (!planner->presence_type.ptr || !value_string(value_item(field, 0), &name) ||
-        !str_eq(name, STR("put"))) {
+        !str_eq(name, STR("put")) || has_presence(planner, socket)) {
         return NULL;
     }
-    bool same = str_eq(text_of(value_item(field, 1), "typeName"), planner->presence_type);
-    planner->presence_type = (struct str){0};
-    return same ? NULL : "only a schema file can tell the type of presence";
+    if (planner->present_count < MAX) {
+        planner->present[planner->present_count++] = socket;
+    }
+    return str_eq(text_of(value_item(field, 1), "typeName"), planner->presence_type)
+               ? NULL
+               : "only a schema file can tell the type of presence";
 }
 
 static const char *message_needs(struct planner *planner, struct value message, struct str socket,
                                  struct value expect)
 {
     return text_is(message, "type", "connect") ? connect_needs(planner, message, socket, expect)
-           : text_is(message, "type", "push")  ? presence_needs(planner, message)
+           : text_is(message, "type", "push")  ? presence_needs(planner, message, socket)
                                                : NULL;
 }
 

@@ -121,7 +121,7 @@ ParameterizedTestParameters(config, refuses)
         {"--data=", "", "", "--data: bad value \"\"; allowed is any text but an empty one"},
         {"--durability maybe", "", "", "allowed is log, snapshot or none"},
         {"--log-format xml", "", "", "allowed is text or json"},
-        {"--max-message 1g", "", "", "allowed is a number of bytes from 1024 to 1073741824"},
+        {"--max-message 1g", "", "", "allowed is a number of bytes from 1024 to 134217728"},
         {"--max-message 99999999999m", "", "", "bad value"},
         {"--idle-timeout 1.5", "", "", "bad value \"1.5\""},
         {"--listen 8080", "", "", "allowed is an address and a port"},

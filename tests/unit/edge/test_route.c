@@ -148,6 +148,19 @@ Test(route, a_worker_that_is_not_the_owner_is_left_for_another)
     SAME_LINES(fake_got(client), "");
 }
 
+Test(route, who_is_refused_waits_again_and_not_for_ever)
+{
+    struct fake_client *client = fake_open(&fake, "demo", "a");
+    fake_pass(&fake, 4000);
+    fake_serve(&fake, "demo", "w1");
+    fake_pass(&fake, EDGE_OWNER_WAIT_MS);
+    refuse("w1", 1, LINK_REFUSED_NOT_OWNER);
+    fake_pass(&fake, EDGE_OWNER_WAIT_MS - 1);
+    SAME_LINES(fake_got(client), "");
+    fake_pass(&fake, 1);
+    SAME_LINES(fake_got(client), "close 1013 no worker available\n");
+}
+
 Test(route, other_refusals_send_the_client_away_for_now)
 {
     struct fake_client *unreadable = fake_open(&fake, "demo", "a");

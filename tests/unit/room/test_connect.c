@@ -310,3 +310,38 @@ Test(connect, says_what_the_session_may_do)
     cr_assert(was_told(&f, "'isReadonly':true,'objectAccess':'read'}"));
     fixture_finish(&f);
 }
+
+/* Also where history goes back to the start: it must not pass for clock 0. */
+Test(connect, HYD_2_a_clock_of_the_future_is_none)
+{
+    struct fixture f;
+    fixture_init_from(&f, "{'documentClock':3,'tombstoneHistoryStartsAtClock':0,'documents':["
+                          "{'state':{'id':'note:1','typeName':'note'},'lastChangedClock':0}],"
+                          "'tombstones':{'note:2':3},'schema':" NOTES "}");
+    open_session(&f, "A");
+    send_connect(&f, "A", "'protocolVersion':8,'lastServerClock':4");
+    cr_assert(was_told(&f, "'hydrationType':'wipe_all'"));
+    cr_assert(was_told(&f, "'diff':{" NOTE("1") "}"));
+    fixture_finish(&f);
+}
+
+/* A client may come back with another version on the same socket (APP-1, NEG-2). */
+Test(connect, CONN_6_again_counts_anew_who_cannot_append)
+{
+    struct fixture f;
+    fixture_init_from(&f, "{'documents':[{'state':{'id':'note:1','typeName':'note','s':''}}],"
+                          "'schema':" NOTES "}");
+    connect_session(&f, "A");
+    connect_session(&f, "B");
+    send_connect(&f, "B", "'protocolVersion':7");
+    forget_told(&f);
+    send_push(&f, "A", "'diff':{'note:1':['patch',{'s':['append','x',0]}]}");
+    cr_assert(
+        was_told(&f, "all but A {'type':'patch','diff':{'note:1':['patch',{'s':['put','x']}"));
+    forget_told(&f);
+    send_connect(&f, "B", "'protocolVersion':4");
+    forget_told(&f);
+    send_push(&f, "A", "'diff':{'note:1':['patch',{'s':['append','x',1]}]}");
+    cr_assert(was_told(&f, "'action':'commit'"));
+    fixture_finish(&f);
+}

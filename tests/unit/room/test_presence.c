@@ -160,21 +160,19 @@ Test(presence, CLK_4_is_in_no_snapshot)
     fixture_finish(&f);
 }
 
-/* VAL, CLK-4: also when both come in the first push of all. */
-Test(presence, its_type_is_no_documents_type)
+/* Where the schema does not say, a session's first record says it for that session alone: nobody
+ * can take a type away from documents, or from other people's presence. */
+Test(presence, its_type_is_its_sessions_own_business)
 {
     struct fixture f;
     init(&f);
-    send_push(&f, "A",
-              "'presence':['put',{'typeName':'presence'}],"
-              "'diff':{'presence:1':['put',{'id':'presence:1','typeName':'presence'}]}");
-    assert_told(&f, "A closed 4099 INVALID_RECORD\nA removed\n");
-    send_push(&f, "B", "'presence':['put',{'typeName':'presence'}]");
+    send_push(&f, "A", "'presence':['put',{'typeName':'note'}]");
     forget_told(&f);
-    send_push(&f, "B", "'diff':{'presence:1':['put',{'id':'presence:1','typeName':'presence'}]}");
-    assert_told(&f, "B closed 4099 INVALID_RECORD\n"
-                    "all {'type':'patch','diff':{'presence:000000000000000000002':['remove']},"
-                    "'serverClock':0}\nB removed\nempty\n");
+    send_push(&f, "B", "'presence':['put',{'typeName':'presence'}]");
+    cr_assert(was_told(&f, "'typeName':'presence'}]}"));
+    forget_told(&f);
+    send_push(&f, "B", "'diff':{'note:2':['put',{'id':'note:2','typeName':'note'}]}");
+    cr_assert(was_told(&f, "'action':'commit'"));
     fixture_finish(&f);
 }
 

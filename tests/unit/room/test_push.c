@@ -1,6 +1,7 @@
 #include "fixture.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* Clock 5; a note and a user. */
 #define START                                                                                      \
@@ -323,5 +324,48 @@ Test(push, of_a_huge_number_of_records_takes_linear_time, .timeout = 60)
     cr_assert(eq(uint, room_documents(f.room)->records.count, RECORDS + 2));
     cr_assert(eq(u64, room_documents(f.room)->clock, 6));
     buf_finish(&message);
+    fixture_finish(&f);
+}
+
+/* One patch of the text of note:1 that appends `len` bytes. */
+static void push_text(struct fixture *f, struct room_session *session, uint64_t offset, size_t len)
+{
+    struct buf message = {0};
+    char *text = malloc(len);
+    memset(text, 'x', len);
+    pack_map(&message, 2);
+    pack_str(&message, STR("type"));
+    pack_str(&message, STR("push"));
+    pack_str(&message, STR("diff"));
+    pack_map(&message, 1);
+    pack_str(&message, STR("note:1"));
+    pack_array(&message, 2);
+    pack_str(&message, STR("patch"));
+    pack_map(&message, 1);
+    pack_str(&message, STR("text"));
+    pack_array(&message, 3);
+    pack_str(&message, STR("append"));
+    pack_str(&message, (struct str){text, len});
+    pack_u64(&message, offset);
+    room_message(f->room, session, buf_value(&message), ++f->seq, f->now_ms);
+    buf_finish(&message);
+    free(text);
+}
+
+Test(push, appends_do_not_outgrow_the_limit_of_a_record, .timeout = 60)
+{
+    enum { STEP = 8 << 20 };
+    struct fixture f;
+    fixture_init_from(&f, START);
+    struct room_session *a = connect_session(&f, "A");
+    for (int i = 0; i < ROOM_RECORD_MAX_BYTES / STEP - 1; i++) {
+        push_text(&f, a, 2 + (uint64_t)i * STEP, STEP);
+        cr_assert(was_told(&f, "'action':'commit'"));
+        forget_told(&f);
+    }
+    uint64_t clock = room_documents(f.room)->clock;
+    push_text(&f, a, 2 + (uint64_t)(ROOM_RECORD_MAX_BYTES - STEP), STEP);
+    assert_told(&f, "A closed 4099 INVALID_RECORD\nA removed\nempty\n");
+    cr_assert(eq(u64, room_documents(f.room)->clock, clock));
     fixture_finish(&f);
 }
