@@ -69,6 +69,15 @@ static enum reject replace(struct push *push, struct record *old, struct value s
     return reject;
 }
 
+/* Whether documents of that type may be stored; presence never is (CLK-4), also where only the
+ * session itself says what type its presence has. */
+static bool is_document_type(const struct push *push, struct str type)
+{
+    const struct record *presence = push->presence ? push->presence : push->session->presence;
+    return schema_scope_of(push->room->schema, type) == SCHEMA_DOCUMENT &&
+           !(presence && str_eq(type, record_type(presence)));
+}
+
 /* PUSH-3. */
 static enum reject push_put(struct push *push, struct str id, struct value state)
 {
@@ -80,7 +89,7 @@ static enum reject push_put(struct push *push, struct str id, struct value state
     if (lane_closed(push, type)) {
         return REJECT_NONE;
     }
-    if (!typed || schema_scope_of(push->room->schema, type) != SCHEMA_DOCUMENT) {
+    if (!typed || !is_document_type(push, type)) {
         return REJECT_INVALID_RECORD;
     }
     struct record *old = documents_get(&push->room->documents, id);

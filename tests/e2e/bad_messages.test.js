@@ -116,8 +116,11 @@ const pushes = {
   'a put without typeName': [{ diff: { 'note:x': ['put', { id: 'note:x' }] } }, invalidRecord],
   'a put whose typeName is a number': [{ diff: { 'note:x': ['put', { id: 'note:x', typeName: 5 }] } }, invalidRecord],
   'a put without id': [{ diff: { 'note:x': ['put', { typeName: 'note' }] } }, invalidRecord],
-  'a put of a presence record': [
-    { diff: { 'presence:x': ['put', { id: 'presence:x', typeName: 'presence' }] } },
+  "a put of a record of the session's presence type": [
+    {
+      presence: ['put', { typeName: 'presence' }],
+      diff: { 'presence:x': ['put', { id: 'presence:x', typeName: 'presence' }] },
+    },
     invalidRecord,
   ],
   'a put under another id': [{ diff: { 'note:x': ['put', note('y')] } }, unknownError],

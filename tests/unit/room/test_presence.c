@@ -160,6 +160,18 @@ Test(presence, CLK_4_is_in_no_snapshot)
     fixture_finish(&f);
 }
 
+/* CLK-4: also when both come in the first push of all. */
+Test(presence, its_type_is_no_type_for_documents)
+{
+    struct fixture f;
+    init(&f);
+    send_push(&f, "A",
+              "'presence':['put',{'typeName':'presence'}],"
+              "'diff':{'presence:1':['put',{'id':'presence:1','typeName':'presence'}]}");
+    assert_told(&f, "A closed 4099 INVALID_RECORD\nA removed\n");
+    fixture_finish(&f);
+}
+
 /* Where the schema does not say, a session's first record says it for that session alone: nobody
  * can take a type away from documents, or from other people's presence. */
 Test(presence, its_type_is_its_sessions_own_business)
