@@ -36,6 +36,7 @@ enum {
     EDGE_CLOSE_WAIT_MS = 2000,    /* for the client's close frame after ours */
     EDGE_STALL_MS = 30000,        /* for a socket that takes nothing */
     EDGE_DETACHED_MS = 30000,     /* a superseded connection stays open (CONN-1), this long */
+    EDGE_OWNER_TRIES = 100,       /* owners that turn it away, then 1013 */
     EDGE_RETRY_MS = 50,           /* between two look-ups of an owner */
     EDGE_ROOM_KEEP_MS = 1000,     /* a room without connections remembers its owner */
     EDGE_LINK_BYTES = 512 << 20,  /* for a worker that does not read, before its link is dropped */

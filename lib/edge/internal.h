@@ -62,6 +62,7 @@ struct edge_conn {
     enum edge_conn_state state;
     enum encoding encoding;
     bool readonly;
+    uint8_t tries; /* owners that were found and did not serve it */
     bool joined; /* has its connect reply: casts are for it too */
     bool paused; /* not read, for its inbox is full */
     uint32_t inbox_count;

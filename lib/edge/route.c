@@ -205,9 +205,12 @@ static void room_lost(struct edge_room *room)
         bool joined = conn->joined;
         if (conn->state == EDGE_OPENED) {
             conn_set_wait(conn, EDGE_WAITING);
+            conn->tries++;
         }
         if (joined) {
             conn_close(conn, WS_CODE_RESTART, STR("room moved"));
+        } else if (conn->tries == EDGE_OWNER_TRIES) {
+            conn_close(conn, WS_CODE_TRY_LATER, STR("no worker serves the room"));
         }
     }
 }

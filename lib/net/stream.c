@@ -70,7 +70,7 @@ static void on_readable(evutil_socket_t fd, short events, void *ctx)
         ssize_t n = read(fd, buf_reserve(&stream->input, READ_SIZE), READ_SIZE);
         if (n > 0) {
             buf_commit(&stream->input, (size_t)n);
-            if (!hand_out(stream) || n < READ_SIZE) {
+            if (!hand_out(stream) || n < READ_SIZE || !event_pending(stream->read, EV_READ, NULL)) {
                 return;
             }
         } else if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
@@ -79,6 +79,19 @@ static void on_readable(evutil_socket_t fd, short events, void *ctx)
             stream_end(stream, n == 0 ? ERR_CLOSED : ERR_IO);
             return;
         }
+    }
+}
+
+void stream_pause(struct stream *stream, bool paused)
+{
+    if (stream->ended) {
+        return;
+    }
+    if (paused) {
+        event_del(stream->read);
+    } else {
+        event_add(stream->read, NULL);
+        hand_out(stream);
     }
 }
 

@@ -24,6 +24,8 @@ struct stream *stream_create(struct event_base *base, int fd, struct buf *output
                              const struct stream_handlers *handlers, void *ctx);
 /* Writes what there is; goes on by itself if the socket does not take all. */
 void stream_flush(struct stream *stream);
+/* Stops reading, or goes on: then what was left over is handed out again at once. */
+void stream_pause(struct stream *stream, bool paused);
 /* Ends it: on_end is called from the loop, soon. */
 void stream_end(struct stream *stream, enum err why);
 /* Closes the socket, without on_end. NULL is fine. */

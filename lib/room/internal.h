@@ -41,6 +41,7 @@ enum reject {
     REJECT_CLIENT_TOO_OLD,
     REJECT_SERVER_TOO_OLD,
     REJECT_INVALID_RECORD,
+    REJECT_ROOM_FULL,
     REJECT_UNKNOWN_ERROR,
 };
 struct str reject_reason(enum reject reject);

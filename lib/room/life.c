@@ -15,6 +15,8 @@ struct str reject_reason(enum reject reject)
         return STR("SERVER_TOO_OLD");
     case REJECT_INVALID_RECORD:
         return STR("INVALID_RECORD");
+    case REJECT_ROOM_FULL:
+        return STR("ROOM_FULL");
     case REJECT_NONE:
     case REJECT_UNKNOWN_ERROR:
         break;

@@ -11,6 +11,7 @@ struct push {
     struct arena scratch;
     bool legacy_append; /* APP-1 */
     struct change *changes;
+    size_t bytes;   /* of the new states */
     uint32_t count; /* of changes */
     struct buf ops; /* document ops of the effective diff, as many as changes */
     struct buf presence_ops;
@@ -48,6 +49,10 @@ static enum reject add_state(struct push *push, struct str key, struct str type,
     }
     if (!value_string(value_get(state, STR("id")), &id) || !str_eq(id, key)) {
         return REJECT_UNKNOWN_ERROR;
+    }
+    push->bytes += state.len;
+    if (push->room->documents.bytes + push->bytes > ROOM_MAX_BYTES) {
+        return REJECT_ROOM_FULL;
     }
     add_change(push, (struct change){.record = record_create(state, 0)});
     return REJECT_NONE;

@@ -30,8 +30,10 @@ enum {
 
 enum { ROOM_PROTOCOL_VERSION = 8 };
 
-/* Largest record; what would grow beyond it is INVALID_RECORD. */
-enum { ROOM_RECORD_MAX_BYTES = 32 << 20 };
+/* Largest record; what would grow beyond it is INVALID_RECORD. Largest room, in bytes of its
+ * documents: who would let it grow beyond is rejected ROOM_FULL. A room must fit into one message
+ * and into one string of Redis (512 MiB). */
+enum { ROOM_RECORD_MAX_BYTES = 32 << 20, ROOM_MAX_BYTES = 384 << 20 };
 
 enum room_session_state { ROOM_AWAITING_CONNECT, ROOM_CONNECTED, ROOM_AWAITING_REMOVAL };
 

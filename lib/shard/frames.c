@@ -76,6 +76,7 @@ static void open_session(struct shard_conn *conn, const struct link_frame *frame
         .object_write = frame->flags & LINK_OPEN_OBJECT_WRITE,
         .conn = conn->handle,
     };
+    conn->room->shown = false;
     conn->session = room_session_open(conn->room->room, &config, now_ms);
 }
 

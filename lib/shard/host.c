@@ -118,6 +118,7 @@ static void host_event(void *ctx, enum room_event event, struct room_session *se
     struct shard_conn *conn;
     switch (event) {
     case ROOM_SESSION_REMOVED:
+        room->shown = false;
         conn = conn_of(room, session);
         if (conn) {
             conn->session = NULL;

@@ -232,7 +232,9 @@ enum err shard_link_input(struct shard_link *link, const uint8_t *data, size_t l
 {
     link->shard->now_ms = now_ms;
     *used = 0;
-    for (;;) {
+    /* One small message may ask for a whole room, so what is asked for faster than it is taken away
+     * waits on the other side. */
+    while (buf_len(&link->output) < SHARD_LINK_PAUSE) {
         struct link_frame frame;
         size_t size;
         enum err err = link_read(&link->reader, data + *used, len - *used, &frame, &size);
@@ -247,6 +249,7 @@ enum err shard_link_input(struct shard_link *link, const uint8_t *data, size_t l
         }
         *used += size;
     }
+    return ERR_OK;
 }
 
 struct buf *shard_link_output(struct shard_link *link)

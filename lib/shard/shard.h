@@ -29,7 +29,8 @@ struct shard_config {
 /* Bounds of what waits in here; reaching one costs only whom it concerns. */
 enum {
     SHARD_DEFERRED_MAX = 64 << 20, /* bytes of frames for a room that is loading */
-    SHARD_OUTBOX_MAX = 64 << 20,   /* bytes of frames that wait for one room's appends */
+    SHARD_OUTBOX_MAX = 256 << 20,  /* bytes of frames that wait for one room's appends */
+    SHARD_LINK_PAUSE = 32 << 20,   /* bytes a gateway has not read, before it is not listened to */
 };
 
 /* What a room is, for Redis and for operators. */
@@ -95,8 +96,9 @@ void shard_destroy(struct shard *shard);
 struct shard_link *shard_link_create(struct shard *shard);
 /* The stream ended: its connections are gone. NULL is fine. */
 void shard_link_destroy(struct shard_link *link, uint64_t now_ms);
-/* Takes complete frames off the front of `data`; *used says how many bytes. An error means that
- * the link is to be dropped. */
+/* Takes complete frames off the front of `data`; *used says how many bytes. It takes none while
+ * more than SHARD_LINK_PAUSE bytes are to be written: hand it the same bytes again when fewer are.
+ * An error means that the link is to be dropped. */
 enum err shard_link_input(struct shard_link *link, const uint8_t *data, size_t len, size_t *used,
                           uint64_t now_ms) NODISCARD;
 /* Bytes for the stream; consume what was written. */

@@ -40,6 +40,7 @@ struct worker_link {
     struct worker *worker;
     struct shard_link *shard_link;
     struct stream *stream;
+    bool paused; /* not read until it has read what is for it */
 };
 
 static uint64_t now_of(const struct worker *worker)
@@ -74,7 +75,24 @@ static void link_destroy(struct worker_link *link)
 static enum err on_link_input(void *ctx, const uint8_t *data, size_t len, size_t *used)
 {
     struct worker_link *link = ctx;
-    return shard_link_input(link->shard_link, data, len, used, now_of(link->worker));
+    enum err err = shard_link_input(link->shard_link, data, len, used, now_of(link->worker));
+    if (!err && !link->paused && buf_len(shard_link_output(link->shard_link)) >= SHARD_LINK_PAUSE) {
+        link->paused = true;
+        stream_pause(link->stream, true);
+    }
+    return err;
+}
+
+static void resume_links(struct worker *worker)
+{
+    struct worker_link *link;
+    list_each(link, &worker->links, link, struct worker_link)
+    {
+        if (link->paused && buf_len(shard_link_output(link->shard_link)) < SHARD_LINK_PAUSE / 2) {
+            link->paused = false;
+            stream_pause(link->stream, false);
+        }
+    }
 }
 
 static void on_link_end(void *ctx, enum err why)
@@ -318,6 +336,7 @@ static const struct control_handlers control_handlers = {.on_stop = on_stop};
 
 static void end_of_turn(struct worker *worker)
 {
+    resume_links(worker);
     shard_flush(worker->shard);
     struct worker_link *link;
     list_each(link, &worker->ready, ready_link, struct worker_link)

@@ -12,7 +12,7 @@ local function fenced(key, owner, epoch)
   if current == epoch then
     return at[1] ~= owner
   end
-  redis.call('HSET', key, 'owner', owner, 'epoch', epoch)
+  redis.call('HSET', key, 'owner', owner, 'epoch', epoch, 'appended', 0)
   return false
 end
 

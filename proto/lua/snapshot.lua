@@ -5,6 +5,10 @@
 if fenced(KEYS[1], ARGV[1], tonumber(ARGV[2])) then
   return redis.error_reply('FENCED a newer owner has the room')
 end
+-- A late command of a connection that is dead by now must not take back what came after it.
+if tonumber(redis.call('HGET', KEYS[1], 'appended') or '0') > tonumber(ARGV[8]) then
+  return redis.error_reply('GAP the log has newer entries')
+end
 if ARGV[10] ~= '' then
   redis.call('SET', KEYS[2], ARGV[10])
   redis.call('DEL', KEYS[3])

@@ -33,7 +33,7 @@ async function openTab(room) {
   return tab
 }
 
-const isOnline = (tab) => tab.waitForFunction(() => demo.status().state === 'online')
+const isOnline = (tab) => tab.waitForFunction(() => globalThis.demo?.status().state === 'online')
 const isSaved = (tab) =>
   tab.waitForFunction(() => demo.status().state === 'online' && demo.status().saved)
 const notesOf = (tab) => tab.evaluate(() => demo.notes())
@@ -50,7 +50,7 @@ async function showsTexts(tab, texts) {
 }
 
 /* Runs in the page: its notes as text; null while something of the tab is not saved. */
-const NOTES = `demo.status().state === 'online' && demo.status().saved
+const NOTES = `globalThis.demo?.status().state === 'online' && demo.status().saved
   ? JSON.stringify(demo.notes().sort((a, b) => (a.id < b.id ? -1 : 1)))
   : null`
 
@@ -190,7 +190,7 @@ test('a reload keeps the session, a duplicated tab gets one of its own', async (
   ])
   await isOnline(copy)
   assert.notEqual(await copy.evaluate(() => demo.self.session), session)
-  await tab.waitForFunction(() => demo.people().length === 1)
+  await tab.waitForFunction(() => globalThis.demo?.people().length === 1)
 })
 
 test('a client of another schema is refused, told why, and gives up', async () => {
@@ -207,7 +207,7 @@ test('a client of another schema is refused, told why, and gives up', async () =
     await route.fulfill({ response, body })
   })
   await other.goto(`${roomd.http}/?room=demo-refused`)
-  await other.waitForFunction(() => demo.status().state === 'refused')
+  await other.waitForFunction(() => globalThis.demo?.status().state === 'refused')
   const { reason } = await other.evaluate(() => demo.status())
   assert.match(reason, /^(CLIENT|SERVER)_TOO_OLD$/)
   await other.locator('#refused').waitFor({ state: 'visible' })

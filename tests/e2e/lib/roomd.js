@@ -103,9 +103,14 @@ export class Roomd {
       const admin = / ready .*admin="?([^" ]+)/.exec(output.stderr)
       return listen && admin && { address: listen[1], admin: admin[1] }
     })
-    const { address, admin } = await Promise.race([ready, early])
-    this.address = address
-    this.admin = admin
+    try {
+      const { address, admin } = await Promise.race([ready, early])
+      this.address = address
+      this.admin = admin
+    } catch (error) {
+      child.kill('SIGKILL')
+      throw error
+    }
   }
 
   /* As an operator stops it. The end is {code, signal, stdout, stderr}. */

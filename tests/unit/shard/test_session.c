@@ -1,5 +1,8 @@
 #include "fake_shard.h"
 
+#include "value/json.h"
+#include "value/pack.h"
+
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
@@ -234,4 +237,57 @@ Test(session, counts_are_kept)
     cr_assert(eq(u64, counts->messages, 2));
     cr_assert(eq(u64, counts->pushes, 1));
     cr_assert(gt(u64, counts->room_bytes, 0));
+}
+
+static size_t frames_before(const struct buf *bytes, size_t used)
+{
+    size_t frames = 0;
+    for (size_t at = 0; at < used; frames++) {
+        uint32_t length;
+        memcpy(&length, buf_head(bytes) + at, sizeof(length));
+        at += sizeof(length) + __builtin_bswap32(length);
+    }
+    return frames;
+}
+
+/* A small message may ask for a whole room: a gateway that asks and does not read must not make the
+ * worker hold the answers to all of it. */
+Test(session, a_gateway_that_does_not_read_is_not_listened_to)
+{
+    enum { LARGE = 8 << 20, ASKED = 64 };
+    struct buf json = {0};
+    buf_printf(&json, "{\"type\":\"push\",\"diff\":{\"note:1\":[\"put\",{\"id\":\"note:1\","
+                      "\"typeName\":\"note\",\"text\":\"");
+    memset(buf_reserve(&json, LARGE), 'a', LARGE);
+    buf_commit(&json, LARGE);
+    buf_append(&json, "\"}]}}", 6);
+    gateway_message(gateway, 1, 2, (const char *)buf_head(&json));
+    buf_finish(&json);
+    fake_turn(&fake);
+    fake_answer_all(&fake);
+    gateway_told(gateway);
+
+    struct buf message = {0};
+    struct buf bytes = {0};
+    cr_assert(zero(int, json_parse(str_of(CONNECT("-1", SCHEMA)), &message)));
+    for (uint64_t seq = 3; seq < 3 + ASKED; seq++) {
+        struct link_frame frame = {
+            .type = LINK_MESSAGE, .conn = 1, .seq = seq, .payload = buf_value(&message)};
+        link_write(&bytes, &frame);
+    }
+    size_t done = 0;
+    while (buf_len(&bytes) > 0) {
+        size_t used;
+        cr_assert(zero(int, shard_link_input(gateway->shard_link, buf_head(&bytes),
+                                             buf_len(&bytes), &used, fake.now)));
+        size_t taken = frames_before(&bytes, used);
+        cr_assert(gt(sz, taken, 0));
+        cr_assert(le(sz, taken, SHARD_LINK_PAUSE / LARGE + 1));
+        buf_consume(&bytes, used);
+        done += taken;
+        gateway_told(gateway); /* reads, so the rest may follow */
+    }
+    cr_assert(eq(sz, done, ASKED));
+    buf_finish(&message);
+    buf_finish(&bytes);
 }
