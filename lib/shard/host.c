@@ -40,8 +40,18 @@ static void host_send(void *ctx, struct room_session *to, enum room_send how, st
         .channel = room->number,
         .payload = message,
     };
+    if (how == ROOM_SEND_PONG && outbox_holds(room) && room->durable >= conn->joined_at) {
+        /* A sign of life waits for no store (MSG-4), or clients would give the connection up; but
+         * it must not say anything of what waits. */
+        frame.answered = frame.clock = 0;
+        link_send(conn->link, &frame);
+        return;
+    }
     conn->answer_sent = true;
     room->shard->counts.pushes += how == ROOM_SEND_EVENT; /* its own events are push results */
+    if (how == ROOM_SEND_CONNECT) {
+        conn->joined_at = room->appended;
+    }
     if (how == ROOM_SEND_CONNECT && !conn->joined) {
         conn->joined = true;
         audience_add(room, conn->link);

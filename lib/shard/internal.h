@@ -46,6 +46,7 @@ struct shard_conn {
     struct room_session *session; /* NULL while the room loads */
     uint64_t answered;            /* last message handled */
     bool answer_sent;             /* something that says so is on its way */
+    uint64_t joined_at;           /* the last entry made when it joined: its reply waits for it */
     bool joined;                  /* has its connect reply, so casts reach it */
 };
 
@@ -127,6 +128,8 @@ void conn_refuse(struct shard_link *link, uint64_t number, enum link_refusal why
 /* outbox.c: sends a frame to a link, or keeps it until the room's entries so far are durable. */
 void outbox_send(struct shard_room *room, struct shard_link *link, const struct link_frame *frame);
 void outbox_release(struct shard_room *room);
+/* Whether a frame sent now would have to wait. */
+bool outbox_holds(const struct shard_room *room);
 /* Drops what waits. Connections that the room has let go of, but whose gateways do not know yet,
  * are closed with `code`. */
 void outbox_abandon(struct shard_room *room, uint64_t code, struct str reason);

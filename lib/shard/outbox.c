@@ -26,9 +26,14 @@ void link_send(struct shard_link *link, const struct link_frame *frame)
     }
 }
 
+bool outbox_holds(const struct shard_room *room)
+{
+    return room->durable != room->appended || buf_len(&room->outbox) > 0;
+}
+
 void outbox_send(struct shard_room *room, struct shard_link *link, const struct link_frame *frame)
 {
-    if (room->durable == room->appended && buf_len(&room->outbox) == 0) {
+    if (!outbox_holds(room)) {
         link_send(link, frame);
         return;
     }

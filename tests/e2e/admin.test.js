@@ -59,21 +59,34 @@ describe('the admin port', () => {
     const names = new Set(parse(text).map(({ name }) => name))
     for (const name of names) {
       const family = name.replace(/_(bucket|sum|count)$/, '')
-      assert.ok(text.includes(`# TYPE ${name} `) || text.includes(`# TYPE ${family} histogram`), `a type for ${name}`)
+      assert.ok(
+        text.includes(`# TYPE ${name} `) || text.includes(`# TYPE ${family} histogram`),
+        `a type for ${name}`,
+      )
     }
     const up = await samples('roomd_process_up')
-    assert.deepEqual(up.map(({ value }) => value), [1, 1, 1, 1, 1], 'supervisor, redis, two workers, gateway')
+    assert.deepEqual(
+      up.map(({ value }) => value),
+      [1, 1, 1, 1, 1],
+      'supervisor, redis, two workers, gateway',
+    )
   })
 
   test('metrics count', async () => {
     await until('a session', async () => (await samples('roomd_sessions')).some(({ value }) => value === 1))
     const before = await value('roomd_messages_received_total', 'gateway-1')
     await client.push({ diff: putNote('2') })
-    await until('a message', async () => (await value('roomd_messages_received_total', 'gateway-1')) === before + 1)
+    await until(
+      'a message',
+      async () => (await value('roomd_messages_received_total', 'gateway-1')) === before + 1,
+    )
     assert.equal(await value('roomd_connections', 'gateway-1'), 1)
     const restarts = await value('roomd_process_restarts_total', 'worker-1')
     await roomd.replace('worker-1')
-    await until('a restart', async () => (await value('roomd_process_restarts_total', 'worker-1')) === restarts + 1)
+    await until(
+      'a restart',
+      async () => (await value('roomd_process_restarts_total', 'worker-1')) === restarts + 1,
+    )
     await until('ready', async () => (await status('/readyz')) === 200)
   })
 

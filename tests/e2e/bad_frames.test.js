@@ -205,7 +205,9 @@ describe('bad frames', () => {
       const push = JSON.stringify({ type: 'push', clientClock: '😀', presence: false })
       const bytes = Buffer.from(push)
       for (let i = 0; i < bytes.length; i++) {
-        raw.write(frame(i ? OP.CONTINUATION : OP.TEXT, bytes.subarray(i, i + 1), { fin: i === bytes.length - 1 }))
+        raw.write(
+          frame(i ? OP.CONTINUATION : OP.TEXT, bytes.subarray(i, i + 1), { fin: i === bytes.length - 1 }),
+        )
       }
       const { data } = await raw.message()
       assert.equal(data[0].clientClock, '😀')

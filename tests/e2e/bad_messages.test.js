@@ -114,7 +114,10 @@ const pushes = {
   'a put of a number': [{ diff: { 'note:x': ['put', 5] } }, invalidRecord],
   'a put of an array': [{ diff: { 'note:x': ['put', [1]] } }, invalidRecord],
   'a put without typeName': [{ diff: { 'note:x': ['put', { id: 'note:x' }] } }, invalidRecord],
-  'a put whose typeName is a number': [{ diff: { 'note:x': ['put', { id: 'note:x', typeName: 5 }] } }, invalidRecord],
+  'a put whose typeName is a number': [
+    { diff: { 'note:x': ['put', { id: 'note:x', typeName: 5 }] } },
+    invalidRecord,
+  ],
   'a put without id': [{ diff: { 'note:x': ['put', { typeName: 'note' }] } }, invalidRecord],
   "a put of a record of the session's presence type": [
     {
@@ -138,16 +141,28 @@ const pushes = {
   'a patch that is a number': [{ diff: { 'note:1': ['patch', 5] } }, 'discard'],
   'a patch of true': [{ diff: { 'note:1': ['patch', true] } }, 'discard'],
   'a patch that changes the id': [{ diff: { 'note:1': ['patch', { id: ['put', 'note:2'] }] } }, unknownError],
-  'a patch that changes the type': [{ diff: { 'note:1': ['patch', { typeName: ['put', 'x'] }] } }, invalidRecord],
+  'a patch that changes the type': [
+    { diff: { 'note:1': ['patch', { typeName: ['put', 'x'] }] } },
+    invalidRecord,
+  ],
   'a patch that drops the type': [{ diff: { 'note:1': ['patch', { typeName: ['delete'] }] } }, invalidRecord],
   'a value op of null': [{ diff: { 'note:1': ['patch', { x: null }] } }, unknownError],
   'a value op that is no array': [{ diff: { 'note:1': ['patch', { x: 5, y: 'put', text: {} }] } }, 'discard'],
   'a value op of another name': [{ diff: { 'note:1': ['patch', { x: ['zap', 5] }] } }, 'discard'],
   'a value op that is empty': [{ diff: { 'note:1': ['patch', { x: [] }] } }, 'discard'],
-  'a value put of nothing, required': [{ diff: { 'note:1': ['patch', { typeName: ['put'] }] } }, invalidRecord],
+  'a value put of nothing, required': [
+    { diff: { 'note:1': ['patch', { typeName: ['put'] }] } },
+    invalidRecord,
+  ],
   'a nested patch of null': [{ diff: { 'note:1': ['patch', { props: ['patch', null] }] } }, unknownError],
-  'a nested patch of null, to no member': [{ diff: { 'note:1': ['patch', { none: ['patch', null] }] } }, 'discard'],
-  'an append at the wrong place': [{ diff: { 'note:1': ['patch', { text: ['append', 'x', 99] }] } }, 'discard'],
+  'a nested patch of null, to no member': [
+    { diff: { 'note:1': ['patch', { none: ['patch', null] }] } },
+    'discard',
+  ],
+  'an append at the wrong place': [
+    { diff: { 'note:1': ['patch', { text: ['append', 'x', 99] }] } },
+    'discard',
+  ],
   'an append to a number': [{ diff: { 'note:1': ['patch', { x: ['append', 'x', 0] }] } }, 'discard'],
   'an index far beyond the end': [
     { diff: { 'note:1': ['patch', { tags: ['patch', { 4294967294: ['put', 1] }] }] } },
@@ -188,7 +203,10 @@ const texts = {
   ],
   'one level too many': [`{"type":"push","clientClock":0,"diff":${nested(DEEPEST)}}`, unknownError],
   'very many levels': [`{"type":"push","clientClock":0,"diff":${nested(500000)}}`, unknownError],
-  'one level too many, in chunks': [`0_{"type":"push","clientClock":0,"diff":${nested(DEEPEST)}}`, unknownError],
+  'one level too many, in chunks': [
+    `0_{"type":"push","clientClock":0,"diff":${nested(DEEPEST)}}`,
+    unknownError,
+  ],
   'many levels, yet not too many': [
     `{"type":"push","clientClock":0,"diff":{"note:none":["patch",${nested(900)}]}}`,
     'discard',
@@ -207,13 +225,31 @@ const binaries = {
   'nil': encode(null),
   'an array': encode([{ type: 'ping' }]),
   'a string': encode('{"type":"ping"}'),
-  'a key that is a number': Buffer.from([0x82, 0xa4, ...Buffer.from('type'), 0xa4, ...Buffer.from('ping'), 1, 1]),
+  'a key that is a number': Buffer.from([
+    0x82,
+    0xa4,
+    ...Buffer.from('type'),
+    0xa4,
+    ...Buffer.from('ping'),
+    1,
+    1,
+  ]),
   'bytes where text belongs': encode({ type: 'push', clientClock: 0, diff: { x: Buffer.from('x') } }),
   'an extension type': Buffer.from([0x81, 0xa4, ...Buffer.from('type'), 0xd4, 1, 1]),
   'a time': encode({ type: 'push', clientClock: 0, diff: { x: new Date() } }),
   'text that is no UTF-8': Buffer.from([0x81, 0xa4, ...Buffer.from('type'), 0xa2, 0xff, 0xfe]),
   'a count far beyond the end': Buffer.from([0xdf, 0xff, 0xff, 0xff, 0xff, 0xa4, ...Buffer.from('type')]),
-  'a length far beyond the end': Buffer.from([0x81, 0xa4, ...Buffer.from('type'), 0xdb, 0xff, 0xff, 0xff, 0xff, 1]),
+  'a length far beyond the end': Buffer.from([
+    0x81,
+    0xa4,
+    ...Buffer.from('type'),
+    0xdb,
+    0xff,
+    0xff,
+    0xff,
+    0xff,
+    1,
+  ]),
   'one level too many': Buffer.concat([Buffer.from([0x81, 0xa4]), Buffer.from('diff'), nestedBytes(DEEPEST)]),
   'very many levels': nestedBytes(500000),
 }
@@ -245,7 +281,10 @@ describe('bad messages', () => {
     const { documents: now, presence } = await readRoom(roomd, ROOM)
     assert.deepEqual(now, documents)
     assert.deepEqual(bystander.documents, documents)
-    assert.deepEqual(presence.map(({ name }) => name), ['bystander'])
+    assert.deepEqual(
+      presence.map(({ name }) => name),
+      ['bystander'],
+    )
   }
 
   /* `send` sends something bad; the outcome is a close or the action of a push's result. */
@@ -338,7 +377,10 @@ describe('bad messages', () => {
         client.send({ type: 'push', clientClock: 7, diff: putNote('early') })
         client.send({ type: 'ping' })
         await client.handshake()
-        assert.deepEqual(client.heard.map(({ type }) => type), ['connect'])
+        assert.deepEqual(
+          client.heard.map(({ type }) => type),
+          ['connect'],
+        )
         await client.leave()
         await unharmed()
       })
@@ -376,7 +418,9 @@ describe('bad messages', () => {
         await client.ping()
         const last = (event) => event.type === 'push_result' && !('clientClock' in event)
         await client.hear('push_result', last)
-        const seen = client.heard.filter(({ type }) => type === 'push_result').map((event) => event.clientClock)
+        const seen = client.heard
+          .filter(({ type }) => type === 'push_result')
+          .map((event) => event.clientClock)
         assert.deepEqual(seen, [5, -1, 0.5, 'text', null, { a: [1] }, undefined])
         await client.leave()
       })
@@ -401,7 +445,10 @@ describe('bad messages', () => {
     const client = await Client.connect(roomd, 'halves')
     assert.equal(await client.push({ diff: putNote('1', { text: '\ud83d' }) }), 'commit')
     const appended = { 'note:1': ['patch', { text: ['append', '\ude00', 1] }] }
-    assert.equal(await client.push({ diff: { ...appended, ...putNote('2', { text: 'a\udc00b' }) } }), 'commit')
+    assert.equal(
+      await client.push({ diff: { ...appended, ...putNote('2', { text: 'a\udc00b' }) } }),
+      'commit',
+    )
     const { documents: halves } = await readRoom(roomd, 'halves')
     assert.equal(halves['note:1'].text, '😀')
     assert.equal(halves['note:2'].text, 'a\udc00b')

@@ -16,25 +16,75 @@ const PASSWORD = 'not:to@be/seen'
 /* Arguments, variables, a configuration file's text; the line on stderr. All end with status 2. */
 const wrong = {
   'an unknown flag': [['--bogus'], {}, '', /^roomd: unknown option --bogus; allowed are --listen /],
-  'an unknown variable': [[], { ROOMD_BOGUS: '1' }, '', /^roomd: unknown variable ROOMD_BOGUS; allowed are ROOMD_LISTEN /],
+  'an unknown variable': [
+    [],
+    { ROOMD_BOGUS: '1' },
+    '',
+    /^roomd: unknown variable ROOMD_BOGUS; allowed are ROOMD_LISTEN /,
+  ],
   'an unknown key': [[], {}, 'a = 1', /^roomd: .*roomd\.conf:1: unknown key a; allowed are listen /],
   'an argument': [['start'], {}, '', /^roomd: unexpected argument "start"; try roomd --help$/m],
-  'a flag without value': [['--workers'], {}, '', /^roomd: --workers needs a value: a whole number from 1 to 256$/m],
-  'a flag with a bad value': [['--workers', 'many'], {}, '', /^roomd: --workers: bad value "many"; allowed is a whole/],
-  'a flag with = and a bad value': [['--workers=0'], {}, '', /^roomd: --workers: bad value "0"; allowed is a whole/],
+  'a flag without value': [
+    ['--workers'],
+    {},
+    '',
+    /^roomd: --workers needs a value: a whole number from 1 to 256$/m,
+  ],
+  'a flag with a bad value': [
+    ['--workers', 'many'],
+    {},
+    '',
+    /^roomd: --workers: bad value "many"; allowed is a whole/,
+  ],
+  'a flag with = and a bad value': [
+    ['--workers=0'],
+    {},
+    '',
+    /^roomd: --workers: bad value "0"; allowed is a whole/,
+  ],
   'a number with something behind it': [['--workers', '2x'], {}, '', /^roomd: --workers: bad value "2x"/],
   'a negative number': [['--gateways', '-1'], {}, '', /^roomd: --gateways: bad value "-1"/],
-  'a number that is too large': [['--workers', '99999999999999999999'], {}, '', /^roomd: --workers: bad value/],
+  'a number that is too large': [
+    ['--workers', '99999999999999999999'],
+    {},
+    '',
+    /^roomd: --workers: bad value/,
+  ],
   'a variable with a bad value': [[], { ROOMD_WORKERS: '257' }, '', /^roomd: ROOMD_WORKERS: bad value "257"/],
   'a key with a bad value': [[], {}, '# first\n\nworkers = x', /roomd\.conf:3: workers: bad value "x"/],
-  'a bad value that a flag hides': [['--workers', '1'], { ROOMD_WORKERS: 'x' }, '', /ROOMD_WORKERS: bad value "x"/],
+  'a bad value that a flag hides': [
+    ['--workers', '1'],
+    { ROOMD_WORKERS: 'x' },
+    '',
+    /ROOMD_WORKERS: bad value "x"/,
+  ],
   'a line that is no pair': [[], {}, 'workers 3', /roomd\.conf:1: not of the form `option = value`$/m],
-  'an address without port': [['--listen', '127.0.0.1'], {}, '', /^roomd: --listen: bad value "127\.0\.0\.1"/],
-  'a choice that is none': [['--durability', 'maybe'], {}, '', /bad value "maybe"; allowed is log, snapshot or none$/m],
+  'an address without port': [
+    ['--listen', '127.0.0.1'],
+    {},
+    '',
+    /^roomd: --listen: bad value "127\.0\.0\.1"/,
+  ],
+  'a choice that is none': [
+    ['--durability', 'maybe'],
+    {},
+    '',
+    /bad value "maybe"; allowed is log, snapshot or none$/m,
+  ],
   'a size that is too small': [['--max-message', '5'], {}, '', /^roomd: --max-message: bad value "5"/],
   'a size with an unknown unit': [['--max-message', '5g'], {}, '', /^roomd: --max-message: bad value "5g"/],
-  'a Redis that is no URL': [['--redis', `http://:${PASSWORD}@x`], {}, '', /^roomd: --redis: not a Redis URL; allowed is/],
-  'a file that is not there': [['--config', '/nonexistent/x'], {}, '', /^roomd: cannot read the configuration file/],
+  'a Redis that is no URL': [
+    ['--redis', `http://:${PASSWORD}@x`],
+    {},
+    '',
+    /^roomd: --redis: not a Redis URL; allowed is/,
+  ],
+  'a file that is not there': [
+    ['--config', '/nonexistent/x'],
+    {},
+    '',
+    /^roomd: cannot read the configuration file/,
+  ],
 }
 
 describe('wrong options', { concurrency: true }, () => {
@@ -96,19 +146,31 @@ describe('what cannot be started', { concurrency: true }, () => {
   }
 
   test('the port of another roomd', () =>
-    fails(['--listen', roomd.address, '--admin', '127.0.0.1:0', '--data', join(folder, 'a')], /^roomd: cannot listen on /m))
+    fails(
+      ['--listen', roomd.address, '--admin', '127.0.0.1:0', '--data', join(folder, 'a')],
+      /^roomd: cannot listen on /m,
+    ))
 
   test("another program's port", async () => {
     const server = createServer()
     await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve))
     const address = `127.0.0.1:${server.address().port}`
-    await fails(['--listen', address, '--admin', '127.0.0.1:0', '--data', join(folder, 'b')], /cannot listen on 127.*in use/)
-    await fails(['--listen', '127.0.0.1:0', '--admin', address, '--data', join(folder, 'c')], /for operators: .*in use/)
+    await fails(
+      ['--listen', address, '--admin', '127.0.0.1:0', '--data', join(folder, 'b')],
+      /cannot listen on 127.*in use/,
+    )
+    await fails(
+      ['--listen', '127.0.0.1:0', '--admin', address, '--data', join(folder, 'c')],
+      /for operators: .*in use/,
+    )
     server.close()
   })
 
   test("another roomd's data directory", () =>
-    fails([...ANY, '--data', roomd.data], new RegExp(`data directory ${roomd.data} is in use by another roomd \\(process ${roomd.pid}\\)`)))
+    fails(
+      [...ANY, '--data', roomd.data],
+      new RegExp(`data directory ${roomd.data} is in use by another roomd \\(process ${roomd.pid}\\)`),
+    ))
 
   test('a data directory that is a file', async () => {
     const file = join(folder, 'file')
@@ -116,12 +178,19 @@ describe('what cannot be started', { concurrency: true }, () => {
     await fails([...ANY, '--data', file], /^roomd: cannot .*Not a directory$/m)
   })
 
-  test('a data directory that cannot be made', () => fails([...ANY, '--data', '/proc/x/y'], /^roomd: cannot make the data directory/))
+  test('a data directory that cannot be made', () =>
+    fails([...ANY, '--data', '/proc/x/y'], /^roomd: cannot make the data directory/))
 
   test('a Redis that is not there', async () => {
-    await fails([...ANY, '--data', join(folder, 'd'), '--redis', 'unix:///nonexistent'], /^roomd: cannot reach Redis at unix:\/\/\/nonexistent: /m)
+    await fails(
+      [...ANY, '--data', join(folder, 'd'), '--redis', 'unix:///nonexistent'],
+      /^roomd: cannot reach Redis at unix:\/\/\/nonexistent: /m,
+    )
     const url = `redis://:${encodeURIComponent(PASSWORD)}@127.0.0.1:1`
-    await fails([...ANY, '--data', join(folder, 'e'), '--redis', url], /^roomd: cannot reach Redis at redis:.*127\.0\.0\.1:1: Connection refused$/m)
+    await fails(
+      [...ANY, '--data', join(folder, 'e'), '--redis', url],
+      /^roomd: cannot reach Redis at redis:.*127\.0\.0\.1:1: Connection refused$/m,
+    )
   })
 
   test('a reason in JSON, where logs are', async () => {
@@ -145,7 +214,10 @@ describe('options that hold', { concurrency: true }, () => {
     const env = { ROOMD_WORKERS: '4', ROOMD_GATEWAYS: '2' }
     const { code } = await runToEnd(['--config', file, '--version'], env)
     assert.equal(code, 0)
-    const roomd = await Roomd.start({ args: ['--config', file, '--workers', '3', '--log-format', 'text'], env })
+    const roomd = await Roomd.start({
+      args: ['--config', file, '--workers', '3', '--log-format', 'text'],
+      env,
+    })
     try {
       const names = [...roomd.children().keys()].sort()
       assert.deepEqual(names, ['gateway-1', 'gateway-2', 'redis', 'worker-1', 'worker-2', 'worker-3'])

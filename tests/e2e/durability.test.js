@@ -106,7 +106,8 @@ const blows = {
   'all workers are killed': (roomd) => Promise.all([roomd.replace('worker-1'), roomd.replace('worker-2')]),
   'the gateway is killed': (roomd) => roomd.replace('gateway-1'),
   'Redis is killed': (roomd) => roomd.replace('redis'),
-  'Redis and a worker are killed': (roomd) => Promise.all([roomd.replace('redis'), roomd.replace('worker-2')]),
+  'Redis and a worker are killed': (roomd) =>
+    Promise.all([roomd.replace('redis'), roomd.replace('worker-2')]),
   'the supervisor is killed': async (roomd) => {
     kill(roomd.pid)
     await roomd.ended()
@@ -125,7 +126,13 @@ describe('no acknowledged change is lost', () => {
     roomd = await Roomd.start()
     recorders = rooms.map((room) => new Recorder(roomd, room))
     clients = Array.from({ length: SYNC_CLIENTS }, (_, i) => {
-      const presence = { id: 'presence:x', typeName: 'presence', name: `sync-${i}`, cursor: { x: 0, y: 0 }, chat: '' }
+      const presence = {
+        id: 'presence:x',
+        typeName: 'presence',
+        name: `sync-${i}`,
+        cursor: { x: 0, y: 0 },
+        chat: '',
+      }
       const options = { schema: noteSchema, session: `sync-${i}`, binary: i === 1, presence }
       return new SyncClient(roomd, 'shared', options)
     })

@@ -44,7 +44,10 @@ describe('rooms', { concurrency: true }, () => {
 
       const again = await Client.connect(roomd, 'r', { connect: { lastServerClock: 1 } })
       assert.deepEqual(again.heard[0].diff, { 'note:2': ['remove'] }, 'deletions are remembered too')
-      assert.deepEqual({ clock: again.clock, epoch: (await redis.hash('roomd:{r}')).epoch }, { clock, epoch: '2' })
+      assert.deepEqual(
+        { clock: again.clock, epoch: (await redis.hash('roomd:{r}')).epoch },
+        { clock, epoch: '2' },
+      )
       assert.deepEqual((await readRoom(roomd, 'r')).documents, documents)
       await again.leave()
     }))
@@ -56,7 +59,9 @@ describe('rooms', { concurrency: true }, () => {
       let longest = 0
       for (let n = 0, length = 1; length >= longest; n++) {
         assert.ok(n < 500, `the log has ${length} entries`)
-        await client.push({ diff: { 'note:1': ['patch', { text: ['put', String(n % 10).repeat(LOG_BOUND / 100)] }] } })
+        await client.push({
+          diff: { 'note:1': ['patch', { text: ['put', String(n % 10).repeat(LOG_BOUND / 100)] }] },
+        })
         longest = Math.max(length, longest)
         length = await redis.text('XLEN', 'roomd:{r}:log')
       }
@@ -81,7 +86,9 @@ describe('rooms', { concurrency: true }, () => {
         ),
       )
       await Promise.all(pairs.map(([a], i) => a.push({ diff: putNote(names[i]) })))
-      await Promise.all(pairs.map(([, b], i) => b.push({ diff: { [`note:${names[i]}`]: ['patch', { x: ['put', i] }] } })))
+      await Promise.all(
+        pairs.map(([, b], i) => b.push({ diff: { [`note:${names[i]}`]: ['patch', { x: ['put', i] }] } })),
+      )
       await until('both see both changes', () =>
         pairs.every((pair, i) => pair.every(({ records }) => records.get(`note:${names[i]}`)?.x === i)),
       )
@@ -90,8 +97,14 @@ describe('rooms', { concurrency: true }, () => {
       assert.deepEqual(new Set(owners), new Set(await redis.text('SMEMBERS', 'roomd:workers')))
       const connections = await metric(roomd, 'roomd_connections')
       assert.equal(connections.length, GATEWAYS)
-      assert.ok(connections.every((count) => count > 0), connections.join(' '))
-      await until('sessions counted', async () => (await metric(roomd, 'roomd_sessions')).reduce((a, b) => a + b) === 2 * ROOMS)
+      assert.ok(
+        connections.every((count) => count > 0),
+        connections.join(' '),
+      )
+      await until(
+        'sessions counted',
+        async () => (await metric(roomd, 'roomd_sessions')).reduce((a, b) => a + b) === 2 * ROOMS,
+      )
       await Promise.all(pairs.flat().map((client) => client.leave()))
     }))
 
@@ -113,9 +126,15 @@ describe('rooms', { concurrency: true }, () => {
       await roomd.logged('both schemas', named('SERVER_TOO_OLD', 3))
       await refused(1, 'CLIENT_TOO_OLD')
       await roomd.logged('both schemas', named('CLIENT_TOO_OLD', 1))
-      assert.equal(await client.push({ diff: { 'note:1': ['put', note('1')] } }), 'discard', 'the room goes on')
+      assert.equal(
+        await client.push({ diff: { 'note:1': ['put', note('1')] } }),
+        'discard',
+        'the room goes on',
+      )
       const sequences = Object.fromEntries(Object.entries(SCHEMA.sequences).reverse())
-      await (await Client.connect(roomd, 'r', { connect: { schema: { sequences, schemaVersion: 2 } } })).leave()
+      await (
+        await Client.connect(roomd, 'r', { connect: { schema: { sequences, schemaVersion: 2 } } })
+      ).leave()
       await client.leave()
 
       await until('the room given up', async () => (await redis.hash('roomd:{r}')).owner === undefined)

@@ -42,7 +42,10 @@ describe('sessions', { concurrency: true }, () => {
       assert.equal(presenceOf(second, 's'), undefined, 'nobody is told of itself')
       const heard = first.heard.length
       first.send({ type: 'push', clientClock: 99, diff: putNote('from the past') })
-      assert.equal(await second.push({ diff: putNote('1'), presence: presence('s', { chat: 'x' }) }), 'commit')
+      assert.equal(
+        await second.push({ diff: putNote('1'), presence: presence('s', { chat: 'x' }) }),
+        'commit',
+      )
       assert.equal(await observer.push({ diff: putNote('2') }), 'commit')
       await until('the change', () => second.records.has('note:2'))
       assert.equal(first.closed, null)
@@ -66,9 +69,16 @@ describe('sessions', { concurrency: true }, () => {
       await observer.push({ diff: { 'note:changed': ['patch', { x: ['put', 7] }] } })
       await observer.push({ diff: { 'note:removed': ['remove'] } })
       await observer.push({ diff: putNote('new') })
-      const after = await Client.connect(roomd, room, { session: 's', binary, connect: { lastServerClock: clock } })
+      const after = await Client.connect(roomd, room, {
+        session: 's',
+        binary,
+        connect: { lastServerClock: clock },
+      })
       const [{ hydrationType, diff, serverClock }] = after.heard
-      assert.deepEqual({ hydrationType, serverClock }, { hydrationType: 'wipe_presence', serverClock: clock + 3 })
+      assert.deepEqual(
+        { hydrationType, serverClock },
+        { hydrationType: 'wipe_presence', serverClock: clock + 3 },
+      )
       assert.deepEqual(diff, {
         'note:changed': ['put', note('changed', { x: 7 })],
         'note:new': ['put', note('new')],
@@ -92,13 +102,21 @@ describe('sessions', { concurrency: true }, () => {
   })
 
   test('everybody in a room sees everybody, across encodings', async () => {
-    const opened = Array.from({ length: 10 }, (_, i) => Client.connect(roomd, 'crowd', { binary: i % 2 === 0 }))
+    const opened = Array.from({ length: 10 }, (_, i) =>
+      Client.connect(roomd, 'crowd', { binary: i % 2 === 0 }),
+    )
     const clients = await Promise.all(opened)
-    const sent = clients.map((client, i) => client.push({ diff: putNote(String(i)), presence: presence(`n${i}`) }))
+    const sent = clients.map((client, i) =>
+      client.push({ diff: putNote(String(i)), presence: presence(`n${i}`) }),
+    )
     assert.deepEqual(await Promise.all(sent), Array(10).fill('commit'))
-    await until('all documents everywhere', () => clients.every(({ documents }) => Object.keys(documents).length === 10))
+    await until('all documents everywhere', () =>
+      clients.every(({ documents }) => Object.keys(documents).length === 10),
+    )
     await until('all presence everywhere', () =>
-      clients.every((client, i) => clients.every((_, j) => (presenceOf(client, `n${j}`) === undefined) === (i === j))),
+      clients.every((client, i) =>
+        clients.every((_, j) => (presenceOf(client, `n${j}`) === undefined) === (i === j)),
+      ),
     )
     await Promise.all(clients.map((client) => client.leave()))
   })
@@ -116,7 +134,10 @@ describe('sessions', { concurrency: true }, () => {
       await drawer.push({ diff: { 'note:1': ['patch', { text: ['put', String(i % 10).repeat(BIG)] }] } })
       most = Math.max(most, residentBytes(gateway))
     }
-    await until('the last drawing', () => reader.records.get('note:1')?.text[0] === String((BIG_PUSHES - 1) % 10))
+    await until(
+      'the last drawing',
+      () => reader.records.get('note:1')?.text[0] === String((BIG_PUSHES - 1) % 10),
+    )
     await roomd.logged('that the slow one is closed', /session=slow: client does not keep up and is closed/)
     assert.equal(reader.closed, null)
     if (!process.env.E2E_SANITIZED) {

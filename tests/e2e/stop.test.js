@@ -62,7 +62,10 @@ describe('stopping', { concurrency: true }, () => {
         await stored(roomd, async (redis) => {
           for (const room of ROOMS) {
             const { clock, snapshot_clock, records, owner } = await redis.hash(`roomd:{${room}}`)
-            assert.deepEqual({ clock, snapshot_clock, records }, { clock: '4', snapshot_clock: '4', records: '4' })
+            assert.deepEqual(
+              { clock, snapshot_clock, records },
+              { clock: '4', snapshot_clock: '4', records: '4' },
+            )
             assert.equal(owner, undefined)
             assert.equal(await redis.text('EXISTS', `roomd:{${room}}:snapshot`), 1)
             assert.equal(await redis.text('EXISTS', `roomd:{${room}}:log`), 0)

@@ -39,14 +39,20 @@ const notes = {
   edits: [
     (note, random) => ({ ...note, x: random.below(1e6), y: random.unit() * 1e21 }),
     (note, random) => ({ ...note, text: note.text + random.pick(WORDS) }),
-    (note, random) => ({ ...note, text: note.text.slice(0, random.below(3)).replace(/[\ud800-\udfff]/g, '') }),
+    (note, random) => ({
+      ...note,
+      text: note.text.slice(0, random.below(3)).replace(/[\ud800-\udfff]/g, ''),
+    }),
     (note, random) => ({ ...note, tags: [...note.tags, random.pick(WORDS)] }),
     (note, random) => ({ ...note, tags: note.tags.slice(random.below(4)) }),
     (note, random) => ({ ...note, props: { ...note.props, label: random.pick(WORDS) } }),
     (note) => ({ ...note, props: { color: note.props.color, style: note.props.style } }),
     (note, random) => ({
       ...note,
-      props: { ...note.props, style: { deep: [{ a: random.below(9) }, null, [true, { [random.pick(WORDS)]: 1 }]] } },
+      props: {
+        ...note.props,
+        style: { deep: [{ a: random.below(9) }, null, [true, { [random.pick(WORDS)]: 1 }]] },
+      },
     }),
     (note, random) => {
       const deep = structuredClone(note.props.style?.deep ?? [])
@@ -91,7 +97,10 @@ const shapes = {
     (shape, random) => ({ ...shape, x: random.below(1000), y: -random.unit() }),
     (shape, random) => ({ ...shape, props: { ...shape.props, name: shape.props.name + random.pick(WORDS) } }),
     (shape, random) => ({ ...shape, props: { ...shape.props, w: 1 + random.below(500) } }),
-    (shape, random) => ({ ...shape, meta: { ...shape.meta, [random.pick(WORDS)]: { list: [random.below(3)] } } }),
+    (shape, random) => ({
+      ...shape,
+      meta: { ...shape.meta, [random.pick(WORDS)]: { list: [random.below(3)] } },
+    }),
     (shape) => ({ ...shape, meta: {} }),
   ],
   extra: (store, random, name) => {
@@ -146,14 +155,25 @@ async function session(roomd, room, kind, binaries, seed) {
   const { schema, props } = kind
   const clients = names.map(
     (name, i) =>
-      new SyncClient(roomd, room, { schema, props, binary: binaries[i], session: name, presence: kind.presence(name) }),
+      new SyncClient(roomd, room, {
+        schema,
+        props,
+        binary: binaries[i],
+        session: name,
+        presence: kind.presence(name),
+      }),
   )
   try {
     await Promise.all(clients.map((client) => client.ready()))
     await Promise.all(clients.map((client, i) => live(client, kind, new Random(seed + i), names[i])))
     const documents = await converge(clients)
 
-    const late = new SyncClient(roomd, room, { schema, props, session: 'late', presence: kind.presence('late') })
+    const late = new SyncClient(roomd, room, {
+      schema,
+      props,
+      session: 'late',
+      presence: kind.presence('late'),
+    })
     clients.push(late)
     await late.ready()
     assert.deepEqual(await converge(clients), documents)
@@ -164,8 +184,12 @@ async function session(roomd, room, kind, binaries, seed) {
     await until('everybody sees the presence of all others', () =>
       clients.every((client) => {
         const others = clients.filter((other) => other !== client)
-        const wanted = others.map(({ presence }) => JSON.stringify(sortMembers({ ...presence.get(), id: '' }))).sort()
-        const seen = client.others.map((text) => JSON.stringify(sortMembers({ ...JSON.parse(text), id: '' }))).sort()
+        const wanted = others
+          .map(({ presence }) => JSON.stringify(sortMembers({ ...presence.get(), id: '' })))
+          .sort()
+        const seen = client.others
+          .map((text) => JSON.stringify(sortMembers({ ...JSON.parse(text), id: '' })))
+          .sort()
         return JSON.stringify(seen) === JSON.stringify(wanted)
       }),
     )

@@ -26,7 +26,16 @@ export function connectMessage(rest = {}) {
 }
 
 export function note(id, rest = {}) {
-  return { id: `note:${id}`, typeName: 'note', x: 0, y: 0, text: '', props: { color: 'red' }, tags: [], ...rest }
+  return {
+    id: `note:${id}`,
+    typeName: 'note',
+    x: 0,
+    y: 0,
+    text: '',
+    props: { color: 'red' },
+    tags: [],
+    ...rest,
+  }
 }
 
 export function putNote(id, rest) {
@@ -59,7 +68,9 @@ export class Client {
       client.#socket.on('open', resolve)
       client.#socket.on('error', reject)
     })
-    client.ended = new Promise((resolve) => client.#socket.on('close', (code, reason) => resolve({ code, reason })))
+    client.ended = new Promise((resolve) =>
+      client.#socket.on('close', (code, reason) => resolve({ code, reason })),
+    )
     client.ended.then(({ code, reason }) => client.#onClose(code, reason.toString()))
     await soon('an open WebSocket', opened)
     return client
@@ -125,7 +136,9 @@ export class Client {
   }
 
   send(message) {
-    this.binary ? this.sendBytes(encode(message, { ignoreUndefined: true })) : this.sendText(JSON.stringify(message))
+    this.binary
+      ? this.sendBytes(encode(message, { ignoreUndefined: true }))
+      : this.sendText(JSON.stringify(message))
   }
 
   sendText(text) {

@@ -1,6 +1,26 @@
-/* Processes as /proc shows them. */
+/* Processes: those that the tests start, and all as /proc shows them. */
+import { spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { until } from './wait.js'
+
+/* Whatever is started here ends with the tests, also when they are interrupted. */
+const started = new Set()
+process.on('exit', () => started.forEach((child) => child.kill('SIGKILL')))
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
+  process.on(signal, () => process.exit(1))
+}
+
+/* As child_process.spawn. */
+export function startProcess(...args) {
+  const child = spawn(...args)
+  started.add(child)
+  child.once('exit', () => started.delete(child))
+  return child
+}
+
+export function isRunning(child) {
+  return started.has(child)
+}
 
 function read(path) {
   try {

@@ -140,12 +140,18 @@ export class RawSocket {
     if (input.length < at) {
       return null
     }
-    const length = short === 126 ? input.readUInt16BE(2) : short === 127 ? Number(input.readBigUInt64BE(2)) : short
+    const length =
+      short === 126 ? input.readUInt16BE(2) : short === 127 ? Number(input.readBigUInt64BE(2)) : short
     if (input.length < at + length) {
       return null
     }
     this.#input = input.subarray(at + length)
-    return { fin: input[0] >= 0x80, opcode: input[0] & 0x0f, masked: input[1] >= 0x80, payload: input.subarray(at, at + length) }
+    return {
+      fin: input[0] >= 0x80,
+      opcode: input[0] & 0x0f,
+      masked: input[1] >= 0x80,
+      payload: input.subarray(at, at + length),
+    }
   }
 
   /* The next frame from the server. */

@@ -1,14 +1,11 @@
 /* A redis-server that is not roomd's: an operator's, or one that looks into roomd's files. */
-import { spawn } from 'node:child_process'
 import { join } from 'node:path'
+import { startProcess } from './processes.js'
 import { Redis } from './redis.js'
 import { removeFolder, temporaryFolder } from './roomd.js'
 import { soon, until } from './wait.js'
 
 const SOCKET = 'external.sock'
-
-const running = new Set()
-process.on('exit', () => running.forEach((child) => child.kill('SIGKILL')))
 
 export class RedisServer {
   #child
@@ -22,10 +19,18 @@ export class RedisServer {
     server.#own = await temporaryFolder()
     server.folder = folder ?? server.#own
     server.port = port
-    const where = ['--port', port, '--bind', '127.0.0.1', '--unixsocket', server.socket, '--dir', server.folder]
+    const where = [
+      '--port',
+      port,
+      '--bind',
+      '127.0.0.1',
+      '--unixsocket',
+      server.socket,
+      '--dir',
+      server.folder,
+    ]
     const how = ['--save', '', '--appendonly', 'yes', '--appendfsync', 'always', '--logfile', '', ...args]
-    server.#child = spawn('redis-server', [...where, ...how].map(String), { stdio: 'ignore' })
-    running.add(server.#child)
+    server.#child = startProcess('redis-server', [...where, ...how].map(String), { stdio: 'ignore' })
     await until('a redis-server', async () => {
       const redis = await server.connect()
       const reply = await redis.text('PING').catch((error) => error.message)
@@ -51,7 +56,6 @@ export class RedisServer {
     const gone = new Promise((resolve) => this.#child.once('exit', resolve))
     this.#child.kill('SIGKILL')
     await soon('the end of redis-server', gone)
-    running.delete(this.#child)
     await removeFolder(this.#own)
   }
 }

@@ -1,12 +1,11 @@
 /* One roomd under test: started on ports of its own choice, and after that always on the same ones, so
  * that clients find it again. */
-import { spawn } from 'node:child_process'
 import { createWriteStream } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { allGone, childrenOf, kill } from './processes.js'
+import { allGone, childrenOf, isRunning, kill, startProcess } from './processes.js'
 import { Redis } from './redis.js'
 import { PATIENCE_MS, soon, until } from './wait.js'
 
@@ -17,22 +16,15 @@ const STOP_MS = PATIENCE_MS
 /* ROOMD_* variables are options of roomd, and unknown ones an error: those of the tests stay here. */
 const ENV = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('ROOMD_')))
 
-const running = new Set()
-process.on('exit', () => running.forEach((child) => child.kill('SIGKILL')))
-
 function launch(args, env) {
-  const child = spawn(BINARY, args, { env: { ...ENV, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = startProcess(BINARY, args, { env: { ...ENV, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
   const output = { stdout: '', stderr: '' }
   child.stdout.on('data', (bytes) => (output.stdout += bytes))
   child.stderr.on('data', (bytes) => (output.stderr += bytes))
-  running.add(child)
   /* 'close' comes after the last byte of output, which may be later than 'exit'. */
   const ended = new Promise((resolve, reject) => {
     child.on('error', reject)
-    child.on('close', (code, signal) => {
-      running.delete(child)
-      resolve({ code, signal, ...output })
-    })
+    child.on('close', (code, signal) => resolve({ code, signal, ...output }))
   })
   return { child, output, ended }
 }
@@ -124,7 +116,7 @@ export class Roomd {
   }
 
   get isRunning() {
-    return this.#process && running.has(this.#process.child)
+    return this.#process && isRunning(this.#process.child)
   }
 
   /* As a power cut stops it: everything at once. */

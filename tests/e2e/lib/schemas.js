@@ -35,7 +35,9 @@ export function noteSchemaOfVersion(version) {
   const sequence = Object.values(ids).map((id) => ({ id, scope: 'record', up: () => {}, down: () => {} }))
   return StoreSchema.create(
     { note: Note, presence: Presence },
-    { migrations: [createMigrationSequence({ sequenceId: 'com.example.note', retroactive: true, sequence })] },
+    {
+      migrations: [createMigrationSequence({ sequenceId: 'com.example.note', retroactive: true, sequence })],
+    },
   )
 }
 

@@ -54,7 +54,7 @@ Test(commit, nothing_of_a_push_leaves_before_it_is_stored)
     told("connect 2 1 wipe_all 0 0\n");
     gateway_put(gateway, 1, 2, "note:1", 5);        /* result and patch */
     gateway_join(gateway, 3, "demo", "c");          /* hydration */
-    gateway_message(gateway, 1, 3, PING);           /* an answer behind the result */
+    gateway_message(gateway, 1, 3, "{\"type\":\"push\",\"clientClock\":3}"); /* behind it */
     gateway_message(gateway, 2, 2, "{\"oops\":1}"); /* a close */
     fake_turn(&fake);
     asked("append demo 2-2\n");
@@ -62,8 +62,8 @@ Test(commit, nothing_of_a_push_leaves_before_it_is_stored)
     told("");
     fake_answer(&fake);
     told(RESULT("1", "2", "1")
-             PATCH("1", "note:1", "5", "1") "connect 3 1 wipe_all 1 1\n"
-                                            "pong 1 3\nclose 2 4099 UNKNOWN_ERROR\n");
+             PATCH("1", "note:1", "5", "1") "connect 3 1 wipe_all 1 1\n" RESULT("1", "3", "1")
+                 "close 2 4099 UNKNOWN_ERROR\n");
 }
 
 Test(commit, what_is_answered_by_nothing_else_is_acknowledged)
@@ -304,4 +304,18 @@ Test(commit, without_a_log_nothing_waits)
         fake_answer_all(&fake);
         cr_assert(eq(u64, store_clock(&fake.store.rooms[0]), modes[i] == SHARD_NONE ? 0 : 1));
     }
+}
+
+/* MSG-4: clients give up a connection that answers no ping, so pongs do not wait for the store. */
+Test(commit, a_pong_overtakes_what_waits_and_answers_nothing_of_it)
+{
+    gateway_put(gateway, 1, 2, "note:1", 1);
+    gateway_message(gateway, 1, 3, "{\"type\":\"ping\"}");
+    fake_turn(&fake);
+    told("pong 1 0\n");
+    fake_answer_all(&fake);
+    told(RESULT("1", "2", "1") "ack 1 3\n");
+    gateway_message(gateway, 1, 4, "{\"type\":\"ping\"}");
+    fake_turn(&fake);
+    told("pong 1 4\n");
 }
