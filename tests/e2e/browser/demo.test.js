@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { after, afterEach, before, test } from 'node:test'
 import { Browser, screenshot } from './lib/browser.js'
-import { Roomd } from './lib/roomd.js'
+import { Roomd } from '../lib/roomd.js'
 import { agree } from './lib/wait.js'
 
 let roomd

@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs'
 import { after, afterEach, before, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { Browser, screenshot } from './lib/browser.js'
-import { Roomd } from './lib/roomd.js'
+import { Roomd } from '../lib/roomd.js'
 import { serveFolder } from './lib/site.js'
 import { agree } from './lib/wait.js'
 
