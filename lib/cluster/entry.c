@@ -20,12 +20,13 @@ static const void *put(char **at, const void *data, size_t len)
 
 struct entry *entry_create(const struct entry *from)
 {
-    size_t size = from->session.len + from->diff.len + from->schema.len;
+    size_t size = from->session.len + from->by.len + from->diff.len + from->schema.len;
     struct entry *entry = xmalloc(sizeof(*entry) + size);
     *entry = *from;
     list_init(&entry->link);
     char *at = (char *)(entry + 1);
     entry->session.ptr = put(&at, from->session.ptr, from->session.len);
+    entry->by.ptr = put(&at, from->by.ptr, from->by.len);
     entry->diff.data = put(&at, from->diff.data, from->diff.len);
     entry->schema.data = put(&at, from->schema.data, from->schema.len);
     return entry;
@@ -34,7 +35,7 @@ struct entry *entry_create(const struct entry *from)
 size_t entry_bytes(const struct entry *entry)
 {
     enum { OVERHEAD = 64 }; /* names, numbers and structure */
-    return OVERHEAD + entry->session.len + entry->diff.len + entry->schema.len;
+    return OVERHEAD + entry->session.len + entry->by.len + entry->diff.len + entry->schema.len;
 }
 
 const char *entry_outcome_name(uint32_t outcome)

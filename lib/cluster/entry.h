@@ -12,7 +12,8 @@ struct entry {
     uint64_t clock;   /* document clock after it */
     uint64_t seq;     /* the session's inbound message; 0 if no session did it */
     uint32_t outcome; /* enum room_outcome */
-    struct str session;  /* {NULL, 0} if none */
+    struct str session;  /* id; {NULL, 0} if none */
+    struct str by;       /* name of its connection, never used again; {NULL, 0} if none */
     struct value diff;   /* network diff */
     struct value schema; /* serialized schema if this entry sets it, else absent */
     uint64_t sent_us;    /* when it went out, for measuring */
