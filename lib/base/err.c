@@ -36,6 +36,8 @@ const char *err_name(enum err err)
         return "refused";
     case ERR_UNAVAILABLE:
         return "unavailable";
+    case ERR_QUARANTINED:
+        return "quarantined";
     case ERR_USAGE:
         return "bad usage";
     }

@@ -22,6 +22,7 @@ enum err {
     ERR_FENCED,      /* a newer epoch exists: this owner has lost the room */
     ERR_REFUSED,     /* the other side said no */
     ERR_UNAVAILABLE, /* the other side cannot be reached now */
+    ERR_QUARANTINED, /* kept from being served for a while: it has brought its owners down */
     ERR_USAGE,       /* bad option or configuration; was explained */
 };
 

@@ -4,12 +4,20 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "store/server.h"
 #include "store/store.h"
 
 #include <hiredis/async.h>
 #include <hiredis/hiredis.h>
 
-enum store_script { SCRIPT_CLAIM, SCRIPT_APPEND, SCRIPT_SNAPSHOT, SCRIPT_SHOW, SCRIPTS };
+enum store_script {
+    SCRIPT_CLAIM,
+    SCRIPT_APPEND,
+    SCRIPT_SNAPSHOT,
+    SCRIPT_HAND,
+    SCRIPT_SHOW,
+    SCRIPTS
+};
 
 /* Gets the reply, or NULL with the error: ERR_UNAVAILABLE (no connection), ERR_FENCED, ERR_GAP, or
  * ERR_REFUSED (Redis said no; logged). Called exactly once per command. */
@@ -35,8 +43,14 @@ void args_finish(struct store_args *args);
 void store_command(struct store *store, const struct store_args *args, store_reply_fn fn,
                    void *ctx);
 /* Begins EVALSHA with `keys` keys, which follow. */
-void store_script(struct store *store, struct store_args *args, enum store_script script,
-                  int keys);
+void store_script(struct store *store, struct store_args *args, enum store_script script, int keys);
+
+/* Who answers now, or did last. */
+const struct store_server *store_server(const struct store *store);
+
+/* Whether absence of a worker's key means that the worker is gone: not so soon after an outage, in
+ * which none could be renewed. */
+bool store_is_settled(const struct store *store);
 
 /* roomd:{ROOM} and a suffix; braces and % in the name are percent-encoded, so that the hash tag is
  * the room. The caller frees it. */

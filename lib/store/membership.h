@@ -22,18 +22,20 @@ void membership_leave(struct store *store, struct str id);
 
 /* Reads all live workers into `workers`, which lives until `fn` is called, if that is not NULL. */
 typedef void (*membership_read_fn)(void *ctx, enum err err);
-void membership_read(struct store *store, struct workers *workers, membership_read_fn fn, void *ctx);
+void membership_read(struct store *store, struct workers *workers, membership_read_fn fn,
+                     void *ctx);
 
 struct member_owner {
     struct str worker, address;
 };
 
-/* The live owner of the room, or a worker chosen and claimed for it (design: placement). Answered
+/* The live owner of the room, draining or not; or a worker chosen and claimed for it. Answered
  * exactly once: ERR_OK and the owner, ERR_NOT_FOUND (no worker to take it), ERR_AGAIN (somebody
- * else claimed it just now; ask again) or ERR_UNAVAILABLE. `workers` as above. */
+ * else claimed it just now, or its owner gives no sign of life but Redis was away until now; ask
+ * again), ERR_QUARANTINED or ERR_UNAVAILABLE. `workers` as above. */
 typedef void (*membership_owner_fn)(void *ctx, struct str room, enum err err,
-                                 const struct member_owner *owner);
+                                    const struct member_owner *owner);
 void membership_find_owner(struct store *store, struct workers *workers, struct str room,
-                        struct str node, uint64_t random, membership_owner_fn fn, void *ctx);
+                           struct str node, uint64_t random, membership_owner_fn fn, void *ctx);
 
 #endif

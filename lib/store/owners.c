@@ -9,8 +9,9 @@ struct search {
     struct store *store;
     struct workers *workers;
     char *room, *node; /* owned */
-    char *owner;       /* owned; the worker being looked at or claimed for */
+    char *owner;       /* owned; the worker being looked at or claimed for; NULL if none */
     uint64_t epoch;
+    uint64_t quarantined_until; /* unix seconds */
     uint64_t random;
     membership_owner_fn fn;
     void *ctx;
@@ -34,18 +35,20 @@ static void finish(struct search *search, enum err err)
     free(search);
 }
 
+/* {1, epoch}, {0, epoch} or {-1, until}. */
+static enum err read_claim(const redisReply *reply)
+{
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 2 ||
+        reply->element[0]->type != REDIS_REPLY_INTEGER) {
+        return ERR_MALFORMED;
+    }
+    long long won = reply->element[0]->integer;
+    return won > 0 ? ERR_OK : won == 0 ? ERR_AGAIN : ERR_QUARANTINED;
+}
+
 static void on_claimed(void *ctx, enum err err, const redisReply *reply)
 {
-    struct search *search = ctx;
-    uint64_t won;
-    if (!err && (reply->type != REDIS_REPLY_ARRAY || reply->elements < 2 ||
-                 !reply_u64(reply->element[0], &won))) {
-        err = ERR_MALFORMED;
-    }
-    if (!err && !won) {
-        err = ERR_AGAIN;
-    }
-    finish(search, err);
+    finish(ctx, err ? err : read_claim(reply));
 }
 
 static void claim(struct search *search)
@@ -81,31 +84,20 @@ static void on_owner_key(void *ctx, enum err err, const redisReply *reply)
         finish(search, err);
     } else if (store_read_worker(reply, str_of(search->owner), search->workers)) {
         finish(search, ERR_OK);
+    } else if (!store_is_settled(search->store)) {
+        finish(search, ERR_AGAIN); /* it may live, and had no Redis to say so */
     } else {
         claim(search);
     }
 }
 
-static void on_room(void *ctx, enum err err, const redisReply *reply)
+static void look_at_owner(struct search *search)
 {
-    struct search *search = ctx;
-    if (!err && (reply->type != REDIS_REPLY_ARRAY || reply->elements != 2)) {
-        err = ERR_MALFORMED;
-    }
-    if (err) {
-        finish(search, err);
-        return;
-    }
-    struct str owner = reply_str(reply->element[0]);
-    if (!reply_u64(reply->element[1], &search->epoch)) {
-        search->epoch = 0; /* never claimed */
-    }
-    if (owner.len == 0) {
+    if (!search->owner) {
         claim(search);
         return;
     }
-    search->owner = xstrndup(owner.ptr, owner.len);
-    char *key = store_worker_key(owner);
+    char *key = store_worker_key(str_of(search->owner));
     struct store_args args;
     args_init(&args);
     args_add(&args, STR("HGETALL"));
@@ -115,8 +107,53 @@ static void on_room(void *ctx, enum err err, const redisReply *reply)
     free(key);
 }
 
+/* Quarantine is by Redis' own clock: [seconds, microseconds]. */
+static void on_time(void *ctx, enum err err, const redisReply *reply)
+{
+    struct search *search = ctx;
+    uint64_t now_s;
+    if (!err && (reply->type != REDIS_REPLY_ARRAY || reply->elements != 2 ||
+                 !reply_u64(reply->element[0], &now_s))) {
+        err = ERR_MALFORMED;
+    }
+    if (err) {
+        finish(search, err);
+    } else if (search->quarantined_until > now_s) {
+        finish(search, ERR_QUARANTINED);
+    } else {
+        look_at_owner(search);
+    }
+}
+
+/* [owner, epoch, quarantined_until]. */
+static void on_room(void *ctx, enum err err, const redisReply *reply)
+{
+    struct search *search = ctx;
+    if (!err && (reply->type != REDIS_REPLY_ARRAY || reply->elements != 3)) {
+        err = ERR_MALFORMED;
+    }
+    if (err) {
+        finish(search, err);
+        return;
+    }
+    struct str owner = reply_str(reply->element[0]);
+    search->owner = owner.len > 0 ? xstrndup(owner.ptr, owner.len) : NULL;
+    if (!reply_u64(reply->element[1], &search->epoch)) {
+        search->epoch = 0; /* never claimed */
+    }
+    if (!reply_u64(reply->element[2], &search->quarantined_until)) {
+        look_at_owner(search);
+        return;
+    }
+    struct store_args args;
+    args_init(&args);
+    args_add(&args, STR("TIME"));
+    store_command(search->store, &args, on_time, search);
+    args_finish(&args);
+}
+
 void membership_find_owner(struct store *store, struct workers *workers, struct str room,
-                        struct str node, uint64_t random, membership_owner_fn fn, void *ctx)
+                           struct str node, uint64_t random, membership_owner_fn fn, void *ctx)
 {
     struct search *search = xcalloc(1, sizeof(*search));
     *search = (struct search){
@@ -135,6 +172,7 @@ void membership_find_owner(struct store *store, struct workers *workers, struct 
     args_add(&args, str_of(key));
     args_add(&args, STR("owner"));
     args_add(&args, STR("epoch"));
+    args_add(&args, STR("quarantined_until"));
     store_command(store, &args, on_room, search);
     args_finish(&args);
     free(key);

@@ -1,163 +1,12 @@
-/* Loading and writing rooms. */
+/* Writing rooms, and giving them to others. */
 #include "store/rooms.h"
 
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/metrics.h"
 #include "store/internal.h"
-#include "value/check.h"
 
 #include <stdlib.h>
-
-/* ---- loading ---- */
-
-struct load {
-    uint64_t room;
-    char *owner; /* owned */
-    store_loaded_fn fn;
-    void *ctx;
-    uint64_t started_us;
-};
-
-static bool read_value(const redisReply *reply, struct value *out)
-{
-    return reply->type == REDIS_REPLY_STRING &&
-           value_check(reply->str, (size_t)reply->len, out) == ERR_OK;
-}
-
-/* One entry of XRANGE: [id, [field, value, ...]]; NULL if it is not one of ours. */
-static struct entry *read_entry(const redisReply *reply)
-{
-    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 2 ||
-        reply->element[1]->type != REDIS_REPLY_ARRAY) {
-        return NULL;
-    }
-    const redisReply *fields = reply->element[1];
-    struct entry entry = {0};
-    bool has_clock = false;
-    for (size_t i = 0; i + 1 < fields->elements; i += 2) {
-        struct str name = reply_str(fields->element[i]);
-        const redisReply *value = fields->element[i + 1];
-        bool ok = true;
-        if (str_eq(name, STR("clock"))) {
-            ok = has_clock = reply_u64(value, &entry.clock);
-        } else if (str_eq(name, STR("session"))) {
-            entry.session = reply_str(value);
-        } else if (str_eq(name, STR("seq"))) {
-            ok = reply_u64(value, &entry.seq);
-        } else if (str_eq(name, STR("outcome"))) {
-            int outcome = entry_outcome_parse(reply_str(value));
-            ok = outcome >= 0;
-            entry.outcome = (uint32_t)outcome;
-        } else if (str_eq(name, STR("diff"))) {
-            ok = read_value(value, &entry.diff);
-        } else if (str_eq(name, STR("schema"))) {
-            ok = read_value(value, &entry.schema);
-        }
-        if (!ok) {
-            return NULL;
-        }
-    }
-    return has_clock && value_present(entry.diff) ? entry_create(&entry) : NULL;
-}
-
-static void read_log(const redisReply *reply, struct store_loaded *loaded)
-{
-    if (reply->type != REDIS_REPLY_ARRAY) {
-        loaded->err = ERR_MALFORMED;
-        return;
-    }
-    loaded->entries = xcalloc(reply->elements + 1, sizeof(struct entry *));
-    for (size_t i = 0; i < reply->elements; i++) {
-        struct entry *entry = read_entry(reply->element[i]);
-        if (!entry) {
-            loaded->err = ERR_MALFORMED;
-            return;
-        }
-        loaded->log_bytes += entry_bytes(entry);
-        loaded->entries[loaded->entry_count++] = entry;
-    }
-}
-
-/* The answer to EXEC: [[owner, epoch, appended], snapshot, log]. */
-static void read_room(const redisReply *reply, struct str owner, struct store_loaded *loaded)
-{
-    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 3 ||
-        reply->element[0]->type != REDIS_REPLY_ARRAY || reply->element[0]->elements != 3) {
-        loaded->err = ERR_MALFORMED; /* e.g. a key of another type */
-        return;
-    }
-    redisReply **hash = reply->element[0]->element;
-    if (!str_eq(reply_str(hash[0]), owner)) {
-        loaded->err = ERR_FENCED;
-        return;
-    }
-    const redisReply *snapshot = reply->element[1];
-    if (!reply_u64(hash[1], &loaded->epoch) || !reply_u64(hash[2], &loaded->appended) ||
-        (snapshot->type != REDIS_REPLY_STRING && snapshot->type != REDIS_REPLY_NIL)) {
-        loaded->err = ERR_MALFORMED;
-        return;
-    }
-    if (snapshot->type == REDIS_REPLY_STRING && snapshot->len == 0) {
-        loaded->err = ERR_MALFORMED; /* there, and not a snapshot: never an empty room */
-        return;
-    }
-    loaded->snapshot = reply_str(snapshot);
-    read_log(reply->element[2], loaded);
-}
-
-static void on_loaded(void *ctx, enum err err, const redisReply *reply)
-{
-    struct load *load = ctx;
-    struct store_loaded loaded = {.err = err == ERR_REFUSED ? ERR_MALFORMED : err};
-    if (!err) {
-        read_room(reply, str_of(load->owner), &loaded);
-    }
-    load->fn(load->ctx, load->room, &loaded);
-    if (!loaded.err) {
-        metrics_observe(HISTOGRAM_ROOM_LOAD, (double)(clock_us() - load->started_us) / 1e6);
-    }
-    for (size_t i = 0; i < loaded.entry_count; i++) {
-        free(loaded.entries[i]);
-    }
-    free(loaded.entries);
-    free(load->owner);
-    free(load);
-}
-
-static void send_words(struct store *store, store_reply_fn fn, void *ctx, int count,
-                       const char *const *words)
-{
-    struct store_args args;
-    args_init(&args);
-    for (int i = 0; i < count; i++) {
-        args_add(&args, str_of(words[i]));
-    }
-    store_command(store, &args, fn, ctx);
-    args_finish(&args);
-}
-
-void store_load(struct store *store, uint64_t room, struct str name, struct str owner,
-                store_loaded_fn fn, void *ctx)
-{
-    struct load *load = xmalloc(sizeof(*load));
-    *load = (struct load){room, xstrndup(owner.ptr, owner.len), fn, ctx, clock_us()};
-    char *hash = store_room_key(name, "");
-    char *snapshot = store_room_key(name, ":snapshot");
-    char *log = store_room_key(name, ":log");
-    /* One transaction, so that a snapshot never comes with another's log. */
-    send_words(store, NULL, NULL, 1, (const char *[]){"MULTI"});
-    send_words(store, NULL, NULL, 5,
-               (const char *[]){"HMGET", hash, "owner", "epoch", "appended"});
-    send_words(store, NULL, NULL, 2, (const char *[]){"GET", snapshot});
-    send_words(store, NULL, NULL, 4, (const char *[]){"XRANGE", log, "-", "+"});
-    send_words(store, on_loaded, load, 1, (const char *[]){"EXEC"});
-    free(hash);
-    free(snapshot);
-    free(log);
-}
-
-/* ---- writing ---- */
 
 struct write {
     uint64_t room, number;
@@ -186,8 +35,9 @@ static struct write *write_create(uint64_t room, uint64_t number, enum metric_hi
     return write;
 }
 
-/* Owner, epoch, clock, records, bytes, sessions, time: what every script of ours begins with. */
-static void add_info(struct store_args *args, const struct store_room *info, char time[32])
+/* What every script for an owner begins with: fence.lua. */
+static void add_info(struct store_args *args, const struct store *store,
+                     const struct store_room *info, char time[32])
 {
     args_add(args, info->owner);
     args_add_u64(args, info->epoch);
@@ -196,6 +46,7 @@ static void add_info(struct store_args *args, const struct store_room *info, cha
     args_add_u64(args, info->bytes);
     args_add_u64(args, info->sessions);
     args_add(args, store_time(time));
+    args_add(args, str_of(store_server(store)->run));
 }
 
 static void add_entry(struct store_args *args, const struct entry *entry)
@@ -203,6 +54,7 @@ static void add_entry(struct store_args *args, const struct entry *entry)
     args_add_u64(args, entry->clock);
     args_add(args, entry->session);
     args_add_u64(args, entry->seq);
+    args_add(args, entry->by);
     args_add(args, str_of(entry_outcome_name(entry->outcome)));
     args_add(args, (struct str){(const char *)entry->diff.data, entry->diff.len});
     args_add(args, (struct str){(const char *)entry->schema.data, entry->schema.len});
@@ -220,15 +72,16 @@ void store_append(struct store *store, uint64_t room, const struct store_room *i
     store_script(store, &args, SCRIPT_APPEND, 2);
     args_add(&args, str_of(hash));
     args_add(&args, str_of(log));
-    add_info(&args, info, time);
+    add_info(&args, store, info, time);
     args_add_u64(&args, number);
     double bytes = 0;
-    for (struct list *node = &first->link; node != entries; node = node->next) {
+    for (struct list *node = first ? &first->link : NULL; node && node != entries;
+         node = node->next) {
         const struct entry *entry = list_entry(node, struct entry, link);
         add_entry(&args, entry);
         bytes += (double)entry_bytes(entry);
     }
-    metrics_add(METRIC_LOG_APPENDS, (double)(last - number + 1));
+    metrics_add(METRIC_LOG_APPENDS, (double)(last + 1 - number));
     metrics_add(METRIC_LOG_APPEND_BYTES, bytes);
     store_command(store, &args, on_written,
                   write_create(room, last, HISTOGRAM_LOG_APPEND, fn, ctx));
@@ -251,7 +104,7 @@ void store_snapshot(struct store *store, uint64_t room, const struct store_room 
     args_add(&args, str_of(hash));
     args_add(&args, str_of(key));
     args_add(&args, str_of(log));
-    add_info(&args, info, time);
+    add_info(&args, store, info, time);
     args_add_u64(&args, through);
     args_add(&args, release ? STR("1") : STR("0"));
     args_add(&args, snapshot);
@@ -264,6 +117,86 @@ void store_snapshot(struct store *store, uint64_t room, const struct store_room 
     free(log);
 }
 
+/* ---- to another owner, or from one ---- */
+
+static void on_handed(void *ctx, enum err err, const redisReply *reply)
+{
+    struct write *write = ctx;
+    if (!err && !reply_u64(reply, &write->number)) {
+        err = ERR_MALFORMED;
+    }
+    write->fn(write->ctx, write->room, write->number, err);
+    free(write);
+}
+
+void store_hand_over(struct store *store, uint64_t room, const struct store_room *info,
+                     uint64_t through, struct str to_worker, struct str to_node,
+                     store_written_fn fn, void *ctx)
+{
+    char time[32];
+    char *hash = store_room_key(info->name, "");
+    struct store_args args;
+    args_init(&args);
+    store_script(store, &args, SCRIPT_HAND, 1);
+    args_add(&args, str_of(hash));
+    add_info(&args, store, info, time);
+    args_add_u64(&args, through);
+    args_add(&args, to_worker);
+    args_add(&args, to_node);
+    struct write *write = xmalloc(sizeof(*write));
+    *write = (struct write){.room = room, .fn = fn, .ctx = ctx};
+    store_command(store, &args, on_handed, write);
+    args_finish(&args);
+    free(hash);
+}
+
+struct check {
+    uint64_t room;
+    char *owner; /* owned */
+    uint64_t epoch;
+    store_written_fn fn;
+    void *ctx;
+};
+
+/* [owner, epoch], judged as fence.lua does. */
+static enum err judge(const struct check *check, const redisReply *reply)
+{
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 2) {
+        return ERR_MALFORMED;
+    }
+    uint64_t epoch;
+    if (!reply_u64(reply->element[1], &epoch) || epoch < check->epoch) {
+        return ERR_OK;
+    }
+    bool ours = epoch == check->epoch && str_eq(reply_str(reply->element[0]), str_of(check->owner));
+    return ours ? ERR_OK : ERR_FENCED;
+}
+
+static void on_checked(void *ctx, enum err err, const redisReply *reply)
+{
+    struct check *check = ctx;
+    check->fn(check->ctx, check->room, 0, err ? err : judge(check, reply));
+    free(check->owner);
+    free(check);
+}
+
+void store_check(struct store *store, uint64_t room, struct str name, struct str owner,
+                 uint64_t epoch, store_written_fn fn, void *ctx)
+{
+    struct check *check = xmalloc(sizeof(*check));
+    *check = (struct check){room, xstrndup(owner.ptr, owner.len), epoch, fn, ctx};
+    char *hash = store_room_key(name, "");
+    struct store_args args;
+    args_init(&args);
+    args_add(&args, STR("HMGET"));
+    args_add(&args, str_of(hash));
+    args_add(&args, STR("owner"));
+    args_add(&args, STR("epoch"));
+    store_command(store, &args, on_checked, check);
+    args_finish(&args);
+    free(hash);
+}
+
 void store_show(struct store *store, const struct store_room *info)
 {
     char time[32];
@@ -272,7 +205,7 @@ void store_show(struct store *store, const struct store_room *info)
     args_init(&args);
     store_script(store, &args, SCRIPT_SHOW, 1);
     args_add(&args, str_of(hash));
-    add_info(&args, info, time);
+    add_info(&args, store, info, time);
     store_command(store, &args, NULL, NULL);
     args_finish(&args);
     free(hash);

@@ -22,16 +22,22 @@ struct store_loaded {
     struct entry **entries;
     size_t entry_count;
     uint64_t log_bytes;
+    bool taken;      /* the owner before was dead; until the first snapshot stored in this epoch */
+    bool maybe_lost; /* Redis was restarted or failed over since the room's last write, and does not
+                      * promise to keep what it has accepted */
 };
 
 typedef void (*store_loaded_fn)(void *ctx, uint64_t room, const struct store_loaded *loaded);
-/* `number`: of the last entry the request was about. */
+/* `number`: of the last entry the request was about. ERR_FENCED: a newer claim exists. ERR_GAP: the
+ * log is not what the owner thinks, only a snapshot can help. ERR_UNAVAILABLE: nobody knows what
+ * became of it. ERR_REFUSED: nothing was written. */
 typedef void (*store_written_fn)(void *ctx, uint64_t room, uint64_t number, enum err err);
 
 /* Each is answered by `fn` exactly once; `room` is the caller's number, handed back. */
 void store_load(struct store *store, uint64_t room, struct str name, struct str owner,
                 store_loaded_fn fn, void *ctx);
-/* Appends the entries from `first` to the end of its list, numbered from `number` to `last`. */
+/* Appends the entries from `first` to the end of its list, numbered from `number` to `last`. With
+ * `first` NULL and `last` = `number` - 1 it asks whether the log still ends with `last`. */
 void store_append(struct store *store, uint64_t room, const struct store_room *info,
                   const struct list *entries, struct entry *first, uint64_t number, uint64_t last,
                   store_written_fn fn, void *ctx);
@@ -40,6 +46,15 @@ void store_append(struct store *store, uint64_t room, const struct store_room *i
 void store_snapshot(struct store *store, uint64_t room, const struct store_room *info,
                     struct str snapshot, uint64_t through, bool release, store_written_fn fn,
                     void *ctx);
+/* Gives the room, whose log ends with entry `through`, to another worker. On success the `number`
+ * answered is the new epoch. */
+void store_hand_over(struct store *store, uint64_t room, const struct store_room *info,
+                     uint64_t through, struct str to_worker, struct str to_node,
+                     store_written_fn fn, void *ctx);
+/* Reads whether the room is still `owner`'s of that epoch, and writes nothing: ERR_OK (also if
+ * Redis is older than that, see fence.lua), ERR_FENCED or ERR_UNAVAILABLE. `number` is 0. */
+void store_check(struct store *store, uint64_t room, struct str name, struct str owner,
+                 uint64_t epoch, store_written_fn fn, void *ctx);
 /* Shows the figures. No answer. */
 void store_show(struct store *store, const struct store_room *info);
 

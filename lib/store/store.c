@@ -10,10 +10,8 @@
 
 #include <assert.h>
 #include <hiredis/adapters/libevent.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 enum store_state { STORE_DOWN, STORE_CONNECTING, STORE_SETUP, STORE_UP };
 
@@ -27,10 +25,13 @@ struct store {
     struct event *timer;      /* retry while down, else the watch for silence */
     uint64_t retry_ms;
     uint64_t heard_ms; /* last reply */
+    uint64_t back_ms;  /* end of the last outage; 0 if there was none since the first connection */
     int setup_left;    /* replies still missing before it is up */
+    struct store_server server;
     char sha[SCRIPTS][41];
     char trouble[160];
-    bool told; /* the trouble was logged; once per outage */
+    bool was_up; /* ever */
+    bool told;   /* the trouble was logged; once per outage */
     bool ending;
 };
 
@@ -54,6 +55,16 @@ static void arm(struct store *store, uint64_t ms)
 bool store_is_up(const struct store *store)
 {
     return store->state == STORE_UP;
+}
+
+const struct store_server *store_server(const struct store *store)
+{
+    return &store->server;
+}
+
+bool store_is_settled(const struct store *store)
+{
+    return store->back_ms == 0 || clock_ms() - store->back_ms >= STORE_SETTLE_MS;
 }
 
 const char *store_trouble(const struct store *store)
@@ -80,8 +91,8 @@ static void go_down(struct store *store)
         store->told = true;
     }
     arm(store, store->retry_ms);
-    store->retry_ms = store->retry_ms * 2 < STORE_RETRY_MAX_MS ? store->retry_ms * 2
-                                                               : STORE_RETRY_MAX_MS;
+    store->retry_ms =
+        store->retry_ms * 2 < STORE_RETRY_MAX_MS ? store->retry_ms * 2 : STORE_RETRY_MAX_MS;
     if (was_up) {
         store->handlers->on_down(store->ctx);
     }
@@ -168,7 +179,71 @@ static void on_timer(evutil_socket_t fd, short events, void *ctx)
     arm(store, STORE_SILENCE_MS / 5);
 }
 
-/* ---- setup: AUTH, SELECT, scripts ---- */
+/* Something came from Redis. */
+static void hear(struct store *store)
+{
+    uint64_t now_ms = clock_ms();
+    if (store->was_up && now_ms - store->heard_ms > STORE_STALL_MS) {
+        store->back_ms = now_ms;
+    }
+    store->heard_ms = now_ms;
+}
+
+/* ---- setup: AUTH, SELECT, who it is, scripts ---- */
+
+static void come_up(struct store *store)
+{
+    store->state = STORE_UP;
+    store->retry_ms = STORE_RETRY_MIN_MS;
+    if (store->was_up) {
+        store->back_ms = clock_ms();
+    }
+    store->was_up = true;
+    metrics_set(METRIC_STORE_UP, 1);
+    if (store->told) {
+        store->told = false;
+        log_info(NULL, "connected to Redis again");
+    }
+    store->handlers->on_up(store->ctx);
+}
+
+/* One answer less to wait for; the last one makes it up. */
+static void setup_done(struct store *store)
+{
+    if (--store->setup_left == 0) {
+        come_up(store);
+    }
+}
+
+/* A Redis that forbids these, or has none of it, promises nothing. */
+static void on_info(redisAsyncContext *redis, void *data, void *ctx)
+{
+    struct store *store = redis->data;
+    const redisReply *reply = data;
+    (void)ctx;
+    if (!reply) {
+        return;
+    }
+    hear(store);
+    if (reply->type == REDIS_REPLY_STRING) {
+        server_read_info(&store->server, reply_str(reply));
+    }
+    setup_done(store);
+}
+
+static void on_fsync(redisAsyncContext *redis, void *data, void *ctx)
+{
+    struct store *store = redis->data;
+    const redisReply *reply = data;
+    (void)ctx;
+    if (!reply) {
+        return;
+    }
+    hear(store);
+    store->server.fsyncs = reply->type == REDIS_REPLY_ARRAY && reply->elements == 2 &&
+                           str_eq(reply_str(reply->element[1]), STR("always"));
+    setup_done(store);
+}
 
 static void on_setup_reply(redisAsyncContext *redis, void *data, void *ctx)
 {
@@ -178,7 +253,7 @@ static void on_setup_reply(redisAsyncContext *redis, void *data, void *ctx)
     if (!reply) {
         return; /* the disconnect says the rest */
     }
-    store->heard_ms = clock_ms();
+    hear(store);
     if (reply->type == REDIS_REPLY_ERROR) {
         set_trouble(store, reply->str);
         redisAsyncDisconnect(redis);
@@ -187,17 +262,7 @@ static void on_setup_reply(redisAsyncContext *redis, void *data, void *ctx)
     if (sha) {
         snprintf(sha, sizeof(store->sha[0]), "%s", reply->str);
     }
-    if (--store->setup_left > 0) {
-        return;
-    }
-    store->state = STORE_UP;
-    store->retry_ms = STORE_RETRY_MIN_MS;
-    metrics_set(METRIC_STORE_UP, 1);
-    if (store->told) {
-        store->told = false;
-        log_info(NULL, "connected to Redis again");
-    }
-    store->handlers->on_up(store->ctx);
+    setup_done(store);
 }
 
 static void setup_send(struct store *store, char *sha, int argc, const char **argv, size_t *len)
@@ -223,6 +288,10 @@ static void setup(struct store *store)
     if (url->db) {
         setup_send(store, NULL, 2, select, select_len);
     }
+    server_reset(&store->server);
+    store->setup_left += 2;
+    redisAsyncCommand(store->redis, on_info, NULL, "INFO");
+    redisAsyncCommand(store->redis, on_fsync, NULL, "CONFIG GET appendfsync");
     for (int i = 0; i < SCRIPTS; i++) {
         struct buf text = {0};
         buf_append(&text, script_fence, script_fence_len);
@@ -285,7 +354,7 @@ static void on_reply(redisAsyncContext *redis, void *data, void *ctx)
     if (!reply) {
         err = ERR_UNAVAILABLE;
     } else {
-        store->heard_ms = clock_ms();
+        hear(store);
         if (reply->type == REDIS_REPLY_ERROR) {
             err = error_of(reply);
         }
@@ -310,8 +379,7 @@ static void on_reply(redisAsyncContext *redis, void *data, void *ctx)
     free(request);
 }
 
-void store_command(struct store *store, const struct store_args *args, store_reply_fn fn,
-                   void *ctx)
+void store_command(struct store *store, const struct store_args *args, store_reply_fn fn, void *ctx)
 {
     if (store->state == STORE_UP) {
         struct request *request = xmalloc(sizeof(*request));
@@ -332,98 +400,4 @@ void store_script(struct store *store, struct store_args *args, enum store_scrip
     args_add(args, STR("EVALSHA"));
     args_add(args, (struct str){store->sha[script], 40});
     args_add_u64(args, (uint64_t)keys);
-}
-
-void args_init(struct store_args *args)
-{
-    args->ptr = args->inline_ptr;
-    args->len = args->inline_len;
-    args->count = 0;
-    args->cap = STORE_ARGS_MAX;
-    args->numbers = (struct arena){0};
-}
-
-static void free_grown(struct store_args *args)
-{
-    if (args->ptr != args->inline_ptr) {
-        free(args->ptr);
-        free(args->len);
-    }
-}
-
-void args_add(struct store_args *args, struct str arg)
-{
-    if (args->count == args->cap) {
-        size_t cap = (size_t)args->cap * 2;
-        const char **ptr = xmalloc(cap * sizeof(*ptr));
-        size_t *len = xmalloc(cap * sizeof(*len));
-        memcpy(ptr, args->ptr, (size_t)args->count * sizeof(*ptr));
-        memcpy(len, args->len, (size_t)args->count * sizeof(*len));
-        free_grown(args);
-        args->ptr = ptr;
-        args->len = len;
-        args->cap = (int)cap;
-    }
-    args->ptr[args->count] = arg.ptr ? arg.ptr : "";
-    args->len[args->count++] = arg.len;
-}
-
-void args_add_u64(struct store_args *args, uint64_t number)
-{
-    enum { TEXT_MAX = 24 };
-    char *text = arena_alloc(&args->numbers, TEXT_MAX);
-    int len = snprintf(text, TEXT_MAX, "%" PRIu64, number);
-    args_add(args, (struct str){text, (size_t)len});
-}
-
-void args_finish(struct store_args *args)
-{
-    free_grown(args);
-    arena_finish(&args->numbers);
-}
-
-char *store_room_key(struct str room, const char *suffix)
-{
-    struct buf key = {0};
-    buf_append_str(&key, STR("roomd:{"));
-    for (size_t i = 0; i < room.len; i++) {
-        char c = room.ptr[i];
-        if (c == '{' || c == '}' || c == '%') {
-            buf_printf(&key, "%%%02X", (unsigned)c);
-        } else {
-            buf_append_byte(&key, (uint8_t)c);
-        }
-    }
-    buf_printf(&key, "}%s", suffix);
-    buf_append_byte(&key, '\0');
-    size_t len;
-    return (char *)buf_take(&key, &len);
-}
-
-struct str store_time(char out[32])
-{
-    struct tm tm;
-    time_t now = time(NULL);
-    gmtime_r(&now, &tm);
-    return (struct str){out, strftime(out, 32, "%Y-%m-%dT%H:%M:%SZ", &tm)};
-}
-
-bool reply_u64(const redisReply *reply, uint64_t *out)
-{
-    if (reply->type == REDIS_REPLY_INTEGER && reply->integer >= 0) {
-        *out = (uint64_t)reply->integer;
-        return true;
-    }
-    if (reply->type != REDIS_REPLY_STRING || reply->len == 0) {
-        return false;
-    }
-    char *end;
-    *out = strtoull(reply->str, &end, 10);
-    return *end == '\0';
-}
-
-struct str reply_str(const redisReply *reply)
-{
-    return reply->type == REDIS_REPLY_STRING ? (struct str){reply->str, (size_t)reply->len}
-                                             : (struct str){0};
 }

@@ -23,6 +23,10 @@ struct store_handlers {
 
 enum { STORE_RETRY_MIN_MS = 50, STORE_RETRY_MAX_MS = 2000, STORE_SILENCE_MS = 5000 };
 
+/* A silence that lets workers' keys run out counts as an outage for those who look at them; and how
+ * long after one nobody is taken for dead (proto/ownership.md). */
+enum { STORE_STALL_MS = 2000, STORE_SETTLE_MS = 4000 };
+
 /* `url` and `handlers` are borrowed for the store's life. */
 struct store *store_create(struct event_base *base, const struct redis_url *url,
                            const struct store_handlers *handlers, void *ctx);

@@ -2,21 +2,36 @@
 -- writes for an owner passes both, and is refused when a newer claim exists.
 --
 -- A hash that is older than the writer (Redis came back without its last second, or empty) does not
--- refuse: nobody has claimed the room since, so the writer's ownership is put back in place.
-local function fenced(key, owner, epoch)
+-- refuse: nobody has claimed the room since. But nothing that is stored can be built upon then; the
+-- owner stores a snapshot, which holds everything, and puts its ownership back by that.
+--
+-- ARGV of all scripts that write for an owner: owner, epoch, clock, records, bytes, sessions, time,
+-- run id of this Redis as the owner knows it, and then their own.
+
+-- 'ours', 'newer' or 'older'.
+local function standing(key)
   local at = redis.call('HMGET', key, 'owner', 'epoch')
-  local current = tonumber(at[2] or '0')
-  if current > epoch then
-    return true
+  local current, epoch = tonumber(at[2] or '0'), tonumber(ARGV[2])
+  if current ~= epoch then
+    return current > epoch and 'newer' or 'older'
   end
-  if current == epoch then
-    return at[1] ~= owner
-  end
-  redis.call('HSET', key, 'owner', owner, 'epoch', epoch, 'appended', 0)
-  return false
+  return at[1] == ARGV[1] and 'ours' or 'newer'
 end
 
-local function show(key, from)
-  redis.call('HSET', key, 'clock', ARGV[from], 'records', ARGV[from + 1], 'bytes', ARGV[from + 2],
-    'sessions', ARGV[from + 3], 'updated', ARGV[from + 4])
+local function appended(key)
+  return tonumber(redis.call('HGET', key, 'appended') or '0')
+end
+
+local function fenced()
+  return redis.error_reply('FENCED a newer owner has the room')
+end
+
+local function gap(why)
+  return redis.error_reply('GAP ' .. why)
+end
+
+-- Shows the room's figures, and more fields of the hash that change with them.
+local function show(key, ...)
+  redis.call('HSET', key, 'clock', ARGV[3], 'records', ARGV[4], 'bytes', ARGV[5],
+    'sessions', ARGV[6], 'updated', ARGV[7], ...)
 end
