@@ -190,6 +190,7 @@ enum err shard_frame(struct shard_link *link, const struct link_frame *frame, ui
     struct shard_conn *conn;
     switch (frame->type) {
     case LINK_OPEN:
+        shard_turn_to(link->shard, frame->room);
         on_open(link, frame, now_ms);
         return ERR_OK;
     case LINK_MESSAGE:
@@ -197,6 +198,7 @@ enum err shard_frame(struct shard_link *link, const struct link_frame *frame, ui
     case LINK_GONE:
         conn = conn_find(link, frame->conn);
         if (conn) { /* else we have closed it, and the gateway did not know yet */
+            shard_turn_to(link->shard, str_of(conn->room->name));
             on_conn_frame(conn, frame, now_ms);
         }
         return ERR_OK;

@@ -94,6 +94,8 @@ struct shard_room {
 };
 
 /* shard.c */
+/* Tells the host whose work begins. */
+void shard_turn_to(struct shard *shard, struct str room);
 struct shard_room *shard_room_get(struct shard *shard, struct str name);
 struct shard_room *shard_room_by_number(struct shard *shard, uint64_t number);
 struct shard_room *shard_room_create(struct shard *shard, struct str name);

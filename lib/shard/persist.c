@@ -106,6 +106,7 @@ void shard_loaded(struct shard *shard, uint64_t number, const struct shard_loade
     if (!room || room->state != SHARD_ROOM_LOADING) {
         return;
     }
+    shard_turn_to(shard, str_of(room->name));
     enum err err = loaded->err ? loaded->err : build(room, loaded);
     if (err) {
         fail_to_load(room, err, now_ms);
@@ -169,6 +170,7 @@ void shard_flush(struct shard *shard)
     list_each(room, &shard->unsent, unsent_link, struct shard_room)
     {
         list_remove(&room->unsent_link);
+        shard_turn_to(shard, str_of(room->name));
         flush_room(room);
         bound_outbox(room);
     }
@@ -204,6 +206,7 @@ void shard_appended(struct shard *shard, uint64_t number, uint64_t last, enum er
     if (!room) {
         return;
     }
+    shard_turn_to(shard, str_of(room->name));
     if (err == ERR_FENCED) {
         lose_to_newer_owner(room);
     } else if (err) {
@@ -267,6 +270,7 @@ void shard_snapshot_stored(struct shard *shard, uint64_t number, enum err err, u
     if (!room) {
         return;
     }
+    shard_turn_to(shard, str_of(room->name));
     room->snapshot_running = false;
     if (err == ERR_FENCED) {
         lose_to_newer_owner(room);
@@ -302,6 +306,7 @@ void shard_store_changed(struct shard *shard, bool up, uint64_t now_ms)
     struct shard_room *room;
     while ((room = map_next(&shard->rooms, &pos))) {
         if (room->state == SHARD_ROOM_SERVING && room->durable < room->appended) {
+            shard_turn_to(shard, str_of(room->name));
             room->suspect = true;
             persist_snapshot(room, false);
         }

@@ -72,6 +72,13 @@ void shard_destroy(struct shard *shard)
 
 /* ---- rooms ---- */
 
+void shard_turn_to(struct shard *shard, struct str room)
+{
+    if (shard->host->executing) {
+        shard->host->executing(shard->ctx, room);
+    }
+}
+
 struct shard_room *shard_room_get(struct shard *shard, struct str name)
 {
     return map_get(&shard->rooms, name);
@@ -201,6 +208,7 @@ void shard_link_destroy(struct shard_link *link, uint64_t now_ms)
     for (uint32_t pos = 0; (conn = map_next(&link->conns, &pos)); pos = 0) {
         struct room_session *session = conn->session;
         struct room *room = conn->room->room;
+        shard_turn_to(link->shard, str_of(conn->room->name));
         conn_forget(conn);
         if (session) {
             room_socket_gone(room, session, now_ms);
@@ -280,6 +288,7 @@ void shard_tick(struct shard *shard, uint64_t now_ms)
     }
     shard->counts.sessions = shard->counts.room_bytes = 0;
     for (uint32_t i = 0; i < n; i++) {
+        shard_turn_to(shard, str_of(rooms[i]->name));
         if (rooms[i]->room && now_ms >= room_deadline(rooms[i]->room)) {
             room_tick(rooms[i]->room, now_ms);
         }
@@ -301,6 +310,7 @@ void shard_stop(struct shard *shard, uint64_t now_ms)
     uint32_t pos = 0;
     struct shard_room *room;
     while ((room = map_next(&shard->rooms, &pos))) {
+        shard_turn_to(shard, str_of(room->name));
         if (room->state == SHARD_ROOM_SERVING) {
             shard_room_close_conns(room, 1012, STR("server is stopping"));
             room_remove_sessions(room->room);

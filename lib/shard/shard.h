@@ -83,6 +83,9 @@ struct shard_host {
     /* Show the room's figures to operators, if it is still ours. No answer. */
     void (*show)(void *ctx, const struct shard_room_info *info);
     void (*random_id)(void *ctx, char out[21]);
+    /* From here on the shard works on this room, until it turns to another one or the call into the
+     * shard returns: if that ends the process, it was this room's work. NULL: nobody asks. */
+    void (*executing)(void *ctx, struct str room);
     /* After shard_stop, once: every room is written and given up. */
     void (*stopped)(void *ctx);
 };

@@ -106,6 +106,12 @@ static void host_stopped(void *ctx)
     fake->stopped++;
 }
 
+static void host_executing(void *ctx, struct str room)
+{
+    struct fake *fake = ctx;
+    snprintf(fake->at_work, sizeof(fake->at_work), "%.*s", STR_ARG(room));
+}
+
 static const struct shard_host host = {
     .link_ready = host_link_ready,
     .link_drop = host_link_drop,
@@ -114,6 +120,7 @@ static const struct shard_host host = {
     .snapshot = host_snapshot,
     .show = host_show,
     .random_id = host_random_id,
+    .executing = host_executing,
     .stopped = host_stopped,
 };
 

@@ -38,7 +38,8 @@ struct fake {
     uint64_t now;
     uint64_t ids; /* random ones so far */
     int stopped, shown;
-    bool dropped; /* a link was to be dropped */
+    bool dropped;     /* a link was to be dropped */
+    char at_work[32]; /* the room it turned to last; for tests to clear */
     struct buf asked;
     char *taken;
     /* Sees every frame to a gateway before it is written down. */
