@@ -30,6 +30,13 @@ static void on_message(void *ctx, const struct control_message *message)
     case CONTROL_STOP:
         control->handlers->on_stop(control->ctx, message->deadline_ms);
         break;
+    case CONTROL_DRAIN:
+        if (control->handlers->on_drain) {
+            control->handlers->on_drain(control->ctx, message->deadline_ms);
+        } else {
+            control->handlers->on_stop(control->ctx, message->deadline_ms);
+        }
+        break;
     case CONTROL_REPORT:
     case CONTROL_METRICS:
         break; /* a child's words; a supervisor has no use for them */

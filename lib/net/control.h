@@ -13,13 +13,17 @@ struct control;
 struct event_base;
 
 struct control_handlers {
-    /* Finish what is at hand and exit with 0 within this time; more than once: hurry. */
+    /* The node ends: finish what is at hand and exit with 0 within this time; more than once:
+     * hurry. */
     void (*on_stop)(void *ctx, uint64_t deadline_ms);
+    /* Hand over what you have to others that go on, and exit with 0 within this time; an on_stop
+     * may follow. NULL: the same as on_stop. */
+    void (*on_drain)(void *ctx, uint64_t deadline_ms);
     /* The supervisor is gone, and nobody may outlive it. NULL: exit at once, with a log line. */
     void (*on_lost)(void *ctx);
 };
 
-/* Takes `fd` over. With -1 there is no supervisor and everything below does nothing. Both handlers
+/* Takes `fd` over. With -1 there is no supervisor and everything below does nothing. All handlers
  * may call control_destroy. `handlers` is borrowed for as long as the control lives. */
 struct control *control_create(struct event_base *base, int fd,
                                const struct control_handlers *handlers, void *ctx);

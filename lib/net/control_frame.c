@@ -75,6 +75,11 @@ static void pack_message(msgpack_packer *packer, const struct control_message *m
         pack_text(packer, "stop");
         msgpack_pack_uint64(packer, message->deadline_ms);
         break;
+    case CONTROL_DRAIN:
+        msgpack_pack_array(packer, 2);
+        pack_text(packer, "drain");
+        msgpack_pack_uint64(packer, message->deadline_ms);
+        break;
     }
 }
 
@@ -219,6 +224,9 @@ static enum control_parse read_message(const msgpack_object *object, struct cont
         fine = count >= 2 && is_count(&fields[1], &out->request);
     } else if (str_eq(kind, STR("stop"))) {
         out->kind = CONTROL_STOP;
+        fine = count >= 2 && is_count(&fields[1], &out->deadline_ms);
+    } else if (str_eq(kind, STR("drain"))) {
+        out->kind = CONTROL_DRAIN;
         fine = count >= 2 && is_count(&fields[1], &out->deadline_ms);
     } else {
         return CONTROL_NEED_MORE;

@@ -21,7 +21,8 @@ enum control_kind {
     CONTROL_REPORT,  /* child: state, store_ok, why */
     CONTROL_METRICS, /* child: request, metrics; the answer to CONTROL_STATS */
     CONTROL_STATS,   /* supervisor: request */
-    CONTROL_STOP,    /* supervisor: deadline_ms */
+    CONTROL_STOP,    /* supervisor: deadline_ms; the node ends */
+    CONTROL_DRAIN,   /* supervisor: deadline_ms; others go on */
 };
 
 struct control_message {
@@ -30,7 +31,7 @@ struct control_message {
     bool store_ok;                 /* whether it can make changes durable now */
     char why[CONTROL_WHY_MAX + 1]; /* for people; may be empty */
     uint64_t request;              /* chosen by the supervisor, repeated in the answer */
-    uint64_t deadline_ms;          /* time left for stopping, from now */
+    uint64_t deadline_ms;          /* time left for stopping or draining, from now */
     struct metrics metrics;        /* those of the names both sides know; others are 0 */
 };
 

@@ -58,6 +58,7 @@ static void on_message(void *ctx, const struct control_message *message)
         break;
     case CONTROL_STATS:
     case CONTROL_STOP:
+    case CONTROL_DRAIN:
         break; /* a supervisor's words */
     }
 }

@@ -14,12 +14,15 @@
 #include "store/rooms.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 enum { TICK_MS = 250 };
+/* How long it has after a SIGTERM of its own; a supervisor names its deadline. */
+enum { TERMINATE_MS = 20000 };
 
 struct worker {
     const struct config *config;
@@ -29,10 +32,13 @@ struct worker {
     struct shard *shard;
     struct shard_config shard_config;
     struct event *accept, *tick;
-    struct list links; /* of struct worker_link.link */
-    struct list ready; /* of struct worker_link.ready_link: with output to flush */
+    struct event *terminate; /* SIGTERM */
+    struct event *too_late;  /* TERMINATE_MS after it */
+    struct list links;       /* of struct worker_link.link */
+    struct list ready;       /* of struct worker_link.ready_link: with output to flush */
     uint64_t beat_at;
     bool announced, stopping, done;
+    bool unfinished; /* time ran out before all rooms were given up */
 };
 
 struct worker_link {
@@ -269,7 +275,7 @@ static void beat(struct worker *worker)
 static void report(struct worker *worker)
 {
     bool up = store_is_up(worker->store);
-    enum control_state state = worker->stopping     ? CONTROL_DRAINING
+    enum control_state state = worker->stopping    ? CONTROL_DRAINING
                                : worker->announced ? CONTROL_READY
                                                    : CONTROL_STARTING;
     control_report(worker->control, state, up, up ? "" : store_trouble(worker->store));
@@ -332,7 +338,39 @@ static void on_stop(void *ctx, uint64_t deadline_ms)
     shard_stop(worker->shard, now_of(worker));
 }
 
-static const struct control_handlers control_handlers = {.on_stop = on_stop};
+/* Gives up all rooms while the node goes on, and ends. */
+static void worker_drain(struct worker *worker, uint64_t deadline_ms)
+{
+    on_stop(worker, deadline_ms);
+}
+
+static void on_drain(void *ctx, uint64_t deadline_ms)
+{
+    worker_drain(ctx, deadline_ms);
+}
+
+static const struct control_handlers control_handlers = {.on_stop = on_stop, .on_drain = on_drain};
+
+static void on_terminate(evutil_socket_t number, short events, void *ctx)
+{
+    struct worker *worker = ctx;
+    (void)events;
+    log_info(NULL, "asked to go", LOG_TEXTZ("signal", strsignal((int)number)));
+    if (!worker->stopping) {
+        loop_arm(worker->too_late, TERMINATE_MS);
+    }
+    worker_drain(worker, TERMINATE_MS);
+}
+
+static void on_too_late(evutil_socket_t fd, short events, void *ctx)
+{
+    struct worker *worker = ctx;
+    (void)fd;
+    (void)events;
+    log_warn(NULL, "rooms could not be given up in time; exiting without",
+             LOG_U64("rooms", shard_count(worker->shard)->rooms));
+    worker->unfinished = worker->done = true;
+}
 
 static void end_of_turn(struct worker *worker)
 {
@@ -370,6 +408,8 @@ static enum err start(struct worker *worker)
     worker->control = control_create(worker->base, config->control_fd, &control_handlers, worker);
     worker->store = store_create(worker->base, &config->redis, &store_handlers, worker);
     worker->tick = evtimer_new(worker->base, on_tick, worker);
+    worker->terminate = loop_on_signal(worker->base, SIGTERM, on_terminate, worker);
+    worker->too_late = evtimer_new(worker->base, on_too_late, worker);
     loop_arm(worker->tick, TICK_MS);
     report(worker);
     return ERR_OK;
@@ -390,8 +430,11 @@ static void finish(struct worker *worker)
         event_free(worker->accept);
         unlink(worker->config->socket);
     }
-    if (worker->tick) {
-        event_free(worker->tick);
+    struct event *events[] = {worker->tick, worker->terminate, worker->too_late};
+    for (size_t i = 0; i < sizeof(events) / sizeof(events[0]); i++) {
+        if (events[i]) {
+            event_free(events[i]);
+        }
     }
     event_base_free(worker->base);
 }
@@ -411,5 +454,5 @@ int worker_run(const struct config *config)
         end_of_turn(&worker);
     }
     finish(&worker);
-    return err ? EXIT_FAILURE : EXIT_SUCCESS;
+    return err || worker.unfinished ? EXIT_FAILURE : EXIT_SUCCESS;
 }

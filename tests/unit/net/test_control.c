@@ -28,6 +28,7 @@ struct side { /* what one end has heard */
     size_t want; /* leave the loop at this many */
     bool closed;
     uint64_t deadline_ms;
+    uint64_t drain_ms;
 };
 
 static void on_message(void *ctx, const struct control_message *message)
@@ -57,6 +58,13 @@ static void on_stop(void *ctx, uint64_t deadline_ms)
     event_base_loopbreak(side->base);
 }
 
+static void on_drain(void *ctx, uint64_t deadline_ms)
+{
+    struct side *side = ctx;
+    side->drain_ms = deadline_ms;
+    event_base_loopbreak(side->base);
+}
+
 static void on_lost(void *ctx)
 {
     struct side *side = ctx;
@@ -64,7 +72,7 @@ static void on_lost(void *ctx)
     event_base_loopbreak(side->base);
 }
 
-static const struct control_handlers child_handlers = {on_stop, on_lost};
+static const struct control_handlers child_handlers = {on_stop, on_drain, on_lost};
 
 static void open_pair(struct side *supervisor, struct control **child, struct side *child_side)
 {
@@ -115,7 +123,7 @@ Test(control, metrics_are_answered_from_the_table)
     event_base_free(supervisor.base);
 }
 
-Test(control, stop_arrives_with_the_time_left)
+Test(control, stop_and_drain_arrive_with_the_time_left)
 {
     struct side supervisor = {0}, child_side = {0};
     struct control *child;
@@ -124,6 +132,11 @@ Test(control, stop_arrives_with_the_time_left)
     control_channel_send(supervisor.channel, &stop);
     event_base_dispatch(supervisor.base);
     cr_assert(eq(u64, child_side.deadline_ms, 4321));
+    struct control_message drain = {.kind = CONTROL_DRAIN, .deadline_ms = 30000};
+    control_channel_send(supervisor.channel, &drain);
+    event_base_dispatch(supervisor.base);
+    cr_assert(eq(u64, child_side.deadline_ms, 4321));
+    cr_assert(eq(u64, child_side.drain_ms, 30000));
     control_destroy(child);
     control_channel_destroy(supervisor.channel);
     event_base_free(supervisor.base);
@@ -199,7 +212,7 @@ Test(control, a_child_process_exits_when_its_supervisor_is_gone)
     cr_assert(eq(int, socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0));
     pid_t pid = fork();
     if (pid == 0) {
-        static const struct control_handlers none = {on_stop, NULL};
+        static const struct control_handlers none = {.on_stop = on_stop};
         struct event_base *base;
         close(pair[0]);
         log_setup("child", LOG_OFF, LOG_TEXT);

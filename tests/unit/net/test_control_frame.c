@@ -43,18 +43,20 @@ static void check_same(const struct control_message *got, const struct control_m
         cr_assert(eq(u64, got->request, want->request));
         break;
     case CONTROL_STOP:
+    case CONTROL_DRAIN:
         cr_assert(eq(u64, got->deadline_ms, want->deadline_ms));
         break;
     }
 }
 
 static const enum control_kind kinds[] = {CONTROL_REPORT, CONTROL_METRICS, CONTROL_STATS,
-                                          CONTROL_STOP};
+                                          CONTROL_STOP, CONTROL_DRAIN};
+enum { KINDS = sizeof(kinds) / sizeof(kinds[0]) };
 
 Test(control_frame, comes_out_as_it_went_in_byte_by_byte)
 {
     struct buf wire = {0}, in = {0};
-    for (size_t i = 0; i < 4; i++) {
+    for (size_t i = 0; i < KINDS; i++) {
         struct control_message message = sample(kinds[i]);
         control_frame_write(&message, &wire);
     }
@@ -69,7 +71,7 @@ Test(control_frame, comes_out_as_it_went_in_byte_by_byte)
             check_same(&message, &want);
         }
     }
-    cr_assert(eq(sz, got, 4));
+    cr_assert(eq(sz, got, KINDS));
     cr_assert(eq(sz, buf_len(&in), 0));
     buf_finish(&wire);
     buf_finish(&in);
@@ -100,6 +102,14 @@ ParameterizedTestParameters(control_frame, read)
         {"bytes behind the array", "\0\0\0\x8\x92\xa4stop\x05\x05", 12, CONTROL_BROKEN},
         {"stop without a time", "\0\0\0\6\x91\xa4stop", 10, CONTROL_BROKEN},
         {"stop with a negative time", "\0\0\0\7\x92\xa4stop\xff", 11, CONTROL_BROKEN},
+        {"drain",
+         "\0\0\0\x8\x92\xa5"
+         "drain\x05",
+         12, CONTROL_MESSAGE},
+        {"drain without a time",
+         "\0\0\0\7\x91\xa5"
+         "drain",
+         11, CONTROL_BROKEN},
         {"an unknown state", "\0\0\0\xc\x94\xa5state\xa2hi\xc3\xa0", 16, CONTROL_BROKEN},
         {"a number for a bool", "\0\0\0\xf\x94\xa5state\xa5ready\x01\xa0", 19, CONTROL_BROKEN},
         {"ready", "\0\0\0\xf\x94\xa5state\xa5ready\xc3\xa0", 19, CONTROL_MESSAGE},
