@@ -42,6 +42,18 @@ static inline void list_append(struct list *head, struct list *node)
     list_insert_before(head, node);
 }
 
+/* Moves all of `from` behind what `to` has. */
+static inline void list_splice(struct list *to, struct list *from)
+{
+    if (!list_empty(from)) {
+        from->next->prev = to->prev;
+        to->prev->next = from->next;
+        from->prev->next = to;
+        to->prev = from->prev;
+        list_init(from);
+    }
+}
+
 static inline void list_remove(struct list *node)
 {
     node->prev->next = node->next;

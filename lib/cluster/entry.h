@@ -7,11 +7,11 @@
 #include "value/value.h"
 
 struct entry {
-    struct list link; /* for its owner */
-    uint64_t number;  /* place in the log of this epoch, from 1 without gaps */
-    uint64_t clock;   /* document clock after it */
-    uint64_t seq;     /* the session's inbound message; 0 if no session did it */
-    uint32_t outcome; /* enum room_outcome */
+    struct list link;    /* for its owner */
+    uint64_t number;     /* place in the log of this epoch, from 1 without gaps */
+    uint64_t clock;      /* document clock after it */
+    uint64_t seq;        /* the session's inbound message; 0 if no session did it */
+    uint32_t outcome;    /* enum room_outcome */
     struct str session;  /* id; {NULL, 0} if none */
     struct str by;       /* name of its connection, never used again; {NULL, 0} if none */
     struct value diff;   /* network diff */

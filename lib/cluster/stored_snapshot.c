@@ -19,6 +19,7 @@ enum {
     FIELD_SIZE,
     FIELD_CHECKSUM,
     FIELD_BODY,
+    FIELD_RECENT, /* not in the first snapshots that were written */
     FIELDS
 };
 
@@ -47,7 +48,13 @@ static bool compress(struct value body, struct buf *out)
     return true;
 }
 
-void stored_snapshot_write(struct value body, uint64_t clock, struct buf *out)
+static uint64_t checksum_of(struct value body, struct value recent)
+{
+    uint64_t sum = XXH3_64bits(body.data, body.len);
+    return value_present(recent) ? XXH3_64bits_withSeed(recent.data, recent.len, sum) : sum;
+}
+
+void stored_snapshot_write(struct value body, struct value recent, uint64_t clock, struct buf *out)
 {
     struct buf compressed = {0};
     bool zstd = compress(body, &compressed);
@@ -59,12 +66,13 @@ void stored_snapshot_write(struct value body, uint64_t clock, struct buf *out)
     msgpack_pack_uint64(&packer, clock);
     msgpack_pack_str_with_body(&packer, zstd ? "zstd" : "none", 4);
     msgpack_pack_uint64(&packer, body.len);
-    msgpack_pack_uint64(&packer, XXH3_64bits(body.data, body.len));
+    msgpack_pack_uint64(&packer, checksum_of(body, recent));
     if (zstd) {
         msgpack_pack_bin_with_body(&packer, buf_head(&compressed), buf_len(&compressed));
     } else {
         msgpack_pack_bin_with_body(&packer, body.data, body.len);
     }
+    msgpack_pack_bin_with_body(&packer, recent.data, recent.len);
     buf_finish(&compressed);
 }
 
@@ -108,7 +116,20 @@ static enum err unpack_body(const msgpack_object *fields, struct buf *out)
     return ERR_OK;
 }
 
-static enum err read_fields(const msgpack_object *root, struct buf *out)
+/* Absent in the oldest snapshots. */
+static enum err read_recent(const msgpack_object *root, struct value *recent)
+{
+    *recent = VALUE_NONE;
+    if (root->via.array.size == FIELD_RECENT) {
+        return ERR_OK;
+    }
+    const msgpack_object *field = &root->via.array.ptr[FIELD_RECENT];
+    return field->type == MSGPACK_OBJECT_BIN
+               ? value_check(field->via.bin.ptr, field->via.bin.size, recent)
+               : ERR_MALFORMED;
+}
+
+static enum err read_fields(const msgpack_object *root, struct buf *out, struct buf *recent)
 {
     if (root->type != MSGPACK_OBJECT_ARRAY || root->via.array.size < 2) {
         return ERR_MALFORMED;
@@ -120,9 +141,9 @@ static enum err read_fields(const msgpack_object *root, struct buf *out)
     if (fields[FIELD_VERSION].via.u64 != STORED_SNAPSHOT_VERSION) {
         return ERR_VERSION;
     }
-    if (root->via.array.size != FIELDS || !is_u64(&fields[FIELD_CLOCK]) ||
-        !is_u64(&fields[FIELD_SIZE]) || !is_u64(&fields[FIELD_CHECKSUM]) ||
-        fields[FIELD_BODY].type != MSGPACK_OBJECT_BIN) {
+    if (root->via.array.size < FIELD_RECENT || root->via.array.size > FIELDS ||
+        !is_u64(&fields[FIELD_CLOCK]) || !is_u64(&fields[FIELD_SIZE]) ||
+        !is_u64(&fields[FIELD_CHECKSUM]) || fields[FIELD_BODY].type != MSGPACK_OBJECT_BIN) {
         return ERR_MALFORMED;
     }
     size_t start = buf_len(out);
@@ -130,16 +151,21 @@ static enum err read_fields(const msgpack_object *root, struct buf *out)
     if (err) {
         return err;
     }
-    const uint8_t *body = buf_head(out) + start;
-    size_t len = buf_len(out) - start;
-    if (XXH3_64bits(body, len) != fields[FIELD_CHECKSUM].via.u64) {
-        return ERR_CHECKSUM;
+    struct value body;
+    struct value pairs;
+    struct value all = {buf_head(out) + start, buf_len(out) - start};
+    err = read_recent(root, &pairs);
+    if (!err && checksum_of(all, pairs) != fields[FIELD_CHECKSUM].via.u64) {
+        err = ERR_CHECKSUM;
     }
-    struct value value;
-    return value_check(body, len, &value);
+    err = err ? err : value_check(all.data, all.len, &body);
+    if (!err && value_present(pairs)) {
+        buf_append(recent, pairs.data, pairs.len);
+    }
+    return err;
 }
 
-enum err stored_snapshot_read(struct str stored, struct buf *out)
+enum err stored_snapshot_read(struct str stored, struct buf *out, struct buf *recent)
 {
     if (!link_bounded((const uint8_t *)stored.ptr, stored.len)) {
         return ERR_MALFORMED;
@@ -153,7 +179,7 @@ enum err stored_snapshot_read(struct str stored, struct buf *out)
     msgpack_object root;
     msgpack_unpack_return result = msgpack_unpack(stored.ptr, stored.len, &offset, zone, &root);
     enum err err = result == MSGPACK_UNPACK_SUCCESS && offset == stored.len
-                       ? read_fields(&root, out)
+                       ? read_fields(&root, out, recent)
                        : ERR_MALFORMED;
     msgpack_zone_free(zone);
     if (err) {

@@ -1,8 +1,10 @@
 /* How a room snapshot is stored: one msgpack array in the key of the room, proto/snapshot.md.
  *
- *      ["roomd-snapshot", version, clock, coding, size, checksum, body]
+ *      ["roomd-snapshot", version, clock, coding, size, checksum, body, recent]
  *
- * The body is the room snapshot (a map, room-rules SNAP-1) in msgpack, compressed when that pays. */
+ * The body is the room snapshot (a map, room-rules SNAP-1) in msgpack, compressed when that pays.
+ * `recent` says which pushes are in it (proto/ownership.md, "Applied once"): an array of pairs of a
+ * connection's name and the number of its last message that changed something. */
 #ifndef CLUSTER_STORED_SNAPSHOT_H
 #define CLUSTER_STORED_SNAPSHOT_H
 
@@ -15,11 +17,12 @@ enum { STORED_SNAPSHOT_VERSION = 1 };
 /* Largest room snapshot that is read; more is taken for damage. */
 #define STORED_SNAPSHOT_MAX (1024u * 1024 * 1024)
 
-/* Appends the stored form of `body`. */
-void stored_snapshot_write(struct value body, uint64_t clock, struct buf *out);
+/* Appends the stored form of `body` and `recent`. */
+void stored_snapshot_write(struct value body, struct value recent, uint64_t clock, struct buf *out);
 
-/* Checks and unpacks a stored form; the body is appended to `out`, as one value.
- * ERR_MALFORMED, ERR_VERSION, ERR_CHECKSUM or ERR_TOO_LARGE. */
-enum err stored_snapshot_read(struct str stored, struct buf *out) NODISCARD;
+/* Checks and unpacks a stored form; the body is appended to `out`, as one value, and so is `recent`
+ * to its buf, unless the snapshot has none. ERR_MALFORMED, ERR_VERSION, ERR_CHECKSUM or
+ * ERR_TOO_LARGE: nothing is appended. */
+enum err stored_snapshot_read(struct str stored, struct buf *out, struct buf *recent) NODISCARD;
 
 #endif

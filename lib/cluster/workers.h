@@ -25,8 +25,8 @@ void workers_finish(struct workers *workers);
 
 /* One whole reading of the membership: begin, one add each, end drops those not added. */
 void workers_update_begin(struct workers *workers);
-void workers_update_add(struct workers *workers, struct str id, struct str node,
-                        struct str address, uint64_t load, bool draining);
+void workers_update_add(struct workers *workers, struct str id, struct str node, struct str address,
+                        uint64_t load, bool draining);
 void workers_update_end(struct workers *workers);
 
 /* NULL if it is not a live worker. */

@@ -14,8 +14,8 @@ void conn_set_wait(struct edge_conn *conn, enum edge_conn_state state)
     conn->state = state;
     switch (state) {
     case EDGE_WAITING:
-        conn->wait_due = edge->now_ms + EDGE_OWNER_WAIT_MS;
-        list_append(&edge->owner_wait, &conn->wait_link);
+        conn->wait_due = edge->now_ms + (conn->joined ? EDGE_RESUME_WAIT_MS : EDGE_OWNER_WAIT_MS);
+        list_append(conn->joined ? &edge->resume_wait : &edge->owner_wait, &conn->wait_link);
         break;
     case EDGE_CLOSING:
         conn->wait_due = edge->now_ms + EDGE_CLOSE_WAIT_MS;
@@ -46,7 +46,7 @@ struct edge_conn *edge_conn_create(struct edge *edge, const struct edge_conn_con
     list_init(&conn->wait_link);
     list_init(&conn->pace_link);
     list_init(&conn->stall_link);
-    list_init(&conn->inbox);
+    list_init(&conn->inbox.messages);
     ws_parser_init(&conn->parser, edge->config->max_message);
     map_put(&edge->conns, conn);
     edge->counts.conns = edge->conns.count;
@@ -68,6 +68,7 @@ static void conn_retire(struct edge_conn *conn, bool owner_knows)
     deliver_drop_events(conn);
     deliver_stop_pacing(conn);
     inbox_clear(conn);
+    kept_finish(&conn->kept);
     chunk_finish(&conn->chunks);
 }
 

@@ -37,6 +37,8 @@ struct edge *edge_create(const struct edge_config *config, const struct edge_hos
     map_init(&edge->links, link_key);
     list_init(&edge->pacing);
     list_init(&edge->owner_wait);
+    list_init(&edge->resume_wait);
+    list_init(&edge->lingering);
     list_init(&edge->close_wait);
     list_init(&edge->detached);
     list_init(&edge->stalled);
@@ -57,7 +59,7 @@ void edge_destroy(struct edge *edge)
     for (uint32_t pos = 0; (entry = map_next(&edge->rooms, &pos)); pos = 0) {
         route_destroy_room(entry);
     }
-    for (uint32_t pos = 0; (entry = map_next(&edge->links, &pos)); pos = 0) {
+    for (uint32_t pos = 0; (entry = map_next(&edge->links, &pos));) {
         link_free(entry);
     }
     map_finish(&edge->conns);
@@ -88,6 +90,9 @@ static void end_waits(struct edge *edge)
     while ((conn = wait_over(&edge->owner_wait, edge->now_ms))) {
         conn_close(conn, WS_CODE_TRY_LATER, STR("no worker available"));
     }
+    while ((conn = wait_over(&edge->resume_wait, edge->now_ms))) {
+        conn_close(conn, WS_CODE_TRY_LATER, STR("no worker available"));
+    }
     while ((conn = wait_over(&edge->detached, edge->now_ms))) {
         conn_close(conn, WS_CODE_NONE, (struct str){0});
     }
@@ -110,6 +115,7 @@ void edge_tick(struct edge *edge, uint64_t now_ms)
     edge->now_ms = now_ms;
     deliver_pace_tick(edge);
     route_retry_tick(edge);
+    linger_tick(edge);
     route_empty_tick(edge);
     end_waits(edge);
 }
@@ -135,7 +141,9 @@ uint64_t edge_deadline(const struct edge *edge)
     deadline =
         earlier(deadline, &edge->retrying, DUE_FROM(struct edge_room, retry_link, retry_due));
     deadline = earlier(deadline, &edge->empty, DUE_FROM(struct edge_room, empty_link, empty_due));
+    deadline = earlier(deadline, &edge->lingering, DUE_FROM(struct edge_linger, time_link, due));
     deadline = earlier(deadline, &edge->owner_wait, wait);
+    deadline = earlier(deadline, &edge->resume_wait, wait);
     deadline = earlier(deadline, &edge->close_wait, wait);
     return earlier(deadline, &edge->detached, wait);
 }

@@ -6,7 +6,9 @@
  *      client bytes ◀─ edge_conn_output ◀─ pacing ◀─ rendering ◀─ edge_link_input
  *
  * A room's owner is looked up once for all its connections. Messages of a connection whose room has
- * no owner yet wait in its inbox; when the inbox is full the connection is not read. */
+ * no owner wait in its inbox; when the inbox is full the connection is not read. When an owner is
+ * lost, the next one is given what it must know of each session, and the clients notice nothing
+ * (proto/ownership.md). */
 #ifndef EDGE_EDGE_H
 #define EDGE_EDGE_H
 
@@ -26,19 +28,22 @@ struct edge_config {
 /* Bounds and waits, per connection. */
 enum {
     EDGE_PACE_MS = 17,            /* MSG-1: 1000/60, never early */
-    EDGE_INBOX_MESSAGES = 256,    /* unanswered messages before it is not read */
+    EDGE_INBOX_MESSAGES = 4096,   /* unanswered messages before it is not read */
     EDGE_INBOX_BYTES = 1 << 20,   /* unanswered bytes, likewise; one message may exceed it */
     EDGE_INBOX_TOTAL = 256 << 20, /* of all connections; beyond it each may have one message */
     EDGE_UNSENT_BYTES = 8 << 20,  /* waiting for a client that does not read, before it is closed:
                                      of events, and of all else; one message may exceed it */
     EDGE_OUTQ_BYTES = 256 << 10,  /* rendered for a socket at a time */
-    EDGE_OWNER_WAIT_MS = 10000,   /* for an owner, then 1013 */
+    EDGE_OWNER_WAIT_MS = 10000,   /* for an owner before it has joined, then 1013 */
+    EDGE_RESUME_WAIT_MS = 60000,  /* for the next owner, likewise */
+    EDGE_LINGER_MS = 5000,        /* a session whose socket is closed may be resumed as gone */
     EDGE_CLOSE_WAIT_MS = 2000,    /* for the client's close frame after ours */
     EDGE_STALL_MS = 30000,        /* for a socket that takes nothing */
     EDGE_DETACHED_MS = 30000,     /* a superseded connection stays open (CONN-1), this long */
-    EDGE_OWNER_TRIES = 100,       /* owners that turn it away, then 1013 */
+    EDGE_OWNER_TRIES = 100,       /* owners that turn it away before it has joined, then 1013 */
+    EDGE_RESUME_TRIES = 1000,     /* and after */
     EDGE_RETRY_MS = 50,           /* between two look-ups of an owner */
-    EDGE_ROOM_KEEP_MS = 1000,     /* a room without connections remembers its owner */
+    EDGE_ROOM_KEEP_MS = 5000,     /* a room without connections remembers its owner */
     EDGE_LINK_BYTES = 512 << 20,  /* for a worker that does not read, before its link is dropped */
 };
 
@@ -66,6 +71,7 @@ struct edge_counts {
     uint64_t messages, frames_sent;
     uint64_t closes_fatal, closes_retry, closes_protocol;
     uint64_t conns, links;
+    uint64_t resumes; /* sessions given to another owner */
 };
 
 struct edge *edge_create(const struct edge_config *config, const struct edge_host *host, void *ctx,
@@ -98,7 +104,8 @@ struct edge_owner {
     struct str worker, address;
 };
 
-/* ERR_OK: `owner` says who; any error: there is none now, ask again later. */
+/* ERR_OK: `owner` says who; ERR_QUARANTINED: nobody may have it; any other error: there is none
+ * now, ask again later. */
 void edge_owner_found(struct edge *edge, struct str room, enum err err,
                       const struct edge_owner *owner, uint64_t now_ms);
 
@@ -109,6 +116,11 @@ struct str edge_link_worker(const struct edge_link *link);
 void edge_link_set_user(struct edge_link *link, void *user);
 void *edge_link_user(const struct edge_link *link);
 void edge_link_up(struct edge_link *link, uint64_t now_ms);
+/* The worker is not among the living, though its link may stand: it is stopped, or cut off from the
+ * store. Its rooms get other owners. */
+void edge_worker_gone(struct edge *edge, struct str worker, uint64_t now_ms);
+/* Each link's worker, in no order; start with *pos = 0, NULL ends. */
+struct edge_link *edge_next_link(const struct edge *edge, uint32_t *pos);
 /* Could not connect, or ended. The link is freed. */
 void edge_link_down(struct edge_link *link, uint64_t now_ms);
 /* As shard_link_input. */

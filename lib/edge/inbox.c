@@ -6,8 +6,8 @@
 
 static bool inbox_full(const struct edge_conn *conn)
 {
-    return conn->inbox_count >= EDGE_INBOX_MESSAGES || conn->inbox_bytes >= EDGE_INBOX_BYTES ||
-           (conn->inbox_count > 0 && conn->edge->inbox_bytes >= EDGE_INBOX_TOTAL);
+    return conn->inbox.count >= EDGE_INBOX_MESSAGES || conn->inbox.bytes >= EDGE_INBOX_BYTES ||
+           (conn->inbox.count > 0 && conn->edge->inbox_bytes >= EDGE_INBOX_TOTAL);
 }
 
 static void set_paused(struct edge_conn *conn, bool paused)
@@ -18,9 +18,9 @@ static void set_paused(struct edge_conn *conn, bool paused)
     }
 }
 
-static void send_one(struct edge_conn *conn, const struct inbox_message *message)
+static void send_one(struct edge_link *link, uint64_t number, const struct inbox_message *message)
 {
-    struct link_frame frame = {.conn = conn->number, .seq = message->seq};
+    struct link_frame frame = {.conn = number, .seq = message->seq};
     if (message->broken) {
         frame.type = LINK_BROKEN;
         frame.flags = message->fatal ? LINK_BROKEN_FATAL : 0;
@@ -28,11 +28,39 @@ static void send_one(struct edge_conn *conn, const struct inbox_message *message
         frame.type = LINK_MESSAGE;
         frame.payload = (struct value){message->payload, message->len};
     }
-    link_send(conn->room->link, &frame);
+    link_send(link, &frame);
+}
+
+void inbox_send(struct edge_link *link, uint64_t number, const struct inbox *inbox)
+{
+    struct inbox_message *message;
+    list_each(message, &inbox->messages, link, struct inbox_message)
+    {
+        send_one(link, number, message);
+    }
+}
+
+static bool is_ping(struct value payload)
+{
+    struct str type;
+    return value_string(value_get(payload, STR("type")), &type) && str_eq(type, STR("ping"));
+}
+
+static void answer_ping(struct edge_conn *conn)
+{
+    static const uint8_t pong[] = "\x81\xa4type\xa4pong"; /* {"type": "pong"} */
+    struct rendered rendered = rendered_of((struct value){pong, sizeof(pong) - 1});
+    deliver_pong(conn, &rendered);
+    rendered_finish(&rendered);
 }
 
 void inbox_add(struct edge_conn *conn, struct str payload, bool broken, bool fatal)
 {
+    if (conn->joined && conn->state == EDGE_WAITING && !broken &&
+        is_ping((struct value){(const uint8_t *)payload.ptr, payload.len})) {
+        answer_ping(conn);
+        return;
+    }
     struct inbox_message *message = xmalloc(sizeof(*message) + payload.len);
     message->seq = ++conn->last_seq;
     message->broken = broken;
@@ -41,49 +69,73 @@ void inbox_add(struct edge_conn *conn, struct str payload, bool broken, bool fat
     if (payload.len > 0) {
         memcpy(message->payload, payload.ptr, payload.len);
     }
-    list_append(&conn->inbox, &message->link);
-    conn->inbox_count++;
-    conn->inbox_bytes += payload.len;
+    list_append(&conn->inbox.messages, &message->link);
+    conn->inbox.count++;
+    conn->inbox.bytes += payload.len;
     conn->edge->inbox_bytes += payload.len;
     conn->edge->counts.messages++;
+    conn->room->heat++;
     if (conn->state == EDGE_OPENED) {
-        send_one(conn, message);
+        send_one(conn->room->link, conn->number, message);
     }
     set_paused(conn, inbox_full(conn));
 }
 
-void inbox_send_all(struct edge_conn *conn)
-{
-    struct inbox_message *message;
-    list_each(message, &conn->inbox, link, struct inbox_message)
-    {
-        send_one(conn, message);
-    }
-}
-
-static void drop(struct edge_conn *conn, struct inbox_message *message)
+static void drop(struct edge *edge, struct inbox *inbox, struct inbox_message *message)
 {
     list_remove(&message->link);
-    conn->inbox_count--;
-    conn->inbox_bytes -= message->len;
-    conn->edge->inbox_bytes -= message->len;
+    inbox->count--;
+    inbox->bytes -= message->len;
+    edge->inbox_bytes -= message->len;
     free(message);
 }
 
-void inbox_answered(struct edge_conn *conn, uint64_t seq)
+void inbox_free(struct edge *edge, struct inbox *inbox)
 {
     struct inbox_message *message;
-    list_each(message, &conn->inbox, link, struct inbox_message)
+    list_each(message, &inbox->messages, link, struct inbox_message)
+    {
+        drop(edge, inbox, message);
+    }
+}
+
+void inbox_answered(struct edge_conn *conn, uint64_t seq, uint64_t presence_clock)
+{
+    struct kept *kept = &conn->kept;
+    uint32_t ops = kept->ops_count;
+    struct inbox_message *message;
+    list_each(message, &conn->inbox.messages, link, struct inbox_message)
     {
         if (message->seq > seq) {
             break;
         }
-        drop(conn, message);
+        kept_message(kept, message);
+        drop(conn->edge, &conn->inbox, message);
     }
+    if (kept->ops_count > ops && presence_clock > kept->presence_at) {
+        kept->presence_at = presence_clock;
+    }
+    kept->answered = seq > kept->answered ? seq : kept->answered;
     set_paused(conn, inbox_full(conn));
 }
 
 void inbox_clear(struct edge_conn *conn)
 {
-    inbox_answered(conn, UINT64_MAX);
+    inbox_free(conn->edge, &conn->inbox);
+    set_paused(conn, false);
+}
+
+void inbox_answer_pings(struct edge_conn *conn)
+{
+    struct inbox_message *message;
+    if (!conn->joined) {
+        return;
+    }
+    list_each(message, &conn->inbox.messages, link, struct inbox_message)
+    {
+        if (!message->broken && is_ping((struct value){message->payload, message->len})) {
+            drop(conn->edge, &conn->inbox, message);
+            answer_ping(conn);
+        }
+    }
 }

@@ -18,13 +18,15 @@ struct edge {
     struct map rooms;    /* of struct edge_room by name; owned */
     struct map links;    /* of struct edge_link by worker; owned */
     /* Each list holds one kind of wait, all of the same length, so it is in order of time. */
-    struct list pacing;     /* of struct edge_conn.pace_link */
-    struct list owner_wait; /* of struct edge_conn.wait_link */
-    struct list close_wait; /* of struct edge_conn.wait_link */
-    struct list detached;   /* of struct edge_conn.wait_link */
-    struct list stalled;    /* of struct edge_conn.stall_link */
-    struct list retrying;   /* of struct edge_room.retry_link */
-    struct list empty;      /* of struct edge_room.empty_link */
+    struct list pacing;      /* of struct edge_conn.pace_link */
+    struct list owner_wait;  /* of struct edge_conn.wait_link, not joined yet */
+    struct list resume_wait; /* of struct edge_conn.wait_link, joined */
+    struct list lingering;   /* of struct edge_linger.time_link */
+    struct list close_wait;  /* of struct edge_conn.wait_link */
+    struct list detached;    /* of struct edge_conn.wait_link */
+    struct list stalled;     /* of struct edge_conn.stall_link */
+    struct list retrying;    /* of struct edge_room.retry_link */
+    struct list empty;       /* of struct edge_room.empty_link */
     uint64_t next_number;
     size_t inbox_bytes; /* of all connections */
     struct edge_counts counts;
@@ -33,7 +35,7 @@ struct edge {
 };
 
 enum edge_conn_state {
-    EDGE_WAITING,  /* its room has no owner yet */
+    EDGE_WAITING,  /* its room has no owner */
     EDGE_OPENED,   /* the owner has it */
     EDGE_DETACHED, /* another connection took its session over */
     EDGE_CLOSING,  /* our close frame is sent, the client's is awaited */
@@ -49,6 +51,37 @@ struct inbox_message {
     uint8_t payload[];
 };
 
+struct inbox {
+    struct list messages; /* of struct inbox_message.link; owned */
+    uint32_t count;
+    size_t bytes;
+};
+
+/* What the next owner of the room must be told of a session, see kept.c. */
+struct kept {
+    uint64_t answered;       /* the last message with an answer */
+    uint64_t clock;          /* document clock that the client has been brought to */
+    uint64_t presence_clock; /* likewise, of the presence of others */
+    uint64_t presence_at;    /* presence clock of its own last presence, or a later one */
+    struct buf state;        /* the worker's words, told before the connect reply */
+    struct buf ops; /* presence members of messages answered since: struct kept_op, bytes */
+    uint32_t ops_count;
+};
+
+/* A session whose socket is closed: the owner knows, but may die before that is history. */
+struct edge_linger {
+    struct list room_link; /* in edge_room.lingers */
+    struct list time_link; /* in edge.lingering */
+    struct edge_room *room;
+    uint64_t due;
+    uint64_t number;
+    bool readonly;
+    struct inbox inbox;
+    struct kept kept;
+    uint32_t session_len;
+    char session[];
+};
+
 struct edge_conn {
     struct edge *edge;
     void *user;
@@ -62,13 +95,13 @@ struct edge_conn {
     enum edge_conn_state state;
     enum encoding encoding;
     bool readonly;
-    uint8_t tries; /* owners that were found and did not serve it */
-    bool joined; /* has its connect reply: casts are for it too */
-    bool paused; /* not read, for its inbox is full */
-    uint32_t inbox_count;
-    size_t inbox_bytes;
-    uint64_t last_seq;    /* of the last message received */
-    struct list inbox;    /* of struct inbox_message.link; owned */
+    uint16_t tries;    /* owners that were found and did not serve it, one after the other */
+    bool joined;       /* has a connect reply: it can be resumed */
+    bool attached;     /* to the owner there is now: casts are for it too */
+    bool paused;       /* not read, for its inbox is full */
+    uint64_t last_seq; /* of the last message received */
+    struct inbox inbox;
+    struct kept kept;
     struct blob **events; /* owned references: waiting for the interval to end */
     uint32_t event_count, event_cap;
     size_t event_bytes;
@@ -80,6 +113,7 @@ struct edge_conn {
 };
 
 enum edge_room_state {
+    EDGE_ROOM_IDLE,     /* has no owner, and nobody who needs one */
     EDGE_ROOM_FINDING,  /* the host looks for the owner */
     EDGE_ROOM_RETRYING, /* and will again soon */
     EDGE_ROOM_LINKED,
@@ -94,8 +128,12 @@ struct edge_room {
     struct list retry_link; /* in edge.retrying if retrying */
     struct list empty_link; /* in edge.empty while it has no connection */
     uint64_t retry_due, empty_due;
-    uint64_t channel;  /* the worker's number for casts; 0 until a connect reply names it */
-    struct list conns; /* of struct edge_conn.room_link */
+    uint64_t channel;    /* the worker's number for casts; 0 until a connect reply names it */
+    struct list conns;   /* of struct edge_conn.room_link */
+    struct list lingers; /* of struct edge_linger.room_link; owned */
+    struct map roster;   /* of struct roster_id: presence records that clients were shown; owned */
+    uint32_t heat;       /* messages, the older the less they count */
+    uint64_t heat_at;
 };
 
 struct edge_link {
@@ -118,8 +156,50 @@ void conn_set_wait(struct edge_conn *conn, enum edge_conn_state state);
 void inbox_add(struct edge_conn *conn, struct str payload, bool broken, bool fatal);
 /* Hands everything in the inbox to the owner, from the first message that is not answered. */
 void inbox_send_all(struct edge_conn *conn);
-void inbox_answered(struct edge_conn *conn, uint64_t seq);
+/* Messages up to `seq` are dealt with; what they said of presence is kept. */
+void inbox_answered(struct edge_conn *conn, uint64_t seq, uint64_t presence_clock);
 void inbox_clear(struct edge_conn *conn);
+void inbox_send(struct edge_link *link, uint64_t number, const struct inbox *inbox);
+void inbox_free(struct edge *edge, struct inbox *inbox);
+/* The owner is lost: pings need none, and are answered here. */
+void inbox_answer_pings(struct edge_conn *conn);
+
+/* kept.c */
+/* A message was answered. */
+void kept_message(struct kept *kept, const struct inbox_message *message);
+void kept_state(struct kept *kept, const struct link_frame *frame);
+/* The frame's clocks are brought to the client. */
+void kept_brought(struct kept *kept, const struct link_frame *frame);
+/* Writes the session into a frame for the next owner; `ops` holds what the frame points to. */
+void kept_write(const struct kept *kept, struct link_frame *frame, struct buf *ops);
+void kept_finish(struct kept *kept);
+
+/* linger.c: sessions whose sockets are closed. */
+/* Takes what there is to keep out of a connection that leaves its room. */
+void linger_add(struct edge_conn *conn);
+void linger_resume(struct edge_linger *linger);
+void linger_tick(struct edge *edge);
+void linger_free(struct edge_linger *linger);
+
+/* roster.c */
+void roster_add(struct edge_room *room, struct str id);
+void roster_add_all(struct edge_room *room, struct value ids);
+void roster_remove(struct edge_room *room, struct str id);
+/* Tells the next owner. */
+void roster_send(struct edge_room *room);
+void roster_finish(struct edge_room *room);
+
+/* owner.c: the life of a room's owner, as a gateway sees it. */
+void room_find_owner(struct edge_room *room);
+void room_unlink(struct edge_room *room);
+/* The owner is no more; the next one is looked for, at once or a little later. */
+void room_lost(struct edge_room *room, bool at_once);
+/* All rooms of a link. `stands`: its worker may still hear that we have left. */
+void link_lost(struct edge_link *link, bool stands);
+void room_moved(struct edge_link *link, const struct link_frame *frame);
+void room_set_channel(struct edge_room *room, uint64_t channel);
+/* Gives the session to the owner: opens it, or resumes it. */
+void owner_take(struct edge_conn *conn);
 
 /* deliver.c */
 void deliver_event(struct edge_conn *conn, struct rendered *event);
@@ -141,6 +221,7 @@ void route_retry_tick(struct edge *edge);
 void route_empty_tick(struct edge *edge);
 void route_destroy_room(struct edge_room *room);
 void link_send(struct edge_link *link, const struct link_frame *frame);
+/* The table must not name it any more. */
 void link_free(struct edge_link *link);
 
 #endif

@@ -16,38 +16,17 @@ void link_send(struct edge_link *link, const struct link_frame *frame)
 
 /* ---- rooms ---- */
 
-static void room_find_owner(struct edge_room *room)
-{
-    list_remove(&room->retry_link);
-    room->state = EDGE_ROOM_FINDING;
-    room->edge->host->find_owner(room->edge->ctx, str_of(room->name));
-}
-
-static void room_retry(struct edge_room *room)
-{
-    struct edge *edge = room->edge;
-    room->state = EDGE_ROOM_RETRYING;
-    room->retry_due = edge->now_ms + EDGE_RETRY_MS;
-    list_remove(&room->retry_link);
-    list_append(&edge->retrying, &room->retry_link);
-}
-
-static void room_unlink(struct edge_room *room)
-{
-    if (room->channel) {
-        map_remove(&room->link->channels,
-                   (struct str){(const char *)&room->channel, sizeof(room->channel)});
-        room->channel = 0;
-    }
-    list_remove(&room->link_link);
-    room->link = NULL;
-}
-
 void route_destroy_room(struct edge_room *room)
 {
     if (room->link) {
         room_unlink(room);
     }
+    struct edge_linger *linger;
+    list_each(linger, &room->lingers, room_link, struct edge_linger)
+    {
+        linger_free(linger);
+    }
+    roster_finish(room);
     list_remove(&room->retry_link);
     list_remove(&room->empty_link);
     map_remove(&room->edge->rooms, str_of(room->name));
@@ -55,41 +34,33 @@ void route_destroy_room(struct edge_room *room)
     free(room);
 }
 
-static void conn_open(struct edge_conn *conn)
+static struct edge_room *room_create(struct edge *edge, struct str name)
 {
-    struct edge_room *room = conn->room;
-    struct link_frame frame = {
-        .type = LINK_OPEN,
-        .conn = conn->number,
-        .room = str_of(room->name),
-        .session = {conn->session, conn->session_len},
-        .flags = LINK_OPEN_OBJECT_WRITE | (conn->readonly ? LINK_OPEN_READONLY : 0),
-    };
-    conn_set_wait(conn, EDGE_OPENED);
-    link_send(room->link, &frame);
-    inbox_send_all(conn);
+    struct edge_room *room = xcalloc(1, sizeof(*room));
+    room->edge = edge;
+    room->name = xstrndup(name.ptr, name.len);
+    room->heat_at = edge->now_ms;
+    list_init(&room->link_link);
+    list_init(&room->retry_link);
+    list_init(&room->empty_link);
+    list_init(&room->conns);
+    list_init(&room->lingers);
+    map_put(&edge->rooms, room);
+    return room;
 }
 
 void route_join(struct edge_conn *conn, struct str name)
 {
     struct edge *edge = conn->edge;
     struct edge_room *room = map_get(&edge->rooms, name);
-    if (!room) {
-        room = xcalloc(1, sizeof(*room));
-        room->edge = edge;
-        room->name = xstrndup(name.ptr, name.len);
-        list_init(&room->link_link);
-        list_init(&room->retry_link);
-        list_init(&room->empty_link);
-        list_init(&room->conns);
-        map_put(&edge->rooms, room);
-        room_find_owner(room);
-    }
+    room = room ? room : room_create(edge, name);
     conn->room = room;
     list_remove(&room->empty_link);
     list_append(&room->conns, &conn->room_link);
     if (room->state == EDGE_ROOM_LINKED) {
-        conn_open(conn);
+        owner_take(conn);
+    } else if (room->state == EDGE_ROOM_IDLE) {
+        room_find_owner(room);
     }
 }
 
@@ -103,7 +74,10 @@ void route_leave(struct edge_conn *conn, bool owner_knows)
         struct link_frame frame = {.type = LINK_GONE, .conn = conn->number};
         link_send(room->link, &frame);
     }
-    conn->joined = false;
+    if (conn->joined && !owner_knows && buf_len(&conn->kept.state) > 0) {
+        linger_add(conn);
+    }
+    conn->joined = conn->attached = false;
     conn->room = NULL;
     list_remove(&conn->room_link);
     if (list_empty(&room->conns)) {
@@ -125,100 +99,10 @@ void route_empty_tick(struct edge *edge)
     }
 }
 
-void route_retry_tick(struct edge *edge)
-{
-    while (!list_empty(&edge->retrying)) {
-        struct edge_room *room = list_entry(edge->retrying.next, struct edge_room, retry_link);
-        if (room->retry_due > edge->now_ms) {
-            return;
-        }
-        room_find_owner(room);
-    }
-}
-
 /* ---- links ---- */
-
-static struct str channel_key(const void *entry)
-{
-    const struct edge_room *room = entry;
-    return (struct str){(const char *)&room->channel, sizeof(room->channel)};
-}
-
-static struct edge_link *link_get(struct edge *edge, const struct edge_owner *owner)
-{
-    struct edge_link *link = map_get(&edge->links, owner->worker);
-    if (link) {
-        return link;
-    }
-    link = xcalloc(1, sizeof(*link));
-    link->edge = edge;
-    link->worker = xstrndup(owner->worker.ptr, owner->worker.len);
-    link->address = xstrndup(owner->address.ptr, owner->address.len);
-    link_reader_init(&link->reader);
-    list_init(&link->rooms);
-    map_init(&link->channels, channel_key);
-    map_put(&edge->links, link);
-    edge->counts.links = edge->links.count;
-    struct link_frame hello = {
-        .type = LINK_HELLO,
-        .version_min = LINK_VERSION_MIN,
-        .version_max = LINK_VERSION_MAX,
-        .id = edge->id,
-        .node = edge->node,
-    };
-    link_write(&link->output, &hello);
-    edge->host->link_connect(edge->ctx, link);
-    return link;
-}
-
-void edge_owner_found(struct edge *edge, struct str name, enum err err,
-                      const struct edge_owner *owner, uint64_t now_ms)
-{
-    edge->now_ms = now_ms;
-    struct edge_room *room = map_get(&edge->rooms, name);
-    if (!room || room->state != EDGE_ROOM_FINDING) {
-        return; /* nobody waits for it any more */
-    }
-    if (err) {
-        room_retry(room);
-        return;
-    }
-    struct edge_link *link = link_get(edge, owner);
-    room->state = EDGE_ROOM_LINKED;
-    room->link = link;
-    list_append(&link->rooms, &room->link_link);
-    struct edge_conn *conn;
-    list_each(conn, &room->conns, room_link, struct edge_conn)
-    {
-        conn_open(conn);
-    }
-}
-
-/* The room has no owner any more. Who had joined starts over; who had not never notices. */
-static void room_lost(struct edge_room *room)
-{
-    room_unlink(room);
-    room_retry(room);
-    struct edge_conn *conn;
-    list_each(conn, &room->conns, room_link, struct edge_conn)
-    {
-        bool joined = conn->joined;
-        if (conn->state == EDGE_OPENED) {
-            conn_set_wait(conn, EDGE_WAITING);
-            conn->tries++;
-        }
-        if (joined) {
-            conn_close(conn, WS_CODE_RESTART, STR("room moved"));
-        } else if (conn->tries == EDGE_OWNER_TRIES) {
-            conn_close(conn, WS_CODE_TRY_LATER, STR("no worker serves the room"));
-        }
-    }
-}
 
 void link_free(struct edge_link *link)
 {
-    map_remove(&link->edge->links, str_of(link->worker));
-    link->edge->counts.links = link->edge->links.count;
     map_finish(&link->channels);
     link_reader_finish(&link->reader);
     buf_finish(&link->output);
@@ -229,12 +113,12 @@ void link_free(struct edge_link *link)
 
 void edge_link_down(struct edge_link *link, uint64_t now_ms)
 {
-    link->edge->now_ms = now_ms;
-    struct edge_room *room;
-    list_each(room, &link->rooms, link_link, struct edge_room)
-    {
-        room_lost(room);
-    }
+    struct edge *edge = link->edge;
+    edge->now_ms = now_ms;
+    /* Out of the table first: the rooms' next owner may be the same worker again. */
+    map_remove(&edge->links, str_of(link->worker));
+    edge->counts.links = edge->links.count;
+    link_lost(link, false);
     link_free(link);
 }
 
@@ -246,22 +130,32 @@ void edge_link_up(struct edge_link *link, uint64_t now_ms)
 
 /* ---- frames ---- */
 
+/* Casts of the room are for it from here on. */
+static void conn_attach(struct edge_conn *conn, uint64_t channel)
+{
+    conn->attached = true;
+    conn->tries = 0;
+    room_set_channel(conn->room, channel);
+}
+
+static void on_resumed(struct edge_conn *conn, const struct link_frame *frame)
+{
+    inbox_answered(conn, frame->answered, frame->presence_clock);
+    kept_brought(&conn->kept, frame);
+    conn_attach(conn, frame->channel);
+}
+
 static void on_send(struct edge_conn *conn, const struct link_frame *frame)
 {
-    struct edge_room *room = conn->room;
     struct rendered message = rendered_of(frame->payload);
-    inbox_answered(conn, frame->answered);
+    inbox_answered(conn, frame->answered, frame->presence_clock);
+    kept_brought(&conn->kept, frame);
     switch ((enum link_how)frame->how) {
     case LINK_HOW_CONNECT:
         deliver_drop_events(conn);
         conn->joined = true;
-        if (room->channel != frame->channel) {
-            if (room->channel) {
-                map_remove(&room->link->channels, channel_key(room));
-            }
-            room->channel = frame->channel;
-            map_put(&room->link->channels, room);
-        }
+        conn->kept.clock = frame->clock;
+        conn_attach(conn, frame->channel);
         deliver_message(conn, &message, false);
         break;
     case LINK_HOW_EVENT:
@@ -287,11 +181,17 @@ static void on_cast(struct edge_link *link, const struct link_frame *frame)
     if (!room) {
         return; /* the last of its listeners has just left */
     }
+    if (frame->flags & LINK_CAST_ADDS) {
+        roster_add(room, frame->presence);
+    } else if (frame->flags & LINK_CAST_REMOVES) {
+        roster_remove(room, frame->presence);
+    }
     struct rendered event = rendered_of(frame->payload);
     struct edge_conn *conn;
     list_each(conn, &room->conns, room_link, struct edge_conn)
     {
-        if (conn->joined && conn->number != frame->conn) {
+        if (conn->attached && conn->number != frame->conn) {
+            kept_brought(&conn->kept, frame);
             deliver_event(conn, &event);
         }
     }
@@ -302,7 +202,8 @@ static void on_refuse(struct edge_conn *conn, const struct link_frame *frame)
 {
     switch ((enum link_refusal)frame->code) {
     case LINK_REFUSED_NOT_OWNER:
-        room_lost(conn->room); /* what holds for one of its connections holds for all */
+    case LINK_REFUSED_UNAVAILABLE:
+        room_lost(conn->room, false); /* what holds for one of its connections holds for all */
         return;
     case LINK_REFUSED_UNREADABLE:
     case LINK_REFUSED_BUSY:
@@ -319,7 +220,13 @@ static void on_conn_frame(struct edge_conn *conn, const struct link_frame *frame
         on_send(conn, frame);
         break;
     case LINK_ACK:
-        inbox_answered(conn, frame->answered);
+        inbox_answered(conn, frame->answered, 0);
+        break;
+    case LINK_STATE:
+        kept_state(&conn->kept, frame);
+        break;
+    case LINK_RESUMED:
+        on_resumed(conn, frame);
         break;
     case LINK_CLOSE:
         route_leave(conn, true);
@@ -340,7 +247,10 @@ static void on_conn_frame(struct edge_conn *conn, const struct link_frame *frame
     case LINK_MESSAGE:
     case LINK_BROKEN:
     case LINK_GONE:
+    case LINK_RESUME:
+    case LINK_ROSTER:
     case LINK_CAST:
+    case LINK_MOVED:
         break;
     }
 }
@@ -353,20 +263,35 @@ static bool close_valid(const struct link_frame *frame)
                : frame->code <= UINT16_MAX && ws_code_valid((uint16_t)frame->code);
 }
 
+static void on_roster(struct edge_link *link, const struct link_frame *frame)
+{
+    struct edge_room *room = map_get(&link->edge->rooms, frame->room);
+    if (room && room->link == link) {
+        roster_add_all(room, frame->payload);
+    }
+}
+
 static enum err on_frame(struct edge_link *link, const struct link_frame *frame)
 {
     struct edge *edge = link->edge;
     if (!link->greeted) {
-        link->greeted = frame->type == LINK_HELLO;
-        if (!link->greeted) {
+        if (frame->type != LINK_HELLO) {
             return ERR_MALFORMED;
         }
         if (!str_eq(frame->id, str_of(link->worker))) {
             return ERR_REFUSED; /* another worker lives at that address now */
         }
-        return frame->version_min <= LINK_VERSION_MAX && frame->version_max >= LINK_VERSION_MIN
-                   ? ERR_OK
-                   : ERR_VERSION;
+        link->greeted = frame->version_min <= LINK_VERSION_MAX &&
+                        frame->version_max >= LINK_VERSION_MIN;
+        return link->greeted ? ERR_OK : ERR_VERSION;
+    }
+    if (frame->type == LINK_ROSTER) {
+        on_roster(link, frame);
+        return ERR_OK;
+    }
+    if (frame->type == LINK_MOVED) {
+        room_moved(link, frame);
+        return ERR_OK;
     }
     if (frame->type < LINK_SEND) {
         return ERR_MALFORMED; /* those go the other way */

@@ -52,9 +52,29 @@ static void report(struct gateway *gateway)
     control_report(gateway->control, state, up, up ? "" : store_trouble(gateway->store));
 }
 
+/* A worker whose key ran out serves nobody, whatever its link looks like: it is stopped, or cut off
+ * from Redis. After an outage of Redis itself keys prove nothing for a while. */
+static void leave_the_dead(struct gateway *gateway)
+{
+    uint32_t pos = 0;
+    struct edge_link *link;
+    while ((link = edge_next_link(gateway->edge, &pos))) {
+        struct str worker = edge_link_worker(link);
+        if (!workers_find(&gateway->workers, worker)) {
+            edge_worker_gone(gateway->edge, worker, now_of(gateway));
+        }
+    }
+}
+
 static void on_members(void *ctx, enum err err)
 {
     struct gateway *gateway = ctx;
+    if (!gateway->edge) {
+        return; /* answered by the end of the store */
+    }
+    if (!err && store_is_settled(gateway->store)) {
+        leave_the_dead(gateway);
+    }
     if (!err && !gateway->workers_known && gateway->workers.by_id.count > 0) {
         gateway->workers_known = true;
         report(gateway);

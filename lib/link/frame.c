@@ -8,7 +8,7 @@
 #include <assert.h>
 #include <stddef.h>
 
-enum kind { KIND_END, KIND_U64, KIND_STR, KIND_PAYLOAD };
+enum kind { KIND_END, KIND_U64, KIND_STR, KIND_VALUE };
 
 struct field {
     enum kind kind;
@@ -23,12 +23,12 @@ struct field {
     {                                                                                              \
         KIND_STR, offsetof(struct link_frame, name)                                                \
     }
-#define PAYLOAD                                                                                    \
+#define VALUE(name)                                                                                \
     {                                                                                              \
-        KIND_PAYLOAD, offsetof(struct link_frame, payload)                                         \
+        KIND_VALUE, offsetof(struct link_frame, name)                                              \
     }
 
-enum { MAX_FIELDS = 7 };
+enum { MAX_FIELDS = 11 };
 
 static const struct shape {
     enum link_type type;
@@ -37,15 +37,31 @@ static const struct shape {
 } shapes[] = {
     {LINK_HELLO, "hello", {U64(version_min), U64(version_max), STRING(id), STRING(node)}},
     {LINK_OPEN, "open", {U64(conn), STRING(room), STRING(session), U64(flags)}},
-    {LINK_MESSAGE, "message", {U64(conn), U64(seq), PAYLOAD}},
+    {LINK_MESSAGE, "message", {U64(conn), U64(seq), VALUE(payload)}},
     {LINK_BROKEN, "broken", {U64(conn), U64(seq), U64(flags)}},
     {LINK_GONE, "gone", {U64(conn)}},
-    {LINK_SEND, "send", {U64(conn), U64(answered), U64(clock), U64(how), U64(channel), PAYLOAD}},
-    {LINK_CAST, "cast", {U64(channel), U64(conn), U64(clock), PAYLOAD}},
+    {LINK_RESUME,
+     "resume",
+     {U64(conn), STRING(room), STRING(session), U64(flags), U64(clock), U64(presence_clock),
+      U64(presence_at), U64(answered), U64(seq), VALUE(payload), VALUE(ops)}},
+    {LINK_ROSTER, "roster", {STRING(room), VALUE(payload)}},
+    {LINK_SEND,
+     "send",
+     {U64(conn), U64(answered), U64(clock), U64(how), U64(channel), VALUE(payload),
+      U64(presence_clock)}},
+    {LINK_CAST,
+     "cast",
+     {U64(channel), U64(conn), U64(clock), VALUE(payload), U64(presence_clock), STRING(presence),
+      U64(flags)}},
     {LINK_CLOSE, "close", {U64(conn), U64(code), STRING(reason)}},
     {LINK_DETACH, "detach", {U64(conn)}},
     {LINK_REFUSE, "refuse", {U64(conn), U64(code), STRING(reason)}},
     {LINK_ACK, "ack", {U64(conn), U64(answered)}},
+    {LINK_STATE, "state", {U64(conn), U64(answered), VALUE(payload)}},
+    {LINK_RESUMED,
+     "resumed",
+     {U64(conn), U64(answered), U64(clock), U64(presence_clock), U64(channel)}},
+    {LINK_MOVED, "moved", {STRING(room), STRING(id), STRING(address)}},
 };
 
 static const struct shape *shape_of(uint64_t type)
@@ -92,7 +108,7 @@ static void pack_field(msgpack_packer *packer, const struct link_frame *frame,
         msgpack_pack_str_with_body(packer, text->ptr ? text->ptr : "", text->len);
         break;
     }
-    case KIND_PAYLOAD: {
+    case KIND_VALUE: {
         /* As bin, so that a value's nesting is nobody's concern but its reader's. */
         const struct value *value = at;
         msgpack_pack_bin_with_body(packer, value->data, value->len);
@@ -155,7 +171,7 @@ static enum err read_field(const msgpack_object *object, struct link_frame *fram
         }
         *(struct str *)at = (struct str){object->via.str.ptr, object->via.str.size};
         return ERR_OK;
-    case KIND_PAYLOAD:
+    case KIND_VALUE:
         if (object->type != MSGPACK_OBJECT_BIN) {
             return ERR_MALFORMED;
         }

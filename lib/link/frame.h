@@ -26,17 +26,32 @@ enum link_type {
     LINK_MESSAGE = 3, /* conn seq payload */
     LINK_BROKEN = 4,  /* conn seq flags */
     LINK_GONE = 5,    /* conn */
+    LINK_RESUME = 6,  /* conn room session flags clock presence_clock presence_at answered seq
+                         payload(state) ops */
+    /* both ways */
+    LINK_ROSTER = 7, /* room payload(array of presence ids) */
     /* worker to gateway */
-    LINK_SEND = 16,   /* conn answered clock how payload, channel for a connect reply */
-    LINK_CAST = 17,   /* channel conn(except, 0: none) clock payload */
-    LINK_CLOSE = 18,  /* conn code reason */
-    LINK_DETACH = 19, /* conn */
-    LINK_REFUSE = 20, /* conn code(enum link_refusal) reason */
-    LINK_ACK = 21,    /* conn answered */
+    LINK_SEND = 16,    /* conn answered clock how payload, channel for a connect reply;
+                          presence_clock */
+    LINK_CAST = 17,    /* channel conn(except, 0: none) clock payload; presence_clock, presence,
+                          flags */
+    LINK_CLOSE = 18,   /* conn code reason */
+    LINK_DETACH = 19,  /* conn */
+    LINK_REFUSE = 20,  /* conn code(enum link_refusal) reason */
+    LINK_ACK = 21,     /* conn answered */
+    LINK_STATE = 22,   /* conn answered payload */
+    LINK_RESUMED = 23, /* conn answered clock presence_clock channel */
+    LINK_MOVED = 24,   /* room id address, both empty if unknown */
 };
 
-enum { LINK_OPEN_READONLY = 1, LINK_OPEN_OBJECT_WRITE = 2 };
+/* Of LINK_OPEN and LINK_RESUME; the last of RESUME only: the socket is closed already. */
+enum { LINK_OPEN_READONLY = 1, LINK_OPEN_OBJECT_WRITE = 2, LINK_OPEN_GONE = 4 };
 enum { LINK_BROKEN_FATAL = 1 };
+/* A worker sends a new LINK_STATE of a session when that many presence members of its pushes, or
+ * that many bytes of them, have been answered since the last: what a gateway keeps is bounded. */
+enum { LINK_STATE_OPS = 16, LINK_STATE_BYTES = 4096 };
+/* Of LINK_CAST: what its event does to the presence record that it names. */
+enum { LINK_CAST_ADDS = 1, LINK_CAST_REMOVES = 2 };
 
 /* How a LINK_SEND is to be put on the wire (room-rules MSG-1..4). */
 enum link_how {
@@ -51,22 +66,27 @@ enum link_how {
 enum link_refusal {
     LINK_REFUSED_NOT_OWNER = 1, /* look up the owner again */
     LINK_REFUSED_UNREADABLE,    /* the stored room cannot be read; someone must look */
-    LINK_REFUSED_BUSY,          /* limits reached, or Redis away; try later */
+    LINK_REFUSED_BUSY,          /* limits reached: the client may come back later */
+    LINK_REFUSED_UNAVAILABLE,   /* the store is away: ask again soon */
 };
 
 struct link_frame {
     enum link_type type;
     uint64_t version_min, version_max;
-    uint64_t conn;    /* the gateway's number of a connection; never reused in its life */
-    uint64_t seq;     /* place among the connection's messages, from 1 */
-    uint64_t answered; /* messages up to this one need not be kept any more */
-    uint64_t clock;   /* document clock that the frame brings the session to */
-    uint64_t channel; /* the worker's number of a room, for LINK_CAST */
+    uint64_t conn;           /* the gateway's number of a connection; never reused in its life */
+    uint64_t seq;            /* place among the connection's messages, from 1 */
+    uint64_t answered;       /* messages up to this one need not be kept any more */
+    uint64_t clock;          /* document clock that the frame brings the session to */
+    uint64_t presence_clock; /* likewise, of the presence of others */
+    uint64_t presence_at;    /* presence clock of the session's own last presence */
+    uint64_t channel;        /* the worker's number of a room, for LINK_CAST */
     uint64_t flags;
     uint64_t how; /* enum link_how */
     uint64_t code;
-    struct str id, node, room, session, reason;
-    struct value payload; /* one message or data event */
+    struct str id, node, room, session, reason, address;
+    struct str presence;  /* id of a presence record */
+    struct value payload; /* one message or data event; or what the table says */
+    struct value ops;     /* array of presence members of pushes */
 };
 
 /* Appends the frame. */

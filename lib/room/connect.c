@@ -186,8 +186,7 @@ void handle_connect(struct room *room, struct room_session *session, struct valu
         session_reject(room, session, reject_reason(reject));
         return;
     }
-    struct hydration hydration =
-        hydrate(room, session, value_get(message, STR("lastServerClock")));
+    struct hydration hydration = hydrate(room, session, value_get(message, STR("lastServerClock")));
     session_set_state(room, session, ROOM_CONNECTED, now_ms);
     send_reply(room, session, value_get(message, STR("connectRequestId")), &hydration);
 }

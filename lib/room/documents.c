@@ -114,9 +114,10 @@ uint32_t documents_prune(struct documents *documents, struct prune_limits limits
         drop_tombstone(tombstone);
         pruned++;
     }
-    documents->history_start =
-        list_empty(&documents->buried)
-            ? documents->clock
-            : list_entry(documents->buried.next, struct tombstone, link)->clock;
+    uint64_t start = list_empty(&documents->buried)
+                         ? documents->clock
+                         : list_entry(documents->buried.next, struct tombstone, link)->clock;
+    /* Where the clock has jumped, history starts later than the oldest tombstone. */
+    documents->history_start = start > documents->history_start ? start : documents->history_start;
     return pruned;
 }

@@ -17,13 +17,13 @@ struct tombstone {
 };
 
 struct documents {
-    struct map records;    /* of struct record by id; holds a reference to each */
-    struct map tombstones; /* of struct tombstone by id; owns them */
-    struct list by_clock;  /* of struct record.link, oldest change first */
-    struct list buried;    /* of struct tombstone.link, oldest first */
-    uint64_t clock;        /* documentClock (CLK-1) */
+    struct map records;     /* of struct record by id; holds a reference to each */
+    struct map tombstones;  /* of struct tombstone by id; owns them */
+    struct list by_clock;   /* of struct record.link, oldest change first */
+    struct list buried;     /* of struct tombstone.link, oldest first */
+    uint64_t clock;         /* documentClock (CLK-1) */
     uint64_t history_start; /* tombstoneHistoryStartsAtClock */
-    uint64_t bytes;        /* of all records */
+    uint64_t bytes;         /* of all records */
 };
 
 void documents_init(struct documents *documents);
@@ -49,8 +49,8 @@ struct prune_limits {
 /* Prunes tombstones by TOMB-3; returns how many went. */
 uint32_t documents_prune(struct documents *documents, struct prune_limits limits);
 
-/* What changed after `since`, or with `all` every document and no tombstone (HYD-3, HYD-4): how many
- * network ops that is, and about how many bytes. */
+/* What changed after `since`, or with `all` every document and no tombstone (HYD-3, HYD-4): how
+ * many network ops that is, and about how many bytes. */
 struct documents_delta {
     bool all;
     uint64_t since;

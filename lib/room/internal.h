@@ -15,6 +15,8 @@ struct room {
     struct map by_id;      /* of struct room_session */
     struct list sessions;  /* of struct room_session.link, in the order of first registration */
     uint32_t legacy_append_sessions; /* connected ones without string append (APP-1) */
+    uint64_t presence_clock;         /* of the last change of any presence record */
+    uint64_t arrivals;               /* counts openings of sessions, over all owners of the room */
     uint64_t prune_at;               /* when tombstones may be pruned; UINT64_MAX: nothing to do */
     uint64_t last_prune;
     uint64_t deadline; /* not after the earliest thing due */
@@ -27,8 +29,12 @@ struct room_session {
     bool object_write;
     bool legacy_rejection; /* protocol 5 and 6 (NEG-2) */
     bool string_append;    /* not for protocol 5, 6, 7 */
+    bool presence_unsure;  /* some may have seen more of it: the next event holds all of it */
     uint64_t conn;
-    uint64_t since;       /* when it was opened, last interacted, or was cancelled: by state */
+    uint64_t place;          /* among room.sessions: the arrival that first registered it */
+    uint64_t opened;         /* the arrival that last opened it */
+    uint64_t presence_at;    /* presence clock of its last change */
+    uint64_t since;          /* when it was opened, last interacted, or was cancelled: by state */
     struct record *presence; /* owned reference, or NULL */
     char presence_token[21]; /* the random part of its presence id */
     uint32_t id_len;
@@ -59,15 +65,29 @@ void handle_connect(struct room *room, struct room_session *session, struct valu
 void handle_push(struct room *room, struct room_session *session, struct value message,
                  uint64_t seq, uint64_t now_ms);
 
-/* presence.c: works out what a push does to the session's presence. On REJECT_NONE, *next is the
+/* life.c: a new session at its place in the order, in no state yet. */
+struct room_session *session_create(struct room *room, struct str id, uint64_t place);
+
+/* presence.c: makes `next` (a reference, taken over) the session's record. */
+void presence_set(struct room *room, struct room_session *session, struct record *next);
+/* Tells everyone but its session of a presence record, whole. */
+void presence_broadcast(struct room *room, struct room_session *session,
+                        enum room_presence_effect effect);
+/* Tells everyone that a presence record is gone. */
+void presence_broadcast_removal(struct room *room, struct str id);
+/* Works out what a push does to the session's presence. On REJECT_NONE, *next is the
  * new record (a reference for the caller) or NULL for no change, and then one op is in `ops`. */
 enum reject presence_change(struct room *room, struct room_session *session, struct value field,
                             struct arena *scratch, struct record **next, struct buf *ops);
 
+/* push.c: PUSH-7, the answer to `message`: what it changed (absent: nothing) and its outcome. */
+void write_push_result(struct value message, enum room_outcome outcome, struct value effective,
+                       uint64_t server_clock, struct buf *out);
+
 /* Stores one network diff, from a push or a log entry, as the transaction that brings the documents
  * to `clock`. */
 struct change {
-    struct record *record;  /* the new state, reference moves in; NULL for a removal */
+    struct record *record; /* the new state, reference moves in; NULL for a removal */
     struct str removed_id;
 };
 void commit_changes(struct room *room, struct change *changes, uint32_t count, uint64_t clock);

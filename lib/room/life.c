@@ -64,6 +64,24 @@ void session_set_state(struct room *room, struct room_session *session,
     lower_deadline(room, session_deadline(room, session));
 }
 
+struct room_session *session_create(struct room *room, struct str id, uint64_t place)
+{
+    struct room_session *session = xcalloc(1, sizeof(*session) + id.len);
+    session->id_len = (uint32_t)id.len;
+    memcpy(session->id, id.ptr, id.len);
+    session->place = place;
+    session->state = ROOM_AWAITING_CONNECT;
+    room->host->random_id(room->ctx, session->presence_token);
+    struct list *before = room->sessions.prev; /* nearly always the last */
+    while (before != &room->sessions &&
+           list_entry(before, struct room_session, link)->place > place) {
+        before = before->prev;
+    }
+    list_insert_before(before->next, &session->link);
+    map_put(&room->by_id, session);
+    return session;
+}
+
 struct room_session *room_session_open(struct room *room, const struct room_session_config *config,
                                        uint64_t now_ms)
 {
@@ -71,14 +89,9 @@ struct room_session *room_session_open(struct room *room, const struct room_sess
     if (session) {
         session_set_state(room, session, ROOM_AWAITING_CONNECT, now_ms);
     } else {
-        session = xcalloc(1, sizeof(*session) + config->id.len);
-        session->id_len = (uint32_t)config->id.len;
-        memcpy(session->id, config->id.ptr, config->id.len);
-        room->host->random_id(room->ctx, session->presence_token);
-        list_append(&room->sessions, &session->link);
-        map_put(&room->by_id, session);
-        session->state = ROOM_AWAITING_CONNECT;
+        session = session_create(room, config->id, room->arrivals + 1);
     }
+    session->opened = ++room->arrivals;
     session->readonly = config->readonly;
     session->object_write = config->object_write;
     session->legacy_rejection = false;
@@ -94,17 +107,6 @@ static void session_free(struct room_session *session)
     free(session);
 }
 
-static void broadcast_presence_removal(struct room *room, const struct record *presence)
-{
-    struct buf ops = {0};
-    struct buf event = {0};
-    ops_remove(&ops, record_id(presence));
-    event_patch(&event, 1, &ops, room->documents.clock);
-    room->host->broadcast(room->ctx, NULL, buf_value(&event));
-    buf_finish(&ops);
-    buf_finish(&event);
-}
-
 /* LIFE-5. The socket has been closed already. */
 static void session_remove(struct room *room, struct room_session *session)
 {
@@ -112,7 +114,7 @@ static void session_remove(struct room *room, struct room_session *session)
     map_remove(&room->by_id, room_session_id(session));
     list_remove(&session->link);
     if (session->presence) {
-        broadcast_presence_removal(room, session->presence);
+        presence_broadcast_removal(room, record_id(session->presence));
     }
     room->host->event(room->ctx, ROOM_SESSION_REMOVED, session);
     session_free(session);

@@ -1,5 +1,6 @@
 /* What a push does to its session's presence record (PRES-1..4). */
 #include "room/internal.h"
+#include "room/resume.h"
 #include "value/diff.h"
 #include "value/pack.h"
 
@@ -74,10 +75,10 @@ static enum reject change_to(struct room *room, struct room_session *session, st
     enum reject reject = REJECT_INVALID_RECORD;
     struct str type = {0};
     value_string(value_get(state, STR("typeName")), &type);
-    if (schema_validate(room->schema, type, state)) {
+    if (state.len <= ROOM_PRESENCE_MAX_BYTES && schema_validate(room->schema, type, state)) {
         reject = REJECT_NONE;
         *next = record_create(state, 0);
-        if (old) {
+        if (old && !session->presence_unsure) {
             ops_patch(ops, record_id(*next), buf_value(&diff));
         } else {
             ops_put(ops, record_id(*next), state);
@@ -163,4 +164,44 @@ enum reject presence_change(struct room *room, struct room_session *session, str
         return patch_presence(room, session, given, scratch, next, ops);
     }
     return REJECT_NONE;
+}
+
+void presence_set(struct room *room, struct room_session *session, struct record *next)
+{
+    record_unref(session->presence);
+    session->presence = next;
+    session->presence_at = ++room->presence_clock;
+    session->presence_unsure = false;
+}
+
+void presence_broadcast(struct room *room, struct room_session *session,
+                        enum room_presence_effect effect)
+{
+    struct buf event = {0};
+    room_write_presence(room, session, &event);
+    struct room_broadcast broadcast = {
+        .except = session,
+        .event = buf_value(&event),
+        .effect = effect,
+        .presence = record_id(session->presence),
+    };
+    room->host->broadcast(room->ctx, &broadcast);
+    buf_finish(&event);
+}
+
+void presence_broadcast_removal(struct room *room, struct str id)
+{
+    struct buf ops = {0};
+    struct buf event = {0};
+    room->presence_clock++;
+    ops_remove(&ops, id);
+    event_patch(&event, 1, &ops, room->documents.clock);
+    struct room_broadcast broadcast = {
+        .event = buf_value(&event),
+        .effect = ROOM_PRESENCE_REMOVED,
+        .presence = id,
+    };
+    room->host->broadcast(room->ctx, &broadcast);
+    buf_finish(&ops);
+    buf_finish(&event);
 }

@@ -179,12 +179,19 @@ static enum reject push_documents(struct push *push, struct value diff)
     return reject;
 }
 
-/* PUSH-7: writes push_result for the effective diff (absent: nothing changed). */
-static enum room_outcome write_result(const struct push *push, struct value message,
-                                      struct value effective, struct buf *out)
+/* PUSH-7. */
+static enum room_outcome outcome_of(struct value message, struct value effective)
+{
+    if (value_equal(effective, value_get(message, STR("diff")))) {
+        return ROOM_OUTCOME_COMMIT;
+    }
+    return value_present(effective) ? ROOM_OUTCOME_REBASE : ROOM_OUTCOME_NONE;
+}
+
+void write_push_result(struct value message, enum room_outcome outcome, struct value effective,
+                       uint64_t server_clock, struct buf *out)
 {
     struct value client_clock = value_get(message, STR("clientClock"));
-    enum room_outcome outcome = ROOM_OUTCOME_NONE;
     pack_map(out, value_present(client_clock) ? 4 : 3);
     pack_str(out, STR("type"));
     pack_str(out, STR("push_result"));
@@ -192,19 +199,20 @@ static enum room_outcome write_result(const struct push *push, struct value mess
         pack_member(out, STR("clientClock"), client_clock);
     }
     pack_str(out, STR("serverClock"));
-    pack_u64(out, push->room->documents.clock);
+    pack_u64(out, server_clock);
     pack_str(out, STR("action"));
-    if (value_equal(effective, value_get(message, STR("diff")))) {
-        outcome = ROOM_OUTCOME_COMMIT;
+    switch (outcome) {
+    case ROOM_OUTCOME_COMMIT:
         pack_str(out, STR("commit"));
-    } else if (!value_present(effective)) {
+        break;
+    case ROOM_OUTCOME_NONE:
         pack_str(out, STR("discard"));
-    } else {
-        outcome = ROOM_OUTCOME_REBASE;
+        break;
+    case ROOM_OUTCOME_REBASE:
         pack_map(out, 1);
         pack_member(out, STR("rebaseWithDiff"), effective);
+        break;
     }
-    return outcome;
 }
 
 static void schedule_prune(struct room *room, uint64_t now_ms)
@@ -227,13 +235,15 @@ static void commit(struct push *push, struct value message, uint64_t seq, uint64
     if (push->removes) {
         schedule_prune(room, now_ms); /* TOMB-2 */
     }
+    enum room_presence_effect effect = ROOM_PRESENCE_SAME;
     if (push->presence) {
-        record_unref(push->session->presence);
-        push->session->presence = push->presence;
+        effect = push->session->presence ? ROOM_PRESENCE_SAME : ROOM_PRESENCE_ADDED;
+        presence_set(room, push->session, push->presence);
     }
     struct buf result = {0};
     struct value diff = push->count > 0 ? buf_value(&effective) : VALUE_NONE;
-    enum room_outcome outcome = write_result(push, message, diff, &result);
+    enum room_outcome outcome = outcome_of(message, diff);
+    write_push_result(message, outcome, diff, room->documents.clock, &result);
     if (push->count > 0) {
         struct room_entry entry = {
             .clock = room->documents.clock,
@@ -250,7 +260,13 @@ static void commit(struct push *push, struct value message, uint64_t seq, uint64
         buf_append_str(&push->ops, buf_str(&push->presence_ops));
         event_patch(&event, push->count + (push->presence != NULL), &push->ops,
                     room->documents.clock);
-        room->host->broadcast(room->ctx, push->session, buf_value(&event));
+        struct room_broadcast broadcast = {
+            .except = push->session,
+            .event = buf_value(&event),
+            .effect = effect,
+            .presence = push->presence ? record_id(push->presence) : (struct str){0},
+        };
+        room->host->broadcast(room->ctx, &broadcast);
         buf_finish(&event);
     }
     if (push->count > 0) {

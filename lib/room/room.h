@@ -7,7 +7,8 @@
  * the functions that take `const struct room *`.
  *
  *      session            room_session_open ── connect ──▶ room_message, room_broken_frame,
- *      life               (AWAITING)         (CONNECTED)   room_socket_gone ──▶ removal wait ──▶ removed
+ *      life               (AWAITING)         (CONNECTED)   room_socket_gone ──▶ removal wait ──▶
+ * removed
  *
  * Every change of the documents is told as one `room_entry` before anything that follows from it
  * is sent; whoever makes it durable holds back what was sent after it until it is (P2). */
@@ -34,6 +35,8 @@ enum { ROOM_PROTOCOL_VERSION = 8 };
  * documents: who would let it grow beyond is rejected ROOM_FULL. A room must fit into one message
  * and into one string of Redis (512 MiB). */
 enum { ROOM_RECORD_MAX_BYTES = 32 << 20, ROOM_MAX_BYTES = 384 << 20 };
+/* Largest presence record; gateways keep one per session. */
+enum { ROOM_PRESENCE_MAX_BYTES = 1 << 20 };
 
 enum room_session_state { ROOM_AWAITING_CONNECT, ROOM_CONNECTED, ROOM_AWAITING_REMOVAL };
 
@@ -64,11 +67,21 @@ struct room_entry {
     struct value schema; /* serialized schema, in the entry that sets it; else absent */
 };
 
+/* What an event does to the set of presence records that clients see. */
+enum room_presence_effect { ROOM_PRESENCE_SAME, ROOM_PRESENCE_ADDED, ROOM_PRESENCE_REMOVED };
+
+/* A data event to every connected session but one. Views, valid during the call. */
+struct room_broadcast {
+    struct room_session *except; /* may be NULL */
+    struct value event;
+    enum room_presence_effect effect;
+    struct str presence; /* id of the record that is added or removed */
+};
+
 struct room_host {
     /* To one connected or connecting session. */
     void (*send)(void *ctx, struct room_session *to, enum room_send how, struct value message);
-    /* A data event to every connected session but `except` (may be NULL), in session order. */
-    void (*broadcast)(void *ctx, struct room_session *except, struct value event);
+    void (*broadcast)(void *ctx, const struct room_broadcast *broadcast);
     /* Closes the session's socket: plain (cancel), or with code and reason. */
     void (*close)(void *ctx, struct room_session *session, int code, struct str reason);
     void (*append)(void *ctx, const struct room_entry *entry);
@@ -129,7 +142,8 @@ void room_broken_frame(struct room *room, struct room_session *session, bool fat
                        uint64_t now_ms);
 /* The socket closed or failed (LIFE-4): the session waits for its return. */
 void room_socket_gone(struct room *room, struct room_session *session, uint64_t now_ms);
-/* The host ends a session: with reason a rejection, without ({NULL, 0}) a plain removal (LIFE-7). */
+/* The host ends a session: with reason a rejection, without ({NULL, 0}) a plain removal (LIFE-7).
+ */
 void room_session_close(struct room *room, struct room_session *session, struct str reason);
 /* Removes every session without a word to its socket, as LIFE-8 for a room that ends. */
 void room_remove_sessions(struct room *room);

@@ -10,7 +10,8 @@ struct waiting {
 
 bool deferred_add(struct shard_room *room, struct shard_link *link, const struct link_frame *frame)
 {
-    if (buf_len(&room->deferred) + frame->payload.len > SHARD_DEFERRED_MAX) {
+    size_t more = frame->payload.len + frame->ops.len;
+    if (buf_len(&room->deferred) + more > SHARD_DEFERRED_MAX) {
         return false;
     }
     struct waiting waiting = {.link = link};

@@ -1,6 +1,7 @@
 /* Frames of gateways: connections and their messages. */
 #include "base/alloc.h"
 #include "shard/internal.h"
+#include "value/pack.h"
 
 #include <stdlib.h>
 
@@ -28,11 +29,12 @@ void conn_refuse(struct shard_link *link, uint64_t number, enum link_refusal why
 }
 
 static struct shard_conn *conn_create(struct shard_link *link, struct shard_room *room,
-                                      uint64_t number)
+                                      const struct link_frame *frame)
 {
     struct shard_conn *conn = xcalloc(1, sizeof(*conn));
     conn->handle = ++room->shard->next_handle;
-    conn->number = number;
+    conn->number = frame->conn;
+    conn->resumed = frame->type == LINK_RESUME;
     conn->link = link;
     conn->room = room;
     list_append(&room->conns, &conn->room_link);
@@ -43,6 +45,8 @@ static struct shard_conn *conn_create(struct shard_link *link, struct shard_room
 
 void conn_forget(struct shard_conn *conn)
 {
+    resume_cancel(conn);
+    recent_leave(conn->room, conn);
     if (conn->joined) {
         audience_remove(conn->room, conn->link);
     }
@@ -61,10 +65,30 @@ static void detach_previous(struct shard_room *room, struct str session_id)
     struct shard_conn *old =
         session ? conn_by_handle(room->shard, room_session_conn(session)) : NULL;
     if (old) {
-        struct link_frame frame = {.type = LINK_DETACH, .conn = old->number};
-        outbox_send(room, old->link, &frame);
-        conn_forget(old);
+        conn_detach(old);
     }
+}
+
+void conn_detach(struct shard_conn *conn)
+{
+    struct link_frame frame = {.type = LINK_DETACH, .conn = conn->number};
+    outbox_send(conn->room, conn->link, &frame);
+    conn_forget(conn);
+}
+
+void conn_send_state(struct shard_conn *conn)
+{
+    struct buf state = {0};
+    room_session_write_state(conn->session, &state);
+    struct link_frame frame = {
+        .type = LINK_STATE,
+        .conn = conn->number,
+        .answered = conn->answered,
+        .payload = buf_value(&state),
+    };
+    outbox_send(conn->room, conn->link, &frame);
+    conn->state_ops = conn->state_bytes = 0;
+    buf_finish(&state);
 }
 
 static void open_session(struct shard_conn *conn, const struct link_frame *frame, uint64_t now_ms)
@@ -77,6 +101,7 @@ static void open_session(struct shard_conn *conn, const struct link_frame *frame
         .conn = conn->handle,
     };
     conn->room->shown = false;
+    conn->logged = recent_claim(conn->room, conn);
     conn->session = room_session_open(conn->room->room, &config, now_ms);
 }
 
@@ -91,21 +116,60 @@ static void acknowledge(struct shard *shard, uint64_t handle)
     }
 }
 
+/* What its gateway has to keep of a session's presence is bounded by a new state now and then. */
+static void checkpoint(struct shard *shard, uint64_t handle, struct value message)
+{
+    struct value presence = value_get(message, STR("presence"));
+    struct shard_conn *conn = conn_by_handle(shard, handle);
+    if (!conn || !conn->joined || value_type(presence) != VALUE_ARRAY) {
+        return;
+    }
+    conn->state_ops++;
+    conn->state_bytes += (uint32_t)presence.len;
+    if (conn->state_ops >= LINK_STATE_OPS || conn->state_bytes >= LINK_STATE_BYTES) {
+        conn_send_state(conn);
+    }
+}
+
+static bool is_push(struct value message)
+{
+    struct str type;
+    return value_string(value_get(message, STR("type")), &type) && str_eq(type, STR("push"));
+}
+
 static void on_message(struct shard_conn *conn, const struct link_frame *frame, uint64_t now_ms)
 {
     struct shard *shard = conn->link->shard;
+    struct room *room = conn->room->room;
     uint64_t handle = conn->handle;
+    conn->answer_sent = false;
+    shard->counts.messages++;
+    if (frame->seq <= conn->logged && is_push(frame->payload)) {
+        /* Applied before its connection was; what it did is in the connect reply. */
+        struct room_again again = {.message = frame->payload, .clock = room_documents(room)->clock};
+        room_answer_again(room, conn->session, &again, now_ms);
+    } else {
+        room_message(room, conn->session, frame->payload, frame->seq, now_ms);
+    }
+    acknowledge(shard, handle);
+    checkpoint(shard, handle, frame->payload);
+}
+
+void conn_message(struct shard_conn *conn, const struct link_frame *frame, uint64_t now_ms)
+{
     if (frame->seq <= conn->answered) {
         return;
     }
     conn->answered = frame->seq;
-    conn->answer_sent = false;
-    shard->counts.messages++;
-    room_message(conn->room->room, conn->session, frame->payload, frame->seq, now_ms);
-    acknowledge(shard, handle);
+    if (frame->type == LINK_MESSAGE) {
+        on_message(conn, frame, now_ms);
+    } else {
+        room_broken_frame(conn->room->room, conn->session, frame->flags & LINK_BROKEN_FATAL,
+                          now_ms);
+    }
 }
 
-static void on_gone(struct shard_conn *conn, uint64_t now_ms)
+void conn_gone(struct shard_conn *conn, uint64_t now_ms)
 {
     struct room_session *session = conn->session;
     struct room *room = conn->room->room;
@@ -118,18 +182,16 @@ static void on_gone(struct shard_conn *conn, uint64_t now_ms)
 
 void conn_frame(struct shard_conn *conn, const struct link_frame *frame, uint64_t now_ms)
 {
-    if (frame->type == LINK_OPEN) {
-        if (!conn->session) {
-            open_session(conn, frame, now_ms);
-        }
-    } else if (!conn->session) {
-        return;
-    } else if (frame->type == LINK_MESSAGE) {
-        on_message(conn, frame, now_ms);
-    } else if (frame->type == LINK_BROKEN && frame->seq > conn->answered) {
-        conn->answered = frame->seq;
-        room_broken_frame(conn->room->room, conn->session, frame->flags & LINK_BROKEN_FATAL,
-                          now_ms);
+    if (frame->type == LINK_GONE) {
+        conn_gone(conn, now_ms);
+    } else if (conn->resuming) {
+        resume_frame(conn, frame, now_ms);
+    } else if (conn->session) {
+        conn_message(conn, frame, now_ms);
+    } else if (frame->type == LINK_OPEN) {
+        open_session(conn, frame, now_ms);
+    } else if (frame->type == LINK_RESUME) {
+        resume_begin(conn, frame, now_ms);
     }
 }
 
@@ -137,15 +199,16 @@ static void open_and_load(struct shard_link *link, const struct link_frame *fram
 {
     struct shard *shard = link->shard;
     if (!shard->store_up) {
-        conn_refuse(link, frame->conn, LINK_REFUSED_BUSY, STR("storage is unavailable"));
+        conn_refuse(link, frame->conn, LINK_REFUSED_UNAVAILABLE, STR("storage is unavailable"));
         return;
     }
     struct shard_room *room = shard_room_create(shard, frame->room);
     deferred_add(room, link, frame);
-    conn_create(link, room, frame->conn);
+    conn_create(link, room, frame);
     persist_request_load(room);
 }
 
+/* An open, or a resume, which is one with a past. */
 static void on_open(struct shard_link *link, const struct link_frame *frame, uint64_t now_ms)
 {
     struct shard *shard = link->shard;
@@ -163,21 +226,35 @@ static void on_open(struct shard_link *link, const struct link_frame *frame, uin
     }
     if (room->state == SHARD_ROOM_FAILED) {
         conn_refuse(link, frame->conn, LINK_REFUSED_UNREADABLE, str_of(err_name(room->failure)));
+    } else if (room->state == SHARD_ROOM_MOVING) {
+        return; /* its gateway sends it to the next owner */
     } else if (room->state == SHARD_ROOM_SERVING) {
-        open_session(conn_create(link, room, frame->conn), frame, now_ms);
+        conn_frame(conn_create(link, room, frame), frame, now_ms);
     } else if (deferred_add(room, link, frame)) {
-        conn_create(link, room, frame->conn);
+        conn_create(link, room, frame);
     } else {
         conn_refuse(link, frame->conn, LINK_REFUSED_BUSY, STR("too much waits for the room"));
     }
 }
 
+static void on_roster(struct shard_link *link, const struct link_frame *frame, uint64_t now_ms)
+{
+    struct shard_room *room = shard_room_get(link->shard, frame->room);
+    if (room) {
+        ghosts_add(room, frame->payload, now_ms);
+    }
+}
+
 static void on_conn_frame(struct shard_conn *conn, const struct link_frame *frame, uint64_t now_ms)
 {
-    if (frame->type == LINK_GONE) {
-        on_gone(conn, now_ms);
-    } else if (conn->room->state == SHARD_ROOM_SERVING) {
+    enum shard_room_state state = conn->room->state;
+    /* In a room that loads, a client's last messages come before its end. */
+    bool waits = state == SHARD_ROOM_LOADING && conn->resumed;
+    bool leaves = frame->type == LINK_GONE && !waits;
+    if (state == SHARD_ROOM_SERVING || leaves) {
         conn_frame(conn, frame, now_ms);
+    } else if (state == SHARD_ROOM_MOVING) {
+        return; /* as above */
     } else if (!deferred_add(conn->room, conn->link, frame)) {
         conn_refuse(conn->link, conn->number, LINK_REFUSED_BUSY,
                     STR("too much waits for the room"));
@@ -190,8 +267,12 @@ enum err shard_frame(struct shard_link *link, const struct link_frame *frame, ui
     struct shard_conn *conn;
     switch (frame->type) {
     case LINK_OPEN:
+    case LINK_RESUME:
         shard_turn_to(link->shard, frame->room);
         on_open(link, frame, now_ms);
+        return ERR_OK;
+    case LINK_ROSTER:
+        on_roster(link, frame, now_ms);
         return ERR_OK;
     case LINK_MESSAGE:
     case LINK_BROKEN:
@@ -209,6 +290,9 @@ enum err shard_frame(struct shard_link *link, const struct link_frame *frame, ui
     case LINK_DETACH:
     case LINK_REFUSE:
     case LINK_ACK:
+    case LINK_STATE:
+    case LINK_RESUMED:
+    case LINK_MOVED:
         break;
     }
     return ERR_MALFORMED; /* not for a worker, or not now */

@@ -24,6 +24,24 @@ static enum link_how how_on_link(enum room_send how)
     return LINK_HOW_LEGACY;
 }
 
+/* Its connect reply is on its way; casts are for it from here on. */
+static void begin_to_listen(struct shard_conn *conn)
+{
+    struct shard_room *room = conn->room;
+    gate_want(room);
+    conn->joined_at = room->appended;
+    conn->joined_gate = room->gate;
+    if (!conn->joined) {
+        conn->joined = true;
+        audience_add(room, conn->link);
+    }
+}
+
+static bool reply_is_out(const struct shard_conn *conn)
+{
+    return conn->room->durable >= conn->joined_at && conn->room->gate_passed >= conn->joined_gate;
+}
+
 static void host_send(void *ctx, struct room_session *to, enum room_send how, struct value message)
 {
     struct shard_room *room = ctx;
@@ -31,43 +49,56 @@ static void host_send(void *ctx, struct room_session *to, enum room_send how, st
     if (!conn) {
         return;
     }
+    bool up_to_date = conn->brought_to == 0;
     struct link_frame frame = {
         .type = LINK_SEND,
         .conn = conn->number,
         .answered = conn->answered,
-        .clock = room_documents(room->room)->clock,
+        .clock = up_to_date ? room_documents(room->room)->clock : conn->brought_to,
+        .presence_clock = up_to_date ? room_presence_clock(room->room) : conn->presence_seen,
         .how = (uint64_t)how_on_link(how),
         .channel = room->number,
         .payload = message,
     };
-    if (how == ROOM_SEND_PONG && outbox_holds(room) && room->durable >= conn->joined_at) {
+    if (how == ROOM_SEND_PONG && outbox_holds(room) && reply_is_out(conn)) {
         /* A sign of life waits for no store (MSG-4), or clients would give the connection up; but
          * it must not say anything of what waits. */
-        frame.answered = frame.clock = 0;
+        frame.answered = frame.clock = frame.presence_clock = 0;
         link_send(conn->link, &frame);
         return;
     }
     conn->answer_sent = true;
     room->shard->counts.pushes += how == ROOM_SEND_EVENT; /* its own events are push results */
     if (how == ROOM_SEND_CONNECT) {
-        conn->joined_at = room->appended;
-    }
-    if (how == ROOM_SEND_CONNECT && !conn->joined) {
-        conn->joined = true;
-        audience_add(room, conn->link);
+        begin_to_listen(conn);
+        conn_send_state(conn); /* first: who has joined can be resumed */
     }
     outbox_send(room, conn->link, &frame);
 }
 
-static void host_broadcast(void *ctx, struct room_session *except, struct value event)
+static uint64_t cast_flags(enum room_presence_effect effect)
+{
+    switch (effect) {
+    case ROOM_PRESENCE_SAME:
+        return 0;
+    case ROOM_PRESENCE_ADDED:
+        return LINK_CAST_ADDS;
+    case ROOM_PRESENCE_REMOVED:
+        break;
+    }
+    return LINK_CAST_REMOVES;
+}
+
+static void host_broadcast(void *ctx, const struct room_broadcast *broadcast)
 {
     struct shard_room *room = ctx;
-    struct shard_conn *source = except ? conn_of(room, except) : NULL;
+    struct shard_conn *source = broadcast->except ? conn_of(room, broadcast->except) : NULL;
+    bool telling = broadcast->effect != ROOM_PRESENCE_SAME; /* the gateway too */
     room->shard->counts.broadcasts++;
     for (uint32_t i = 0; i < room->audience_count; i++) {
         struct shard_audience *audience = &room->audience[i];
         bool here = source && source->link == audience->link;
-        if (here && source->joined && audience->joined == 1) {
+        if (here && source->joined && audience->joined == 1 && !telling) {
             continue;
         }
         struct link_frame frame = {
@@ -75,7 +106,10 @@ static void host_broadcast(void *ctx, struct room_session *except, struct value 
             .channel = room->number,
             .conn = here ? source->number : 0,
             .clock = room_documents(room->room)->clock,
-            .payload = event,
+            .presence_clock = room_presence_clock(room->room),
+            .presence = telling ? broadcast->presence : (struct str){0},
+            .flags = cast_flags(broadcast->effect),
+            .payload = broadcast->event,
         };
         outbox_send(room, audience->link, &frame);
     }
@@ -102,6 +136,14 @@ static void host_append(void *ctx, const struct room_entry *entry)
         room->dirty_at = shard->now_ms;
     }
     room->shown = false;
+    char name[CONN_NAME_MAX];
+    struct room_session *session =
+        entry->session.ptr ? room_session_find(room->room, entry->session) : NULL;
+    struct shard_conn *conn = session ? conn_of(room, session) : NULL;
+    struct str by = conn ? conn_name(conn, name) : (struct str){0};
+    if (conn) {
+        recent_note(room, by, entry->seq, false);
+    }
     if (shard->config->durability != SHARD_LOG) {
         return; /* nothing waits for the store */
     }
@@ -111,6 +153,7 @@ static void host_append(void *ctx, const struct room_entry *entry)
         .seq = entry->seq,
         .outcome = (uint32_t)entry->outcome,
         .session = entry->session,
+        .by = by,
         .diff = entry->diff,
         .schema = entry->schema,
     };

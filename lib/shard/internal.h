@@ -3,7 +3,14 @@
 #define SHARD_INTERNAL_H
 
 #include "base/log.h"
+#include "room/resume.h"
 #include "shard/shard.h"
+
+enum {
+    RESUME_WINDOW_MS = 30000, /* after a load sessions may come from the owner before */
+    GHOST_WAIT_MS = ROOM_REMOVAL_WAIT_MS,
+    CONN_NAME_MAX = 96,
+};
 
 struct shard {
     const struct shard_config *config;
@@ -21,9 +28,12 @@ struct shard {
     struct log_limit load_failures;
     struct log_limit schema_refusals;
     uint64_t now_ms; /* of the call being handled */
+    uint32_t moves;  /* rooms on their way to another worker */
     bool store_up;
-    bool stopping;
-    bool stopped; /* and the host knows */
+    bool draining; /* gives its rooms to other workers */
+    bool stopping; /* ends: with nowhere to give them to, it writes them and lets go */
+    bool leaving;  /* ends when it has given all its rooms away */
+    bool stopped;  /* and the host knows */
 };
 
 struct shard_link {
@@ -31,9 +41,22 @@ struct shard_link {
     struct shard *shard;
     struct link_reader reader;
     struct buf output;
+    size_t gated;     /* bytes of connect replies that wait at gates */
     struct map conns; /* of struct shard_conn by the gateway's number */
     bool greeted;
     char peer[64]; /* the gateway's id, for logs */
+};
+
+/* A connection whose session comes from another owner, until all its unanswered messages are here.
+ */
+struct resuming {
+    uint64_t flags, clock, presence_clock, presence_at;
+    uint64_t last;       /* number of the last message that belongs to it */
+    struct buf state;    /* two values, one behind the other */
+    size_t ops_at;       /* where in `state` the second begins */
+    struct buf messages; /* frames */
+    uint32_t session_len;
+    char session[];
 };
 
 /* One client connection, as its gateway names it, in one room. */
@@ -43,17 +66,26 @@ struct shard_conn {
     uint64_t number;       /* the gateway's, unique on its link */
     struct shard_link *link;
     struct shard_room *room;
-    struct room_session *session; /* NULL while the room loads */
+    struct room_session *session; /* NULL while the room loads or it is being resumed */
+    struct resuming *resuming;    /* owned; NULL unless it is being resumed */
     uint64_t answered;            /* last message handled */
-    bool answer_sent;             /* something that says so is on its way */
+    uint64_t logged;              /* messages up to this are applied: from the room's log */
+    uint64_t brought_to;          /* document clock while it is brought up to date; else 0 */
+    uint64_t presence_seen;       /* presence clock of what it saw at the owner before */
     uint64_t joined_at;           /* the last entry made when it joined: its reply waits for it */
-    bool joined;                  /* has its connect reply, so casts reach it */
+    uint64_t joined_gate;         /* and the check of ownership that it waits for */
+    uint32_t state_ops;           /* presence members answered since its last state frame */
+    uint32_t state_bytes;
+    bool resumed;     /* came from another owner */
+    bool answer_sent; /* something that says what is answered is on its way */
+    bool joined;      /* has its connect reply, so casts reach it */
 };
 
 enum shard_room_state {
     SHARD_ROOM_LOADING, /* the store reads it; frames are deferred */
     SHARD_ROOM_SERVING,
     SHARD_ROOM_RELEASING, /* the last snapshot is under way; frames are deferred */
+    SHARD_ROOM_MOVING,    /* being handed over; gateways send its frames to the next owner */
     SHARD_ROOM_FAILED,    /* cannot be read; refused until it may be tried again */
 };
 
@@ -61,6 +93,28 @@ enum shard_room_state {
 struct shard_audience {
     struct shard_link *link;
     uint32_t joined;
+};
+
+/* The last message of a connection that is in the log, for as long as it may come again. */
+struct recent {
+    struct list gone_link; /* in shard_room.recent_gone unless the connection is here */
+    uint64_t seq;
+    uint64_t gone_at;
+    uint32_t by_len;
+    char by[];
+};
+
+/* A presence record that clients have been shown and no session has. */
+struct ghost {
+    uint32_t id_len;
+    char id[];
+};
+
+/* Log entries of the owners before, for sessions that come from there. */
+struct tail {
+    struct entry **entries; /* owned, each and all */
+    size_t count;
+    uint64_t from; /* document clock before the first */
 };
 
 struct shard_room {
@@ -84,6 +138,20 @@ struct shard_room {
     uint64_t snapshot_bytes;
     uint64_t snapshot_through; /* of the snapshot under way */
     bool snapshot_running;
+    uint64_t loaded_at;
+    struct map recent;       /* of struct recent by name; owned */
+    struct list recent_gone; /* of struct recent.gone_link, in order of time */
+    struct tail tail;
+    struct map ghosts; /* of struct ghost; owned */
+    uint64_t ghosts_due;
+    uint64_t gate;        /* the last check of ownership wanted, */
+    uint64_t gate_asked;  /* asked for (0: none is under way), */
+    uint64_t gate_passed; /* and passed */
+    struct move *move;    /* owned; if moving */
+    uint64_t jump_number; /* pseudo-entry that only a snapshot makes durable; 0: none */
+    uint64_t before_jump; /* document clock of then, and where history started */
+    uint64_t history_before_jump;
+    bool fresh;        /* it was just read from the store: no need to ask whose it is */
     bool suspect;      /* an append failed: what the log holds is unknown, only a snapshot helps */
     bool dirty;        /* changed since the last snapshot was begun */
     bool shown;        /* figures are up to date in Redis */
@@ -102,6 +170,10 @@ struct shard_room *shard_room_create(struct shard *shard, struct str name);
 void shard_room_free(struct shard_room *room);
 /* Ends the room here and now; its connections are closed with `code`. */
 void shard_room_lose(struct shard_room *room, uint64_t code, struct str reason);
+/* Tells all gateways that the room is another worker's; NULL: they must look whose. */
+void shard_room_announce_move(struct shard_room *room, const struct shard_target *to);
+/* The same, and ends it here: nobody is closed, its sessions go where it goes. */
+void shard_room_moved(struct shard_room *room, const struct shard_target *to);
 /* Closes all connections of the room and keeps the room. */
 void shard_room_close_conns(struct shard_room *room, uint64_t code, struct str reason);
 void shard_room_info(const struct shard_room *room, struct shard_room_info *info);
@@ -114,8 +186,50 @@ extern const struct room_host shard_room_host;
 void persist_request_load(struct shard_room *room);
 /* Begins a snapshot if none is running; with `release` the room is given up by it. */
 void persist_snapshot(struct shard_room *room, bool release);
+/* No session can come from the owner before any more. */
+void persist_drop_tail(struct shard_room *room);
+/* Another worker has it. */
+void persist_lost(struct shard_room *room);
 /* Does what is due; may free the room. */
 void persist_tick(struct shard_room *room, uint64_t now_ms);
+
+/* recent.c: the room's memory of whose messages are applied. */
+void recent_note(struct shard_room *room, struct str by, uint64_t seq, bool gone);
+/* The connection is here (again); returns its last message in the log, or 0. */
+uint64_t recent_claim(struct shard_room *room, const struct shard_conn *conn);
+void recent_leave(struct shard_room *room, const struct shard_conn *conn);
+void recent_tick(struct shard_room *room, uint64_t now_ms);
+/* To and from a snapshot. */
+void recent_write(const struct shard_room *room, struct buf *out);
+enum err recent_read(struct shard_room *room, struct value recent) NODISCARD;
+void recent_finish(struct shard_room *room);
+/* The connection's name in the log; unique over all gateways and times. */
+struct str conn_name(const struct shard_conn *conn, char out[CONN_NAME_MAX]);
+
+/* resume.c: sessions that come from another owner. */
+void resume_begin(struct shard_conn *conn, const struct link_frame *frame, uint64_t now_ms);
+/* A frame of a connection that is being resumed. */
+void resume_frame(struct shard_conn *conn, const struct link_frame *frame, uint64_t now_ms);
+void resume_cancel(struct shard_conn *conn);
+/* The clock goes above `clock`, before anybody hears anything more. */
+void resume_jump(struct shard_room *room, uint64_t clock);
+
+/* ghosts.c */
+void ghosts_add(struct shard_room *room, struct value roster, uint64_t now_ms);
+void ghosts_tick(struct shard_room *room, uint64_t now_ms);
+void ghosts_finish(struct shard_room *room);
+
+/* gate.c: is the room still ours? What is sent after gate_want waits for the answer. */
+void gate_want(struct shard_room *room);
+
+/* move.c: a room on its way to another worker. */
+/* Does the next step that can be done. */
+void move_step(struct shard_room *room, uint64_t now_ms);
+/* Begins to hand the room over to where the host says; false if that cannot be now. */
+bool move_away(struct shard_room *room, uint64_t now_ms);
+void move_cancel(struct shard_room *room);
+/* The store may have done it already. */
+bool move_asked(const struct shard_room *room);
 
 /* frames.c: handles one frame of a greeted link; ERR_MALFORMED if it may not come here. */
 enum err shard_frame(struct shard_link *link, const struct link_frame *frame, uint64_t now_ms);
@@ -126,6 +240,14 @@ struct shard_conn *conn_by_handle(struct shard *shard, uint64_t handle);
 /* Forgets the connection; its session, if any, must have been told or be gone. */
 void conn_forget(struct shard_conn *conn);
 void conn_refuse(struct shard_link *link, uint64_t number, enum link_refusal why, struct str text);
+/* Handles a message that has not been handled here. */
+void conn_message(struct shard_conn *conn, const struct link_frame *frame, uint64_t now_ms);
+/* Its socket is closed; forgets it. */
+void conn_gone(struct shard_conn *conn, uint64_t now_ms);
+/* Another connection took its session over. */
+void conn_detach(struct shard_conn *conn);
+/* Sends what the next owner must know of its session. */
+void conn_send_state(struct shard_conn *conn);
 
 /* outbox.c: sends a frame to a link, or keeps it until the room's entries so far are durable. */
 void outbox_send(struct shard_room *room, struct shard_link *link, const struct link_frame *frame);
@@ -135,10 +257,13 @@ bool outbox_holds(const struct shard_room *room);
 /* Drops what waits. Connections that the room has let go of, but whose gateways do not know yet,
  * are closed with `code`. */
 void outbox_abandon(struct shard_room *room, uint64_t code, struct str reason);
+void outbox_drop(struct shard_room *room);
 void outbox_forget_link(struct shard_room *room, const struct shard_link *link);
-/* Joined connections per link. */
+/* Joined connections per link. A link's first is told which presence records there are. */
 void audience_add(struct shard_room *room, struct shard_link *link);
 void audience_remove(struct shard_room *room, struct shard_link *link);
+/* Tells all of them of a presence record that is not new, only here. */
+void audience_show(struct shard_room *room, const struct record *presence);
 
 /* deferred.c: frames for a room that cannot take them yet. */
 bool deferred_add(struct shard_room *room, struct shard_link *link, const struct link_frame *frame);

@@ -2,6 +2,7 @@
  * One buf per room holds them as records of a header and the frame's bytes. */
 #include "base/alloc.h"
 #include "shard/internal.h"
+#include "value/pack.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -11,10 +12,12 @@ enum { LINK_OUTPUT_MAX = 512 << 20 };
 
 struct held {
     uint64_t need;           /* entry number that must be durable first */
+    uint64_t gate;           /* check of ownership that must be passed first */
     struct shard_link *link; /* NULL: the link is gone */
     size_t len;
     enum link_type type;
     uint64_t conn;
+    bool gated; /* a connect reply that waits at a gate */
 };
 
 void link_send(struct shard_link *link, const struct link_frame *frame)
@@ -28,7 +31,8 @@ void link_send(struct shard_link *link, const struct link_frame *frame)
 
 bool outbox_holds(const struct shard_room *room)
 {
-    return room->durable != room->appended || buf_len(&room->outbox) > 0;
+    return room->durable != room->appended || room->gate_passed != room->gate ||
+           buf_len(&room->outbox) > 0;
 }
 
 void outbox_send(struct shard_room *room, struct shard_link *link, const struct link_frame *frame)
@@ -38,12 +42,27 @@ void outbox_send(struct shard_room *room, struct shard_link *link, const struct 
         return;
     }
     struct held held = {
-        .need = room->appended, .link = link, .type = frame->type, .conn = frame->conn};
+        .need = room->appended,
+        .gate = room->gate,
+        .link = link,
+        .type = frame->type,
+        .conn = frame->conn,
+        .gated = frame->how == LINK_HOW_CONNECT && room->gate != room->gate_passed,
+    };
     size_t start = buf_len(&room->outbox);
     buf_append(&room->outbox, &held, sizeof(held));
     link_write(&room->outbox, frame);
     held.len = buf_len(&room->outbox) - start - sizeof(held);
     memcpy(buf_head(&room->outbox) + start, &held, sizeof(held));
+    link->gated += held.gated ? held.len : 0;
+}
+
+/* The frame is on its way, or never will be. */
+static void ungate(const struct held *held)
+{
+    if (held->link && held->gated) {
+        held->link->gated -= held->len;
+    }
 }
 
 void outbox_release(struct shard_room *room)
@@ -51,9 +70,10 @@ void outbox_release(struct shard_room *room)
     struct held held;
     while (buf_len(&room->outbox) >= sizeof(held)) {
         memcpy(&held, buf_head(&room->outbox), sizeof(held));
-        if (held.need > room->durable) {
+        if (held.need > room->durable || held.gate > room->gate_passed) {
             return;
         }
+        ungate(&held);
         if (held.link) {
             buf_append(&held.link->output, buf_head(&room->outbox) + sizeof(held), held.len);
             held.link->shard->host->link_ready(held.link->shard->ctx, held.link);
@@ -77,6 +97,16 @@ void outbox_abandon(struct shard_room *room, uint64_t code, struct str reason)
         } else if (held.link && held.type == LINK_DETACH) {
             link_send(held.link, &frame);
         }
+    }
+    outbox_drop(room);
+}
+
+void outbox_drop(struct shard_room *room)
+{
+    struct held held;
+    for (size_t at = 0; at < buf_len(&room->outbox); at += sizeof(held) + held.len) {
+        memcpy(&held, buf_head(&room->outbox) + at, sizeof(held));
+        ungate(&held);
     }
     buf_finish(&room->outbox);
 }
@@ -104,10 +134,31 @@ static struct shard_audience *audience_find(struct shard_room *room, const struc
     return NULL;
 }
 
+static void send_roster(struct shard_room *room, struct shard_link *link, struct value ids)
+{
+    struct link_frame frame = {.type = LINK_ROSTER, .room = str_of(room->name), .payload = ids};
+    outbox_send(room, link, &frame);
+}
+
+void audience_show(struct shard_room *room, const struct record *presence)
+{
+    struct buf ids = {0};
+    pack_array(&ids, 1);
+    pack_str(&ids, record_id(presence));
+    for (uint32_t i = 0; i < room->audience_count; i++) {
+        send_roster(room, room->audience[i].link, buf_value(&ids));
+    }
+    buf_finish(&ids);
+}
+
 void audience_add(struct shard_room *room, struct shard_link *link)
 {
     struct shard_audience *audience = audience_find(room, link);
     if (!audience) {
+        struct buf ids = {0};
+        room_write_roster(room->room, &ids);
+        send_roster(room, link, buf_value(&ids));
+        buf_finish(&ids);
         if (room->audience_count == room->audience_cap) {
             room->audience_cap = room->audience_cap ? room->audience_cap * 2 : 1;
             room->audience = xrealloc(room->audience, room->audience_cap * sizeof(*room->audience));

@@ -1,4 +1,5 @@
 /* Loading, log, snapshots and giving up: a room and the store. */
+#include "base/alloc.h"
 #include "cluster/stored_snapshot.h"
 #include "shard/internal.h"
 #include "value/pack.h"
@@ -10,6 +11,9 @@
 enum { LOG_MIN_BYTES = 256 << 10 };
 /* How long changes may wait for a snapshot where that is all there is. */
 enum { SNAPSHOT_EVERY_MS = 5000 };
+/* How far the clock goes on where nobody knows what clients have seen: more changes than the last
+ * seconds of any room hold. */
+enum { JUMP_UNSEEN = 1000000 };
 /* How long an unreadable room is refused without trying again. */
 enum { UNREADABLE_RETRY_MS = 5000 };
 
@@ -31,11 +35,34 @@ static void refuse_all(struct shard_room *room, enum link_refusal why, struct st
     buf_finish(&room->deferred);
 }
 
-static enum err replay_entries(struct room *room, const struct shard_loaded *loaded)
+/* Sessions that come from the owner before are told what they missed as it happened. */
+static void keep_for_tail(struct shard_room *room, struct entry **entry)
 {
+    struct tail *tail = &room->tail;
+    tail->entries[tail->count++] = *entry;
+    *entry = NULL;
+}
+
+void persist_drop_tail(struct shard_room *room)
+{
+    for (size_t i = 0; i < room->tail.count; i++) {
+        free(room->tail.entries[i]);
+    }
+    free(room->tail.entries);
+    room->tail = (struct tail){.from = UINT64_MAX};
+}
+
+static enum err replay_entries(struct shard_room *owner, const struct shard_loaded *loaded)
+{
+    struct room *room = owner->room;
     uint64_t clock = room_documents(room)->clock;
+    owner->tail.from = clock;
+    owner->tail.entries = xcalloc(loaded->entry_count + 1, sizeof(struct entry *));
     for (size_t i = 0; i < loaded->entry_count; i++) {
-        const struct entry *entry = loaded->entries[i];
+        struct entry *entry = loaded->entries[i];
+        if (entry->by.len > 0) {
+            recent_note(owner, entry->by, entry->seq, true);
+        }
         bool sets_schema = value_present(entry->schema);
         if (entry->clock < clock || (entry->clock == clock && !sets_schema)) {
             continue; /* already in the snapshot */
@@ -49,27 +76,43 @@ static enum err replay_entries(struct room *room, const struct shard_loaded *loa
         if (err) {
             return err;
         }
+        if (!sets_schema) {
+            keep_for_tail(owner, &loaded->entries[i]);
+        }
     }
     return ERR_OK;
+}
+
+static enum err read_snapshot(struct shard_room *room, struct str stored)
+{
+    struct buf body = {0};
+    struct buf recent = {0};
+    enum err err = stored_snapshot_read(stored, &body, &recent);
+    if (!err) {
+        err = room_read_snapshot(room->room, buf_value(&body));
+    }
+    if (!err) {
+        err = recent_read(room, buf_value(&recent));
+    }
+    room->snapshot_bytes = buf_len(&body);
+    buf_finish(&body);
+    buf_finish(&recent);
+    return err;
 }
 
 /* Builds the room from what is stored. */
 static enum err build(struct shard_room *room, const struct shard_loaded *loaded)
 {
     room->room = room_create(&room->shard->config->room, &shard_room_host, room);
-    if (loaded->snapshot.len > 0) {
-        struct buf body = {0};
-        enum err err = stored_snapshot_read(loaded->snapshot, &body);
-        if (!err) {
-            err = room_read_snapshot(room->room, buf_value(&body));
-        }
-        room->snapshot_bytes = buf_len(&body);
-        buf_finish(&body);
-        if (err) {
-            return err;
-        }
-    }
-    return replay_entries(room->room, loaded);
+    room_begin_epoch(room->room, loaded->epoch);
+    enum err err = loaded->snapshot.len > 0 ? read_snapshot(room, loaded->snapshot) : ERR_OK;
+    return err ? err : replay_entries(room, loaded);
+}
+
+/* Whether the room may come back behind what its clients have seen. */
+static bool may_be_behind(const struct shard *shard, const struct shard_loaded *loaded)
+{
+    return loaded->maybe_lost || (loaded->taken && shard->config->durability != SHARD_LOG);
 }
 
 static void fail_to_load(struct shard_room *room, enum err err, uint64_t now_ms)
@@ -77,13 +120,15 @@ static void fail_to_load(struct shard_room *room, enum err err, uint64_t now_ms)
     struct log_scope scope = shard_room_scope(room);
     room_destroy(room->room);
     room->room = NULL;
+    persist_drop_tail(room);
+    recent_finish(room);
     if (err == ERR_FENCED) {
         refuse_all(room, LINK_REFUSED_NOT_OWNER, STR("owned by another worker"));
         shard_room_free(room);
         return;
     }
     if (err == ERR_UNAVAILABLE) {
-        refuse_all(room, LINK_REFUSED_BUSY, STR("Redis is unavailable"));
+        refuse_all(room, LINK_REFUSED_UNAVAILABLE, STR("Redis is unavailable"));
         shard_room_free(room);
         return;
     }
@@ -118,13 +163,19 @@ void shard_loaded(struct shard *shard, uint64_t number, const struct shard_loade
     room->dirty = loaded->entry_count > 0;
     room->dirty_at = now_ms;
     room->empty_at = now_ms;
+    room->loaded_at = now_ms;
     room->state = SHARD_ROOM_SERVING;
     struct log_scope scope = shard_room_scope(room);
     log_info(&scope, "room loaded", LOG_U64("epoch", room->epoch),
              LOG_U64("clock", room_documents(room->room)->clock),
              LOG_U64("records", room_documents(room->room)->records.count),
              LOG_U64("log_entries", loaded->entry_count));
+    if (may_be_behind(shard, loaded) && room_schema(room->room)) {
+        resume_jump(room, room_documents(room->room)->clock + JUMP_UNSEEN);
+    }
+    room->fresh = true;
     deferred_replay(room, now_ms);
+    room->fresh = false;
 }
 
 /* ---- log ---- */
@@ -132,7 +183,8 @@ void shard_loaded(struct shard *shard, uint64_t number, const struct shard_loade
 static void flush_room(struct shard_room *room)
 {
     struct shard *shard = room->shard;
-    if (!shard->store_up || room->suspect || room->sent == room->appended) {
+    if (!shard->store_up || room->suspect || room->jump_number > room->sent ||
+        room->sent == room->appended) {
         return;
     }
     /* Entries are numbered without gaps, and those sent come first. */
@@ -189,13 +241,14 @@ static void settle(struct shard_room *room, uint64_t number)
     }
     room->durable = number > room->durable ? number : room->durable;
     outbox_release(room);
+    move_step(room, room->shard->now_ms);
 }
 
-static void lose_to_newer_owner(struct shard_room *room)
+void persist_lost(struct shard_room *room)
 {
     struct log_scope scope = shard_room_scope(room);
     log_warn(&scope, "room belongs to a newer owner; dropped here", LOG_U64("epoch", room->epoch));
-    shard_room_lose(room, 1012, STR("room moved"));
+    shard_room_moved(room, NULL);
 }
 
 void shard_appended(struct shard *shard, uint64_t number, uint64_t last, enum err err,
@@ -208,7 +261,7 @@ void shard_appended(struct shard *shard, uint64_t number, uint64_t last, enum er
     }
     shard_turn_to(shard, str_of(room->name));
     if (err == ERR_FENCED) {
-        lose_to_newer_owner(room);
+        persist_lost(room);
     } else if (err) {
         /* What the log holds is unknown now, and a gap must not come into it. A snapshot holds
          * everything, whatever became of the appends. */
@@ -233,12 +286,16 @@ void persist_snapshot(struct shard_room *room, bool release)
     shard_room_info(room, &info);
     struct shard_snapshot snapshot = {.through = room->appended, .release = release};
     struct buf stored = {0};
-    bool keep = shard->config->durability == SHARD_NONE || (release && !room->dirty);
+    bool keep =
+        (shard->config->durability == SHARD_NONE && !room->move) || (release && !room->dirty);
     if (!keep) {
         struct buf body = {0};
         room_write_snapshot(room->room, &body);
-        stored_snapshot_write(buf_value(&body), info.clock, &stored);
+        struct buf recent = {0};
+        recent_write(room, &recent);
+        stored_snapshot_write(buf_value(&body), buf_value(&recent), info.clock, &stored);
         room->snapshot_bytes = buf_len(&body);
+        buf_finish(&recent);
         buf_finish(&body);
     }
     snapshot.stored = buf_str(&stored);
@@ -273,7 +330,7 @@ void shard_snapshot_stored(struct shard *shard, uint64_t number, enum err err, u
     shard_turn_to(shard, str_of(room->name));
     room->snapshot_running = false;
     if (err == ERR_FENCED) {
-        lose_to_newer_owner(room);
+        persist_lost(room);
         return;
     }
     if (err) {
@@ -288,7 +345,8 @@ void shard_snapshot_stored(struct shard *shard, uint64_t number, enum err err, u
         return;
     }
     /* What was appended behind the snapshot is not in it; if that went wrong, another is due. */
-    room->suspect = room->suspect && room->sent > room->snapshot_through;
+    room->suspect = (room->suspect && room->sent > room->snapshot_through) ||
+                    room->jump_number > room->snapshot_through;
     settle(room, room->snapshot_through);
     if (room->sent < room->appended && list_empty(&room->unsent_link)) {
         list_append(&shard->unsent, &room->unsent_link);
@@ -305,8 +363,12 @@ void shard_store_changed(struct shard *shard, bool up, uint64_t now_ms)
     uint32_t pos = 0;
     struct shard_room *room;
     while ((room = map_next(&shard->rooms, &pos))) {
-        if (room->state == SHARD_ROOM_SERVING && room->durable < room->appended) {
-            shard_turn_to(shard, str_of(room->name));
+        if (!room->room || room->state == SHARD_ROOM_RELEASING) {
+            continue;
+        }
+        shard_turn_to(shard, str_of(room->name));
+        gate_want(room);
+        if (room->durable < room->appended) {
             room->suspect = true;
             persist_snapshot(room, false);
         }
@@ -327,16 +389,31 @@ void persist_tick(struct shard_room *room, uint64_t now_ms)
         persist_snapshot(room, true);
         return;
     }
+    if (room->state == SHARD_ROOM_MOVING) {
+        if (room->suspect) {
+            persist_snapshot(room, false);
+        }
+        move_step(room, now_ms);
+        return;
+    }
     if (room->state != SHARD_ROOM_SERVING) {
         return;
     }
+    if (room->tail.entries && now_ms - room->loaded_at > RESUME_WINDOW_MS) {
+        persist_drop_tail(room);
+    }
+    recent_tick(room, now_ms);
+    ghosts_tick(room, now_ms);
     bound_outbox(room); /* presence piles up without any new entry */
     bool empty = room_session_count(room->room) == 0 && list_empty(&room->conns);
-    bool unload = shard->stopping || now_ms - room->empty_at >= shard->config->unload_after_ms;
+    bool unload = shard->stopping || shard->draining ||
+                  now_ms - room->empty_at >= shard->config->unload_after_ms;
     bool overdue = shard->config->durability == SHARD_SNAPSHOT && room->dirty &&
                    now_ms - room->dirty_at >= SNAPSHOT_EVERY_MS;
     if (empty && unload) {
         persist_snapshot(room, true);
+    } else if (shard->draining && !room->snapshot_running && move_away(room, now_ms)) {
+        return;
     } else if (room->suspect || overdue) {
         persist_snapshot(room, false);
     } else if (!room->shown && shard->store_up) {

@@ -31,6 +31,18 @@ static struct str conn_number_key(const void *entry)
     return (struct str){(const char *)&conn->number, sizeof(conn->number)};
 }
 
+static struct str recent_key(const void *entry)
+{
+    const struct recent *recent = entry;
+    return (struct str){recent->by, recent->by_len};
+}
+
+static struct str ghost_key(const void *entry)
+{
+    const struct ghost *ghost = entry;
+    return (struct str){ghost->id, ghost->id_len};
+}
+
 struct shard *shard_create(const struct shard_config *config, const struct shard_host *host,
                            void *ctx, struct str worker_id, struct str node)
 {
@@ -96,8 +108,12 @@ struct shard_room *shard_room_create(struct shard *shard, struct str name)
     room->name = xstrndup(name.ptr, name.len);
     room->number = ++shard->next_room;
     list_init(&room->unsent_link);
+    room->tail.from = UINT64_MAX;
     list_init(&room->pending);
     list_init(&room->conns);
+    map_init(&room->recent, recent_key);
+    list_init(&room->recent_gone);
+    map_init(&room->ghosts, ghost_key);
     map_put(&shard->rooms, room);
     map_put(&shard->by_number, room);
     return room;
@@ -119,7 +135,11 @@ void shard_room_free(struct shard_room *room)
     map_remove(&room->shard->rooms, room_name_key(room));
     map_remove(&room->shard->by_number, room_number_key(room));
     room_destroy(room->room);
-    buf_finish(&room->outbox);
+    persist_drop_tail(room);
+    recent_finish(room);
+    ghosts_finish(room);
+    move_cancel(room);
+    outbox_drop(room);
     buf_finish(&room->deferred);
     free(room->audience);
     free(room->name);
@@ -146,6 +166,28 @@ void shard_room_close_conns(struct shard_room *room, uint64_t code, struct str r
 void shard_room_lose(struct shard_room *room, uint64_t code, struct str reason)
 {
     shard_room_close_conns(room, code, reason);
+    shard_room_free(room);
+}
+
+void shard_room_announce_move(struct shard_room *room, const struct shard_target *to)
+{
+    struct link_frame frame = {.type = LINK_MOVED, .room = str_of(room->name)};
+    if (to) {
+        frame.id = to->worker;
+        frame.address = to->address;
+    }
+    struct shard_link *link;
+    list_each(link, &room->shard->links, link, struct shard_link)
+    {
+        if (link->greeted) {
+            link_send(link, &frame);
+        }
+    }
+}
+
+void shard_room_moved(struct shard_room *room, const struct shard_target *to)
+{
+    shard_room_announce_move(room, to);
     shard_room_free(room);
 }
 
@@ -242,7 +284,7 @@ enum err shard_link_input(struct shard_link *link, const uint8_t *data, size_t l
     *used = 0;
     /* One small message may ask for a whole room, so what is asked for faster than it is taken away
      * waits on the other side. */
-    while (buf_len(&link->output) < SHARD_LINK_PAUSE) {
+    while (shard_link_unread(link) < SHARD_LINK_PAUSE) {
         struct link_frame frame;
         size_t size;
         enum err err = link_read(&link->reader, data + *used, len - *used, &frame, &size);
@@ -260,6 +302,11 @@ enum err shard_link_input(struct shard_link *link, const uint8_t *data, size_t l
     return ERR_OK;
 }
 
+size_t shard_link_unread(const struct shard_link *link)
+{
+    return buf_len(&link->output) + link->gated;
+}
+
 struct buf *shard_link_output(struct shard_link *link)
 {
     return &link->output;
@@ -269,7 +316,7 @@ struct buf *shard_link_output(struct shard_link *link)
 
 static void check_stopped(struct shard *shard)
 {
-    if (shard->stopping && !shard->stopped && shard->rooms.count == 0) {
+    if ((shard->stopping || shard->leaving) && !shard->stopped && shard->rooms.count == 0) {
         shard->stopped = true;
         shard->host->stopped(shard->ctx);
     }
@@ -303,14 +350,23 @@ void shard_tick(struct shard *shard, uint64_t now_ms)
     check_stopped(shard);
 }
 
-void shard_stop(struct shard *shard, uint64_t now_ms)
+void shard_stop(struct shard *shard, bool hand_over, uint64_t now_ms)
 {
     shard->now_ms = now_ms;
+    if (hand_over) {
+        shard->draining = shard->leaving = true;
+        shard_tick(shard, now_ms);
+        return;
+    }
     shard->stopping = true;
     uint32_t pos = 0;
     struct shard_room *room;
     while ((room = map_next(&shard->rooms, &pos))) {
         shard_turn_to(shard, str_of(room->name));
+        if (room->state == SHARD_ROOM_MOVING && !move_asked(room)) {
+            move_cancel(room);
+            room->state = SHARD_ROOM_SERVING;
+        }
         if (room->state == SHARD_ROOM_SERVING) {
             shard_room_close_conns(room, 1012, STR("server is stopping"));
             room_remove_sessions(room->room);

@@ -51,6 +51,11 @@ struct shard_snapshot {
     bool release; /* give the room up in the same step, its log included */
 };
 
+/* A worker to give a room to. */
+struct shard_target {
+    struct str worker, node, address;
+};
+
 struct shard_counts {
     uint64_t rooms, sessions, room_bytes;
     uint64_t messages, pushes, broadcasts;
@@ -80,13 +85,21 @@ struct shard_host {
     /* Store a snapshot under the room's epoch. Answer: shard_snapshot_stored. */
     void (*snapshot)(void *ctx, uint64_t room, const struct shard_room_info *info,
                      const struct shard_snapshot *snapshot);
+    /* Ask whether the room is still this worker's. Answer: shard_checked. */
+    void (*check)(void *ctx, uint64_t room, const struct shard_room_info *info);
+    /* Make another worker the owner, if everything up to `info->appended` is stored and nothing
+     * more. Answer: shard_handed. */
+    void (*hand_over)(void *ctx, uint64_t room, const struct shard_room_info *info,
+                      const struct shard_target *to);
+    /* While draining: where is the room to go? False: nowhere now. */
+    bool (*place)(void *ctx, struct str room, struct shard_target *to);
     /* Show the room's figures to operators, if it is still ours. No answer. */
     void (*show)(void *ctx, const struct shard_room_info *info);
     void (*random_id)(void *ctx, char out[21]);
     /* From here on the shard works on this room, until it turns to another one or the call into the
      * shard returns: if that ends the process, it was this room's work. NULL: nobody asks. */
     void (*executing)(void *ctx, struct str room);
-    /* After shard_stop, once: every room is written and given up. */
+    /* After shard_stop, once: every room is written and given up, or handed over. */
     void (*stopped)(void *ctx);
 };
 
@@ -100,10 +113,12 @@ struct shard_link *shard_link_create(struct shard *shard);
 /* The stream ended: its connections are gone. NULL is fine. */
 void shard_link_destroy(struct shard_link *link, uint64_t now_ms);
 /* Takes complete frames off the front of `data`; *used says how many bytes. It takes none while
- * more than SHARD_LINK_PAUSE bytes are to be written: hand it the same bytes again when fewer are.
+ * SHARD_LINK_PAUSE bytes or more are unread: hand it the same bytes again when fewer are.
  * An error means that the link is to be dropped. */
 enum err shard_link_input(struct shard_link *link, const uint8_t *data, size_t len, size_t *used,
                           uint64_t now_ms) NODISCARD;
+/* Bytes that its gateway is still to read. */
+size_t shard_link_unread(const struct shard_link *link);
 /* Bytes for the stream; consume what was written. */
 struct buf *shard_link_output(struct shard_link *link);
 
@@ -114,9 +129,12 @@ struct shard_loaded {
     uint64_t epoch;
     uint64_t appended;      /* number of this epoch's last entry; 0 if it has none yet */
     struct str snapshot;    /* stored form; empty if there is none */
-    struct entry **entries; /* the log since the snapshot, in order; borrowed */
+    struct entry **entries; /* the log since the snapshot, in order; the shard takes those whose
+                               pointer it sets to NULL */
     size_t entry_count;
     uint64_t log_bytes;
+    bool taken;      /* from an owner that did not let go of it: dead, or thought so */
+    bool maybe_lost; /* Redis may have lost the end of what it was given */
 };
 void shard_loaded(struct shard *shard, uint64_t room, const struct shard_loaded *loaded,
                   uint64_t now_ms);
@@ -125,6 +143,10 @@ void shard_loaded(struct shard *shard, uint64_t room, const struct shard_loaded 
 void shard_appended(struct shard *shard, uint64_t room, uint64_t number, enum err err,
                     uint64_t now_ms);
 void shard_snapshot_stored(struct shard *shard, uint64_t room, enum err err, uint64_t now_ms);
+/* ERR_OK: the room is this worker's. ERR_FENCED: it is not. Any other: not known. */
+void shard_checked(struct shard *shard, uint64_t room, enum err err, uint64_t now_ms);
+/* As shard_appended: ERR_OK, the room is the target's; ERR_FENCED, another's; else not known. */
+void shard_handed(struct shard *shard, uint64_t room, enum err err, uint64_t now_ms);
 /* Whether requests have a chance now. While they have not, none is made. Starts as false. */
 void shard_store_changed(struct shard *shard, bool up, uint64_t now_ms);
 
@@ -134,8 +156,18 @@ void shard_store_changed(struct shard *shard, bool up, uint64_t now_ms);
 void shard_flush(struct shard *shard);
 /* Call about twice a second: session timeouts, unloading, snapshots that are due. */
 void shard_tick(struct shard *shard, uint64_t now_ms);
-/* Refuses new connections, writes and gives up all rooms, then calls host.stopped. */
-void shard_stop(struct shard *shard, uint64_t now_ms);
+/* Gives a room to another worker, with its sessions (proto/ownership.md, "Handover").
+ * ERR_NOT_FOUND: it is not here; ERR_AGAIN: it loads, unloads or moves just now. */
+enum err shard_move(struct shard *shard, struct str room, const struct shard_target *to,
+                    uint64_t now_ms) NODISCARD;
+/* On: gives all rooms to where host.place says, those that come as well, a few at a time. Call
+ * shard_tick more often meanwhile. */
+void shard_drain(struct shard *shard, bool on);
+/* This worker did not run for a while: makes sure of every room before anybody hears of it. */
+void shard_verify(struct shard *shard);
+/* Ends: with `hand_over` all rooms go to other workers as by shard_drain; else connections are
+ * closed, rooms written and given up. Then calls host.stopped. Again without: hurries. */
+void shard_stop(struct shard *shard, bool hand_over, uint64_t now_ms);
 
 const struct shard_counts *shard_count(struct shard *shard);
 

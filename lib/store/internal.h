@@ -48,10 +48,6 @@ void store_script(struct store *store, struct store_args *args, enum store_scrip
 /* Who answers now, or did last. */
 const struct store_server *store_server(const struct store *store);
 
-/* Whether absence of a worker's key means that the worker is gone: not so soon after an outage, in
- * which none could be renewed. */
-bool store_is_settled(const struct store *store);
-
 /* roomd:{ROOM} and a suffix; braces and % in the name are percent-encoded, so that the hash tag is
  * the room. The caller frees it. */
 char *store_room_key(struct str room, const char *suffix);

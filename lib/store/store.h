@@ -35,6 +35,10 @@ void store_destroy(struct store *store);
 
 bool store_is_up(const struct store *store);
 
+/* Whether absence of a worker's key means that the worker is gone: not so soon after an outage, in
+ * which none could be renewed. */
+bool store_is_settled(const struct store *store);
+
 /* Why it is not up, or what went wrong last; a phrase for people. */
 const char *store_trouble(const struct store *store);
 

@@ -20,7 +20,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { TICK_MS = 250 };
+/* A tick that comes that late means that the process was stopped, or the machine was. */
+enum { TICK_MS = 250, DRAINING_TICK_MS = 20, STALL_MS = 2000 };
 /* How long it has after a SIGTERM of its own; a supervisor names its deadline. */
 enum { TERMINATE_MS = 20000 };
 
@@ -36,8 +37,9 @@ struct worker {
     struct event *too_late;  /* TERMINATE_MS after it */
     struct list links;       /* of struct worker_link.link */
     struct list ready;       /* of struct worker_link.ready_link: with output to flush */
-    uint64_t beat_at;
-    bool announced, stopping, done;
+    struct workers workers;  /* where rooms can go; read while draining */
+    uint64_t beat_at, ticked_at;
+    bool announced, draining, leaving, stopping, done;
     bool unfinished; /* time ran out before all rooms were given up */
 };
 
@@ -82,7 +84,7 @@ static enum err on_link_input(void *ctx, const uint8_t *data, size_t len, size_t
 {
     struct worker_link *link = ctx;
     enum err err = shard_link_input(link->shard_link, data, len, used, now_of(link->worker));
-    if (!err && !link->paused && buf_len(shard_link_output(link->shard_link)) >= SHARD_LINK_PAUSE) {
+    if (!err && !link->paused && shard_link_unread(link->shard_link) >= SHARD_LINK_PAUSE) {
         link->paused = true;
         stream_pause(link->stream, true);
     }
@@ -94,7 +96,7 @@ static void resume_links(struct worker *worker)
     struct worker_link *link;
     list_each(link, &worker->links, link, struct worker_link)
     {
-        if (link->paused && buf_len(shard_link_output(link->shard_link)) < SHARD_LINK_PAUSE / 2) {
+        if (link->paused && shard_link_unread(link->shard_link) < SHARD_LINK_PAUSE / 2) {
             link->paused = false;
             stream_pause(link->stream, false);
         }
@@ -166,6 +168,8 @@ static void on_store_loaded(void *ctx, uint64_t room, const struct store_loaded 
         .entries = from->entries,
         .entry_count = from->entry_count,
         .log_bytes = from->log_bytes,
+        .taken = from->taken,
+        .maybe_lost = from->maybe_lost,
     };
     shard_loaded(worker->shard, room, &loaded, now_of(worker));
 }
@@ -221,6 +225,49 @@ static void host_snapshot(void *ctx, uint64_t room, const struct shard_room_info
                    snapshot->release, on_store_snapshot, worker);
 }
 
+static void on_store_checked(void *ctx, uint64_t room, uint64_t number, enum err err)
+{
+    struct worker *worker = ctx;
+    (void)number;
+    shard_checked(worker->shard, room, err, now_of(worker));
+}
+
+static void host_check(void *ctx, uint64_t room, const struct shard_room_info *info)
+{
+    struct worker *worker = ctx;
+    store_check(worker->store, room, info->name, str_of(worker->config->id), info->epoch,
+                on_store_checked, worker);
+}
+
+static void on_store_handed(void *ctx, uint64_t room, uint64_t number, enum err err)
+{
+    struct worker *worker = ctx;
+    (void)number;
+    shard_handed(worker->shard, room, err, now_of(worker));
+}
+
+static void host_hand_over(void *ctx, uint64_t room, const struct shard_room_info *info,
+                           const struct shard_target *to)
+{
+    struct worker *worker = ctx;
+    struct store_room stored = store_room_of(worker, info);
+    store_hand_over(worker->store, room, &stored, info->appended, to->worker, to->node,
+                    on_store_handed, worker);
+}
+
+static bool host_place(void *ctx, struct str room, struct shard_target *to)
+{
+    struct worker *worker = ctx;
+    (void)room;
+    const struct worker_info *other =
+        workers_place(&worker->workers, str_of(worker->config->node), random_u64());
+    bool found = other && !str_eq(str_of(other->id), str_of(worker->config->id));
+    if (found) {
+        *to = (struct shard_target){str_of(other->id), str_of(other->node), str_of(other->address)};
+    }
+    return found;
+}
+
 static void host_show(void *ctx, const struct shard_room_info *info)
 {
     struct worker *worker = ctx;
@@ -239,6 +286,9 @@ static void host_random_id(void *ctx, char out[21])
 static void host_stopped(void *ctx)
 {
     struct worker *worker = ctx;
+    if (worker->leaving) {
+        membership_leave(worker->store, str_of(worker->config->id));
+    }
     worker->done = true;
 }
 
@@ -248,6 +298,9 @@ static const struct shard_host shard_host = {
     .load = host_load,
     .append = host_append,
     .snapshot = host_snapshot,
+    .check = host_check,
+    .hand_over = host_hand_over,
+    .place = host_place,
     .show = host_show,
     .random_id = host_random_id,
     .stopped = host_stopped,
@@ -266,7 +319,7 @@ static void beat(struct worker *worker)
         .rooms = counts->rooms,
         .sessions = counts->sessions,
         .load = counts->sessions + counts->rooms,
-        .draining = worker->stopping,
+        .draining = worker->draining || worker->stopping,
     };
     membership_beat(worker->store, &member);
     worker->beat_at = now_of(worker) + MEMBERSHIP_BEAT_MS;
@@ -275,10 +328,26 @@ static void beat(struct worker *worker)
 static void report(struct worker *worker)
 {
     bool up = store_is_up(worker->store);
-    enum control_state state = worker->stopping    ? CONTROL_DRAINING
+    bool ending = worker->stopping || worker->leaving;
+    enum control_state state = ending              ? CONTROL_DRAINING
                                : worker->announced ? CONTROL_READY
                                                    : CONTROL_STARTING;
     control_report(worker->control, state, up, up ? "" : store_trouble(worker->store));
+}
+
+static void on_members(void *ctx, enum err err)
+{
+    struct worker *worker = ctx;
+    if (!err && worker->leaving) {
+        shard_stop(worker->shard, true, now_of(worker));
+    } else if (!err && worker->draining) {
+        shard_drain(worker->shard, true);
+    }
+}
+
+static void read_members(struct worker *worker)
+{
+    membership_read(worker->store, &worker->workers, on_members, worker);
 }
 
 static void on_store_up(void *ctx)
@@ -318,11 +387,37 @@ static void on_tick(evutil_socket_t fd, short events, void *ctx)
     (void)fd;
     (void)events;
     uint64_t now = now_of(worker);
+    if (now - worker->ticked_at > STALL_MS) {
+        log_warn(NULL, "was stopped for a while; asks whether the rooms are still its own",
+                 LOG_U64("ms", now - worker->ticked_at));
+        shard_verify(worker->shard);
+    }
+    worker->ticked_at = now;
     shard_tick(worker->shard, now);
     if (store_is_up(worker->store) && now >= worker->beat_at && !worker->stopping) {
         beat(worker);
+        if (worker->draining) {
+            read_members(worker);
+        }
     }
-    loop_arm(worker->tick, TICK_MS);
+    loop_arm(worker->tick, worker->draining ? DRAINING_TICK_MS : TICK_MS);
+}
+
+/* Gives its rooms to other workers and takes no new ones; off again: it stays as it is now. */
+static void set_draining(struct worker *worker, bool on)
+{
+    if (worker->draining == on || worker->leaving) {
+        return;
+    }
+    worker->draining = on;
+    log_info(NULL, on ? "draining: rooms go to other workers" : "not draining any more",
+             LOG_U64("rooms", shard_count(worker->shard)->rooms));
+    if (on) {
+        read_members(worker); /* its answer begins the work */
+    } else {
+        shard_drain(worker->shard, false);
+    }
+    beat(worker); /* so that nobody sends it new rooms */
 }
 
 static void on_stop(void *ctx, uint64_t deadline_ms)
@@ -335,13 +430,22 @@ static void on_stop(void *ctx, uint64_t deadline_ms)
     log_info(NULL, "stopping: writing all rooms", LOG_U64("deadline_ms", deadline_ms));
     report(worker);
     membership_leave(worker->store, str_of(worker->config->id));
-    shard_stop(worker->shard, now_of(worker));
+    shard_stop(worker->shard, false, now_of(worker));
 }
 
-/* Gives up all rooms while the node goes on, and ends. */
+/* Hands over all rooms while the node goes on, and ends. */
 static void worker_drain(struct worker *worker, uint64_t deadline_ms)
 {
-    on_stop(worker, deadline_ms);
+    if (worker->stopping || worker->leaving) {
+        return;
+    }
+    log_info(NULL, "leaving: rooms go to other workers", LOG_U64("deadline_ms", deadline_ms),
+             LOG_U64("rooms", shard_count(worker->shard)->rooms));
+    set_draining(worker, true);
+    worker->leaving = true;
+    loop_arm(worker->too_late, deadline_ms);
+    report(worker);
+    loop_arm(worker->tick, 0);
 }
 
 static void on_drain(void *ctx, uint64_t deadline_ms)
@@ -356,9 +460,6 @@ static void on_terminate(evutil_socket_t number, short events, void *ctx)
     struct worker *worker = ctx;
     (void)events;
     log_info(NULL, "asked to go", LOG_TEXTZ("signal", strsignal((int)number)));
-    if (!worker->stopping) {
-        loop_arm(worker->too_late, TERMINATE_MS);
-    }
     worker_drain(worker, TERMINATE_MS);
 }
 
@@ -410,6 +511,7 @@ static enum err start(struct worker *worker)
     worker->tick = evtimer_new(worker->base, on_tick, worker);
     worker->terminate = loop_on_signal(worker->base, SIGTERM, on_terminate, worker);
     worker->too_late = evtimer_new(worker->base, on_too_late, worker);
+    worker->ticked_at = now_of(worker);
     loop_arm(worker->tick, TICK_MS);
     report(worker);
     return ERR_OK;
@@ -423,6 +525,7 @@ static void finish(struct worker *worker)
         link_destroy(link);
     }
     store_destroy(worker->store);
+    workers_finish(&worker->workers);
     shard_destroy(worker->shard);
     control_destroy(worker->control);
     if (worker->accept) {
@@ -444,6 +547,7 @@ int worker_run(const struct config *config)
     struct worker worker = {.config = config};
     list_init(&worker.links);
     list_init(&worker.ready);
+    workers_init(&worker.workers);
     map_seed(random_u64());
     if (loop_create(&worker.base)) {
         return EXIT_FAILURE;

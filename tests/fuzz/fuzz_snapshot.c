@@ -72,8 +72,11 @@ static void check_body(struct value snapshot)
     room_write_snapshot(room, &body);
     struct buf stored = {0};
     struct buf back = {0};
-    stored_snapshot_write(buf_value(&body), room_documents(room)->clock, &stored);
-    MUST(stored_snapshot_read(buf_str(&stored), &back) == ERR_OK);
+    struct buf recent = {0};
+    stored_snapshot_write(buf_value(&body), buf_value(&body), room_documents(room)->clock, &stored);
+    MUST(stored_snapshot_read(buf_str(&stored), &back, &recent) == ERR_OK);
+    MUST(str_eq(buf_str(&recent), buf_str(&body)));
+    buf_finish(&recent);
     MUST(str_eq(buf_str(&back), buf_str(&body)));
     struct room *again = room_of(buf_value(&back));
     MUST(again);
@@ -92,15 +95,17 @@ static void check_body(struct value snapshot)
 static void check_stored(const uint8_t *data, size_t size)
 {
     struct buf body = {0};
+    struct buf recent = {0};
     buf_append_str(&body, STR("in front"));
-    enum err err = stored_snapshot_read((struct str){(const char *)data, size}, &body);
+    enum err err = stored_snapshot_read((struct str){(const char *)data, size}, &body, &recent);
     MUST(str_starts(buf_str(&body), STR("in front")));
     if (err) {
-        MUST(buf_len(&body) == 8);
+        MUST(buf_len(&body) == 8 && buf_len(&recent) == 0);
     } else {
         check_body((struct value){buf_head(&body) + 8, buf_len(&body) - 8});
     }
     buf_finish(&body);
+    buf_finish(&recent);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

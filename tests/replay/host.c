@@ -145,14 +145,14 @@ static void on_send(void *ctx, struct room_session *to, enum room_send how, stru
     write_to(host, socket, ITEM_MESSAGE, message);
 }
 
-static void on_broadcast(void *ctx, struct room_session *except, struct value event)
+static void on_broadcast(void *ctx, const struct room_broadcast *broadcast)
 {
     struct host *host = ctx;
-    check_told(host, event);
+    check_told(host, broadcast->event);
     struct room_session *to = NULL;
     while ((to = room_next_session(host->room, to))) {
-        if (to != except && room_session_state(to) == ROOM_CONNECTED) {
-            pace(host, socket_of(host, to), event);
+        if (to != broadcast->except && room_session_state(to) == ROOM_CONNECTED) {
+            pace(host, socket_of(host, to), broadcast->event);
         }
     }
 }

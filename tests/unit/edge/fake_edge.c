@@ -326,6 +326,21 @@ static void print_frame(struct buf *lines, const struct link_frame *frame)
     case LINK_GONE:
         buf_printf(lines, " %d\n", (int)frame->conn);
         break;
+    case LINK_RESUME:
+        buf_printf(lines, " %d %.*s %.*s %d %d %d %d %d %d ", (int)frame->conn,
+                   STR_ARG(frame->room), STR_ARG(frame->session), (int)frame->flags,
+                   (int)frame->clock, (int)frame->presence_clock, (int)frame->presence_at,
+                   (int)frame->answered, (int)frame->seq);
+        json_write(frame->payload, lines);
+        buf_printf(lines, " ");
+        json_write(frame->ops, lines);
+        buf_printf(lines, "\n");
+        break;
+    case LINK_ROSTER:
+        buf_printf(lines, " %.*s ", STR_ARG(frame->room));
+        json_write(frame->payload, lines);
+        buf_printf(lines, "\n");
+        break;
     default:
         cr_assert(false, "a frame for gateways");
     }
@@ -409,6 +424,13 @@ void fake_send(struct fake *fake, const char *worker, uint64_t conn, uint64_t an
 {
     struct link_frame frame = {
         .type = LINK_SEND, .conn = conn, .answered = answered, .how = (uint64_t)how};
+    say_json(fake, worker, &frame, json);
+}
+
+void fake_state(struct fake *fake, const char *worker, uint64_t conn, uint64_t answered,
+                const char *json)
+{
+    struct link_frame frame = {.type = LINK_STATE, .conn = conn, .answered = answered};
     say_json(fake, worker, &frame, json);
 }
 

@@ -5,7 +5,9 @@
  *      fake_asked     "find ROOM" "connect WORKER" "drop WORKER" "read SESSION on|off"
  *                     "end SESSION" "abort SESSION"
  *      fake_told      "hello ID NODE" "open CONN ROOM SESSION FLAGS" "message CONN SEQ JSON"
- *                     "broken CONN SEQ FLAGS" "gone CONN"
+ *                     "broken CONN SEQ FLAGS" "gone CONN" "roster ROOM JSON"
+ *                     "resume CONN ROOM SESSION FLAGS CLOCK PRESENCE-CLOCK PRESENCE-AT ANSWERED
+ *                      SEQ STATE OPS"
  *      fake_got       "text JSON" "binary JSON" "pong BYTES" "close" "close CODE REASON" */
 #ifndef TEST_FAKE_EDGE_H
 #define TEST_FAKE_EDGE_H
@@ -91,6 +93,8 @@ void fake_down(struct fake *fake, const char *worker);
 /* Frames of a worker. `json` is the payload. */
 void fake_send(struct fake *fake, const char *worker, uint64_t conn, uint64_t answered,
                enum link_how how, const char *json);
+void fake_state(struct fake *fake, const char *worker, uint64_t conn, uint64_t answered,
+                const char *json);
 void fake_cast(struct fake *fake, const char *worker, uint64_t except, const char *json);
 
 /* Of the room in every frame of fake_send and fake_cast. */

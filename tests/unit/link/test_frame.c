@@ -23,6 +23,13 @@ enum {
     CHANNEL = 1 << 9,
     CODE = 1 << 10, /* and reason */
     PAYLOAD = 1 << 11,
+    ROOM = 1 << 12,
+    PRESENCE_CLOCK = 1 << 13,
+    PRESENCE_AT = 1 << 14,
+    PRESENCE = 1 << 15,
+    OPS = 1 << 16,
+    NAME = 1 << 17, /* id without node */
+    ADDRESS = 1 << 18,
 };
 
 struct type_case {
@@ -37,12 +44,19 @@ static struct type_case types[] = {
     {LINK_MESSAGE, "message", CONN | SEQ | PAYLOAD},
     {LINK_BROKEN, "broken", CONN | SEQ | FLAGS},
     {LINK_GONE, "gone", CONN},
-    {LINK_SEND, "send", CONN | ANSWERED | CLOCK | HOW | CHANNEL | PAYLOAD},
-    {LINK_CAST, "cast", CHANNEL | CONN | CLOCK | PAYLOAD},
+    {LINK_RESUME, "resume",
+     CONN | OPENING | FLAGS | CLOCK | PRESENCE_CLOCK | PRESENCE_AT | ANSWERED | SEQ | PAYLOAD |
+         OPS},
+    {LINK_ROSTER, "roster", ROOM | PAYLOAD},
+    {LINK_SEND, "send", CONN | ANSWERED | CLOCK | HOW | CHANNEL | PAYLOAD | PRESENCE_CLOCK},
+    {LINK_CAST, "cast", CHANNEL | CONN | CLOCK | PAYLOAD | PRESENCE_CLOCK | PRESENCE | FLAGS},
     {LINK_CLOSE, "close", CONN | CODE},
     {LINK_DETACH, "detach", CONN},
     {LINK_REFUSE, "refuse", CONN | CODE},
     {LINK_ACK, "ack", CONN | ANSWERED},
+    {LINK_STATE, "state", CONN | ANSWERED | PAYLOAD},
+    {LINK_RESUMED, "resumed", CONN | ANSWERED | CLOCK | PRESENCE_CLOCK | CHANNEL},
+    {LINK_MOVED, "moved", ROOM | NAME | ADDRESS},
 };
 enum { TYPES = sizeof(types) / sizeof(types[0]) };
 
@@ -62,6 +76,10 @@ static struct link_frame full_frame(enum link_type type, struct buf *payload)
         .seq = UINT64_MAX,
         .answered = 5000000000,
         .clock = 9007199254740992,
+        .presence_clock = (7ull << 32) + 1,
+        .presence_at = 7ull << 32,
+        .presence = STR("cursor:1"),
+        .address = STR("unix:/w"),
         .channel = 128,
         .flags = 3,
         .how = LINK_HOW_LEGACY,
@@ -72,6 +90,7 @@ static struct link_frame full_frame(enum link_type type, struct buf *payload)
         .session = STR("a\0b"),
         .reason = STR("INVALID_RECORD"),
         .payload = buf_value(payload),
+        .ops = buf_value(payload),
     };
 }
 
@@ -99,9 +118,14 @@ static void assert_carried(const struct link_frame *found, const struct link_fra
     assert_number(found->flags, sent->flags, carries & FLAGS);
     assert_number(found->how, sent->how, carries & HOW);
     assert_number(found->code, sent->code, carries & CODE);
-    assert_text(found->id, sent->id, carries & ID);
+    assert_number(found->presence_clock, sent->presence_clock, carries & PRESENCE_CLOCK);
+    assert_number(found->presence_at, sent->presence_at, carries & PRESENCE_AT);
+    assert_text(found->presence, sent->presence, carries & PRESENCE);
+    assert_text(found->address, sent->address, carries & ADDRESS);
+    cr_assert(value_equal(found->ops, carries & OPS ? sent->ops : VALUE_NONE));
+    assert_text(found->id, sent->id, carries & (ID | NAME));
     assert_text(found->node, sent->node, carries & ID);
-    assert_text(found->room, sent->room, carries & OPENING);
+    assert_text(found->room, sent->room, carries & (OPENING | ROOM));
     assert_text(found->session, sent->session, carries & OPENING);
     assert_text(found->reason, sent->reason, carries & CODE);
     cr_assert(value_equal(found->payload, carries & PAYLOAD ? sent->payload : VALUE_NONE));
@@ -238,11 +262,16 @@ static int append(void *data, const char *bytes, size_t len)
 /* A newer peer appends fields: a number, text, a list, a map, bytes. */
 static void append_elements(struct buf *out)
 {
-    uint8_t *head = buf_head(out) + 4;
+    struct buf fields = *out;
+    *out = (struct buf){0};
+    uint8_t count = buf_head(&fields)[4];
     msgpack_packer packer;
-    cr_assert(eq(int, head[0] & 0xf0, 0x90), "a frame has fewer than 16 elements");
-    head[0] = (uint8_t)(head[0] + 5);
+    cr_assert(eq(int, count & 0xf0, 0x90), "a frame has fewer than 16 elements");
     msgpack_packer_init(&packer, out, append);
+    buf_append(out, buf_head(&fields), 4);
+    msgpack_pack_array(&packer, (count & 15u) + 5);
+    buf_append(out, buf_head(&fields) + 5, buf_len(&fields) - 5);
+    buf_finish(&fields);
     msgpack_pack_int64(&packer, -5);
     msgpack_pack_str_with_body(&packer, "new", 3);
     msgpack_pack_array(&packer, 2);

@@ -43,16 +43,16 @@ static void on_send(void *ctx, struct room_session *to, enum room_send how, stru
     tell_value(&fixture->lines, message);
 }
 
-static void on_broadcast(void *ctx, struct room_session *except, struct value event)
+static void on_broadcast(void *ctx, const struct room_broadcast *broadcast)
 {
     struct fixture *fixture = ctx;
     buf_append_str(&fixture->lines, STR("all "));
-    if (except) {
+    if (broadcast->except) {
         buf_append_str(&fixture->lines, STR("but "));
-        tell_name(&fixture->lines, except);
+        tell_name(&fixture->lines, broadcast->except);
         buf_append_str(&fixture->lines, STR(" "));
     }
-    tell_value(&fixture->lines, event);
+    tell_value(&fixture->lines, broadcast->event);
 }
 
 static void on_close(void *ctx, struct room_session *session, int code, struct str reason)

@@ -10,15 +10,23 @@
 
 struct gateway *gateway_create(struct fake *fake, int number)
 {
+    char id[24];
+    snprintf(id, sizeof(id), "gateway-%d", ++fake->greetings);
+    return gateway_return(fake, number, id);
+}
+
+struct gateway *gateway_return(struct fake *fake, int number, const char *id)
+{
     struct gateway *gateway = xcalloc(1, sizeof(*gateway));
     gateway->fake = fake;
+    snprintf(gateway->id, sizeof(gateway->id), "%s", id);
     gateway->number = number;
     gateway->shard_link = shard_link_create(fake->shard);
     list_append(&fake->gateways, &gateway->link);
     struct link_frame hello = {.type = LINK_HELLO,
                                .version_min = LINK_VERSION_MIN,
                                .version_max = LINK_VERSION_MAX,
-                               .id = STR("gateway")};
+                               .id = str_of(gateway->id)};
     gateway_say(gateway, &hello);
     gateway_told(gateway);
     return gateway;
@@ -72,7 +80,7 @@ static void print_send(struct buf *lines, const struct link_frame *frame)
 
 static void print_frame(struct buf *lines, const struct link_frame *frame)
 {
-    static const char *const refusals[] = {"", "not-owner", "unreadable", "busy"};
+    static const char *const refusals[] = {"", "not-owner", "unreadable", "busy", "unavailable"};
     switch (frame->type) {
     case LINK_HELLO:
         buf_printf(lines, "hello %.*s %.*s\n", STR_ARG(frame->id), STR_ARG(frame->node));
@@ -92,11 +100,26 @@ static void print_frame(struct buf *lines, const struct link_frame *frame)
         buf_printf(lines, "detach %d\n", (int)frame->conn);
         break;
     case LINK_REFUSE:
-        cr_assert(le(u64, frame->code, 3));
+        cr_assert(le(u64, frame->code, 4));
         buf_printf(lines, "refuse %d %s\n", (int)frame->conn, refusals[frame->code]);
         break;
     case LINK_ACK:
         buf_printf(lines, "ack %d %d\n", (int)frame->conn, (int)frame->answered);
+        break;
+    case LINK_RESUMED:
+        buf_printf(lines, "resumed %d %d %d\n", (int)frame->conn, (int)frame->answered,
+                   (int)frame->clock);
+        break;
+    case LINK_MOVED:
+        buf_printf(lines, "moved %.*s %.*s\n", STR_ARG(frame->room), STR_ARG(frame->id));
+        break;
+    case LINK_STATE:
+        buf_printf(lines, "state %d %d ", (int)frame->conn, (int)frame->answered);
+        print_payload(lines, frame);
+        break;
+    case LINK_ROSTER:
+        buf_printf(lines, "roster %.*s ", STR_ARG(frame->room));
+        print_payload(lines, frame);
         break;
     default:
         cr_assert(false, "a frame for workers");
@@ -112,6 +135,11 @@ void gateway_collect(struct gateway *gateway)
         struct link_frame frame;
         size_t size;
         cr_assert(zero(int, link_read(&reader, buf_head(output), buf_len(output), &frame, &size)));
+        bool about_session = frame.type == LINK_STATE || frame.type == LINK_ROSTER;
+        if (about_session && !gateway->fake->show_sessions && !gateway->fake->on_frame) {
+            buf_consume(output, size);
+            continue;
+        }
         if (gateway->fake->on_frame) {
             gateway->fake->on_frame(gateway->fake, gateway->number, &frame);
         } else {
@@ -124,6 +152,7 @@ void gateway_collect(struct gateway *gateway)
 
 const char *gateway_told(struct gateway *gateway)
 {
+    fake_answer_checks(gateway->fake);
     gateway_collect(gateway);
     return fake_take(gateway->fake, &gateway->lines);
 }
@@ -160,6 +189,41 @@ void gateway_message(struct gateway *gateway, uint64_t conn, uint64_t seq, const
                                .payload = {buf_head(&payload), buf_len(&payload)}};
     gateway_say(gateway, &frame);
     buf_finish(&payload);
+}
+
+void gateway_resume(struct gateway *gateway, const struct resume *resume)
+{
+    struct buf state = {0};
+    struct buf ops = {0};
+    cr_assert(zero(int, json_parse(str_of(resume->state), &state)), "%s", resume->state);
+    cr_assert(zero(int, json_parse(str_of(resume->ops ? resume->ops : "[]"), &ops)));
+    struct link_frame frame = {
+        .type = LINK_RESUME,
+        .conn = resume->conn,
+        .room = str_of(resume->room),
+        .session = str_of(resume->session),
+        .flags = LINK_OPEN_OBJECT_WRITE | resume->flags,
+        .clock = resume->clock,
+        .presence_clock = resume->presence_clock,
+        .presence_at = resume->presence_at,
+        .answered = resume->answered,
+        .seq = resume->seq,
+        .payload = {buf_head(&state), buf_len(&state)},
+        .ops = {buf_head(&ops), buf_len(&ops)},
+    };
+    gateway_say(gateway, &frame);
+    buf_finish(&state);
+    buf_finish(&ops);
+}
+
+void gateway_roster(struct gateway *gateway, const char *room, const char *json)
+{
+    struct buf ids = {0};
+    cr_assert(zero(int, json_parse(str_of(json), &ids)));
+    struct link_frame frame = {
+        .type = LINK_ROSTER, .room = str_of(room), .payload = {buf_head(&ids), buf_len(&ids)}};
+    gateway_say(gateway, &frame);
+    buf_finish(&ids);
 }
 
 void gateway_gone(struct gateway *gateway, uint64_t conn)

@@ -85,6 +85,35 @@ static void host_snapshot(void *ctx, uint64_t room, const struct shard_room_info
                STR_ARG(info->name), (int)snapshot->through, snapshot->stored.len ? "" : " keep");
 }
 
+static void host_check(void *ctx, uint64_t room, const struct shard_room_info *info)
+{
+    struct fake *fake = ctx;
+    struct request *request = request_create(fake, room, info->name);
+    request->epoch = info->epoch;
+    list_remove(&request->link);
+    list_append(&fake->checks, &request->link);
+}
+
+static void host_hand_over(void *ctx, uint64_t room, const struct shard_room_info *info,
+                           const struct shard_target *to)
+{
+    struct fake *fake = ctx;
+    struct request *request = request_create(fake, room, info->name);
+    request->kind = REQUEST_HAND;
+    request->epoch = info->epoch;
+    request->through = info->appended;
+    buf_printf(&fake->asked, "hand %.*s %d %.*s\n", STR_ARG(info->name), (int)info->appended,
+               STR_ARG(to->worker));
+}
+
+static bool host_place(void *ctx, struct str room, struct shard_target *to)
+{
+    struct fake *fake = ctx;
+    (void)room;
+    *to = (struct shard_target){STR("worker-2"), STR("node-1"), STR("unix:/2")};
+    return fake->other_worker;
+}
+
 static void host_show(void *ctx, const struct shard_room_info *info)
 {
     struct fake *fake = ctx;
@@ -118,6 +147,9 @@ static const struct shard_host host = {
     .load = host_load,
     .append = host_append,
     .snapshot = host_snapshot,
+    .check = host_check,
+    .hand_over = host_hand_over,
+    .place = host_place,
     .show = host_show,
     .random_id = host_random_id,
     .executing = host_executing,
@@ -138,6 +170,7 @@ void fake_init(struct fake *fake)
         .now = 1000};
     list_init(&fake->gateways);
     list_init(&fake->requests);
+    list_init(&fake->checks);
     start(fake);
 }
 
@@ -155,6 +188,10 @@ static void drop_requests(struct fake *fake)
 {
     struct request *request;
     list_each(request, &fake->requests, link, struct request)
+    {
+        request_free(request);
+    }
+    list_each(request, &fake->checks, link, struct request)
     {
         request_free(request);
     }
@@ -194,6 +231,8 @@ size_t fake_pending(const struct fake *fake)
     return count;
 }
 
+enum { OTHER_WORKER = 1000 };
+
 static enum err perform(struct fake *fake, const struct request *request)
 {
     struct stored_room *room = store_room(&fake->store, str_of(request->name));
@@ -209,6 +248,8 @@ static enum err perform(struct fake *fake, const struct request *request)
     case REQUEST_SNAPSHOT:
         return store_snapshot(room, fake->self, request->epoch, buf_str(&request->stored),
                               request->through, request->release);
+    case REQUEST_HAND:
+        return store_hand_over(room, fake->self, request->epoch, request->through, OTHER_WORKER);
     }
     return ERR_OK;
 }
@@ -224,10 +265,22 @@ static void answer(struct fake *fake, struct request *request, enum err err)
             loaded.epoch = room->epoch;
             loaded.appended = room->appended;
             loaded.snapshot = buf_str(&room->snapshot);
-            loaded.entries = room->log;
+            loaded.taken = fake->taken_over;
+            loaded.maybe_lost = fake->maybe_lost;
             loaded.entry_count = room->log_count;
+            loaded.entries = xcalloc(room->log_count + 1, sizeof(struct entry *));
+            for (size_t i = 0; i < room->log_count; i++) {
+                loaded.entries[i] = entry_create(room->log[i]);
+            }
         }
         shard_loaded(fake->shard, request->room, &loaded, fake->now);
+        for (size_t i = 0; i < loaded.entry_count; i++) {
+            free(loaded.entries[i]);
+        }
+        free(loaded.entries);
+        break;
+    case REQUEST_HAND:
+        shard_handed(fake->shard, request->room, err, fake->now);
         break;
     case REQUEST_APPEND:
         shard_appended(fake->shard, request->room, request->last, err, fake->now);
@@ -300,8 +353,21 @@ void fake_crash(struct fake *fake, uint32_t applied)
 
 /* ---- time ---- */
 
+void fake_answer_checks(struct fake *fake)
+{
+    while (!fake->hold_checks && !list_empty(&fake->checks)) {
+        struct request *check = list_entry(fake->checks.next, struct request, link);
+        const struct stored_room *room = store_room(&fake->store, str_of(check->name));
+        bool ours = room->owner == fake->self && room->epoch == check->epoch;
+        uint64_t number = check->room;
+        request_free(check);
+        shard_checked(fake->shard, number, ours ? ERR_OK : ERR_FENCED, fake->now);
+    }
+}
+
 void fake_turn(struct fake *fake)
 {
+    fake_answer_checks(fake);
     shard_flush(fake->shard);
     struct gateway *gateway;
     list_each(gateway, &fake->gateways, link, struct gateway)

@@ -5,10 +5,14 @@
  *      "connect CONN ANSWERED HYDRATION CLOCK DOCUMENTS"
  *      "event CONN ANSWERED JSON"          "pong CONN ANSWERED"       "legacy CONN JSON"
  *      "cast EXCEPT JSON"                  "close CONN CODE REASON"   "detach CONN"
- *      "refuse CONN not-owner|unreadable|busy"
+ *      "refuse CONN not-owner|unreadable|busy|unavailable"
+ *      "resumed CONN ANSWERED CLOCK"       "moved ROOM WORKER"
+ *      "state CONN ANSWERED JSON", "roster ROOM JSON": only if the test wants them
  *
  * and requests to the store as "load ROOM", "append ROOM FIRST-LAST", "snapshot ROOM THROUGH",
- * "release ROOM THROUGH" (with "keep" behind it if nothing is to be written). */
+ * "release ROOM THROUGH" (with "keep" behind it if nothing is to be written), "hand ROOM THROUGH
+ * TO". Questions whose the room is are not written down, and answered with the truth at the next
+ * turn, or look, unless the test holds them back. */
 #ifndef TEST_FAKE_SHARD_H
 #define TEST_FAKE_SHARD_H
 
@@ -18,7 +22,7 @@
 
 struct request {
     struct list link;
-    enum { REQUEST_LOAD, REQUEST_APPEND, REQUEST_SNAPSHOT } kind;
+    enum { REQUEST_LOAD, REQUEST_APPEND, REQUEST_SNAPSHOT, REQUEST_HAND } kind;
     uint64_t room; /* the shard's number */
     char name[32];
     uint64_t epoch, first, last, through;
@@ -35,8 +39,14 @@ struct fake {
     int self;             /* who the shard is to the store */
     struct list gateways; /* of struct gateway.link; owned */
     struct list requests; /* of struct request.link; owned; oldest first */
+    struct list checks;   /* of struct request.link; owned */
+    bool hold_checks;
+    bool show_sessions;          /* writes down states and rosters */
+    bool other_worker;           /* there is one to place rooms at, worker-2 */
+    bool taken_over, maybe_lost; /* what the next load says */
     uint64_t now;
     uint64_t ids; /* random ones so far */
+    int greetings;
     int stopped, shown;
     bool dropped;     /* a link was to be dropped */
     char at_work[32]; /* the room it turned to last; for tests to clear */
@@ -51,6 +61,7 @@ struct gateway {
     struct fake *fake;
     struct shard_link *shard_link;
     int number;
+    char id[24];
     struct buf lines;
 };
 
@@ -62,6 +73,8 @@ void fake_finish(struct fake *fake);
 void fake_crash(struct fake *fake, uint32_t applied);
 
 struct gateway *gateway_create(struct fake *fake, int number);
+/* One that was there before, with its name and the numbers of its connections. */
+struct gateway *gateway_return(struct fake *fake, int number, const char *id);
 void gateway_destroy(struct gateway *gateway);
 /* The lines since the last call; valid until the next call of this or fake_asked. */
 const char *gateway_told(struct gateway *gateway);
@@ -69,6 +82,14 @@ const char *gateway_told(struct gateway *gateway);
 void gateway_say(struct gateway *gateway, const struct link_frame *frame);
 void gateway_open(struct gateway *gateway, uint64_t conn, const char *room, const char *session);
 void gateway_message(struct gateway *gateway, uint64_t conn, uint64_t seq, const char *json);
+/* A resume without messages; `ops` as JSON. */
+struct resume {
+    uint64_t conn;
+    const char *room, *session, *state, *ops;
+    uint64_t clock, presence_clock, presence_at, answered, seq, flags;
+};
+void gateway_resume(struct gateway *gateway, const struct resume *resume);
+void gateway_roster(struct gateway *gateway, const char *room, const char *json);
 void gateway_gone(struct gateway *gateway, uint64_t conn);
 /* Open, connect message (number 1), turn. */
 void gateway_join(struct gateway *gateway, uint64_t conn, const char *room, const char *session);
@@ -94,6 +115,7 @@ size_t fake_pending(const struct fake *fake);
 /* The store does the oldest request and answers. */
 void fake_answer(struct fake *fake);
 void fake_answer_all(struct fake *fake);
+void fake_answer_checks(struct fake *fake);
 /* It answers with an error, having done it or not. */
 void fake_fail(struct fake *fake, enum err err, bool applied);
 /* Down: everything under way fails, done or not. */

@@ -79,12 +79,29 @@ enum err store_snapshot(struct stored_room *room, int owner, uint64_t epoch, str
     return ERR_OK;
 }
 
+enum err store_hand_over(struct stored_room *room, int owner, uint64_t epoch, uint64_t through,
+                         int to)
+{
+    if (room->owner != owner || room->epoch != epoch) {
+        return ERR_FENCED;
+    }
+    if (room->appended != through) {
+        return ERR_GAP;
+    }
+    room->owner = to;
+    room->epoch++;
+    room->appended = 0;
+    return ERR_OK;
+}
+
 uint64_t store_clock(const struct stored_room *room)
 {
     uint64_t clock = 0;
     if (buf_len(&room->snapshot) > 0) {
         struct buf body = {0};
-        cr_assert(zero(int, stored_snapshot_read(buf_str(&room->snapshot), &body)));
+        struct buf recent = {0};
+        cr_assert(zero(int, stored_snapshot_read(buf_str(&room->snapshot), &body, &recent)));
+        buf_finish(&recent);
         value_u64(value_get(buf_value(&body), STR("documentClock")), &clock);
         buf_finish(&body);
     }

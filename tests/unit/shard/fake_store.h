@@ -35,6 +35,9 @@ enum err store_append(struct stored_room *room, int owner, uint64_t epoch, uint6
 enum err store_snapshot(struct stored_room *room, int owner, uint64_t epoch, struct str stored,
                         uint64_t through, bool release);
 
+enum err store_hand_over(struct stored_room *room, int owner, uint64_t epoch, uint64_t through,
+                         int to);
+
 /* What a worker that loads the room now would find, read by itself: clock of the last change. */
 uint64_t store_clock(const struct stored_room *room);
 

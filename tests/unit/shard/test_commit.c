@@ -52,18 +52,17 @@ Test(commit, nothing_of_a_push_leaves_before_it_is_stored)
 {
     gateway_join(gateway, 2, "demo", "b");
     told("connect 2 1 wipe_all 0 0\n");
-    gateway_put(gateway, 1, 2, "note:1", 5);        /* result and patch */
-    gateway_join(gateway, 3, "demo", "c");          /* hydration */
+    gateway_put(gateway, 1, 2, "note:1", 5);                                 /* result and patch */
+    gateway_join(gateway, 3, "demo", "c");                                   /* hydration */
     gateway_message(gateway, 1, 3, "{\"type\":\"push\",\"clientClock\":3}"); /* behind it */
-    gateway_message(gateway, 2, 2, "{\"oops\":1}"); /* a close */
+    gateway_message(gateway, 2, 2, "{\"oops\":1}");                          /* a close */
     fake_turn(&fake);
     asked("append demo 2-2\n");
     fake_pass(&fake, 3000);
     told("");
     fake_answer(&fake);
-    told(RESULT("1", "2", "1")
-             PATCH("1", "note:1", "5", "1") "connect 3 1 wipe_all 1 1\n" RESULT("1", "3", "1")
-                 "close 2 4099 UNKNOWN_ERROR\n");
+    told(RESULT("1", "2", "1") PATCH("1", "note:1", "5", "1") "connect 3 1 wipe_all 1 1\n" RESULT(
+        "1", "3", "1") "close 2 4099 UNKNOWN_ERROR\n");
 }
 
 Test(commit, what_is_answered_by_nothing_else_is_acknowledged)
@@ -242,14 +241,14 @@ Test(commit, what_waits_for_the_store_is_bounded)
 
 Test(commit, presence_that_waits_is_bounded_too)
 {
-    enum { LARGE = 1 << 20 };
+    enum { LARGE = ROOM_PRESENCE_MAX_BYTES - 100 };
     fake_store_changes(&fake, false, false);
     gateway_join(gateway, 2, "demo", "b");
     gateway_put(gateway, 1, 2, "note:1", 1);
     fake_turn(&fake);
     gateway_told(gateway);
     struct buf json = {0};
-    for (uint64_t seq = 3; seq < 3 + SHARD_OUTBOX_MAX / LARGE; seq++) {
+    for (uint64_t seq = 3; seq <= 3 + SHARD_OUTBOX_MAX / LARGE; seq++) {
         buf_printf(&json,
                    "{\"type\":\"push\",\"presence\":[\"put\",{\"typeName\":\"cursor\",\"t\":");
         buf_printf(&json, "\"%c", 'a' + (int)(seq % 2));
@@ -264,8 +263,8 @@ Test(commit, presence_that_waits_is_bounded_too)
     told("close 1 1013 storage is unavailable\nclose 2 1013 storage is unavailable\n");
 }
 
-/* Whoever the room has let go of must not stay open at the gateway for good. */
-Test(commit, a_close_that_waits_is_not_lost_with_the_rest)
+/* The next owner comes to the same conclusions: it gets all of their messages. */
+Test(commit, a_close_that_waits_is_the_next_owners)
 {
     gateway_join(gateway, 2, "demo", "b");
     gateway_join(gateway, 3, "demo", "c");
@@ -277,7 +276,23 @@ Test(commit, a_close_that_waits_is_not_lost_with_the_rest)
     told("");
     store_claim(&fake.store.rooms[0], 99);
     fake_answer(&fake);
-    told("close 2 1012 room moved\ndetach 3\nclose 1 1012 room moved\nclose 4 1012 room moved\n");
+    told("moved demo \n");
+}
+
+/* Whoever the room has let go of must not stay open at the gateway for good. */
+Test(commit, a_close_that_waits_is_not_lost_with_the_rest)
+{
+    gateway_join(gateway, 2, "demo", "b");
+    gateway_join(gateway, 3, "demo", "c");
+    gateway_told(gateway);
+    gateway_put(gateway, 1, 2, "note:1", 1);
+    gateway_message(gateway, 2, 2, "{\"oops\":1}");
+    gateway_join(gateway, 4, "demo", "c"); /* takes over from 3 */
+    fake_turn(&fake);
+    told("");
+    shard_stop(fake.shard, false, fake.now);
+    told("close 2 1012 server is stopping\ndetach 3\nclose 1 1012 server is stopping\n"
+         "close 4 1012 server is stopping\n");
 }
 
 Test(commit, without_a_log_nothing_waits)

@@ -49,7 +49,7 @@ Test(executing, frames_answers_and_time)
     shard_tick(fake.shard, fake.now);
     cr_assert(ne(int, fake.at_work[0], 0));
     fake.at_work[0] = '\0';
-    shard_stop(fake.shard, fake.now);
+    shard_stop(fake.shard, false, fake.now);
     cr_assert(ne(int, fake.at_work[0], 0));
 }
 

@@ -74,7 +74,7 @@ Test(load, is_not_even_tried_while_the_store_is_down)
     fake_store_changes(&fake, false, false);
     gateway_open(gateway, 1, "demo", "a");
     gateway_message(gateway, 1, 1, CONNECT("-1", SCHEMA));
-    told("refuse 1 busy\n");
+    told("refuse 1 unavailable\n");
     asked("");
     fake_store_changes(&fake, true, false);
     gateway_open(gateway, 2, "demo", "a");
@@ -102,7 +102,7 @@ Test(load, that_is_not_answered_sends_away_for_now)
 {
     gateway_open(gateway, 1, "demo", "a");
     fake_fail(&fake, ERR_UNAVAILABLE, false);
-    told("refuse 1 busy\n");
+    told("refuse 1 unavailable\n");
     fake_asked(&fake);
     gateway_open(gateway, 2, "demo", "a");
     asked("load demo\n");

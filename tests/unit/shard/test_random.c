@@ -137,6 +137,18 @@ static void on_send(struct sim_conn *conn, const struct link_frame *frame)
     }
 }
 
+/* Gateways would look for its owner; these clients have had enough. */
+static void leave_room(int gateway, struct str room)
+{
+    for (int number = 1; number <= sim.next_conn[gateway]; number++) {
+        struct sim_conn *conn = &sim.conns[gateway][number];
+        if (conn->open && str_eq(str_of(room_names[conn->room]), room)) {
+            conn->ended = true;
+            conn->open = false;
+        }
+    }
+}
+
 static void on_frame(struct fake *fake, int gateway, const struct link_frame *frame)
 {
     (void)fake;
@@ -152,6 +164,13 @@ static void on_frame(struct fake *fake, int gateway, const struct link_frame *fr
         }
         cr_assert(false, "no room has come that far");
     }
+    if (frame->type == LINK_ROSTER) {
+        return;
+    }
+    if (frame->type == LINK_MOVED) {
+        leave_room(gateway, frame->room);
+        return;
+    }
     cr_assert(frame->conn > 0 && frame->conn < CONNS);
     struct sim_conn *conn = &sim.conns[gateway][frame->conn];
     cr_assert(not(conn->ended), "it was closed before");
@@ -161,6 +180,8 @@ static void on_frame(struct fake *fake, int gateway, const struct link_frame *fr
     } else if (frame->type == LINK_ACK) {
         cr_assert(gt(u64, frame->answered, conn->answered));
         conn->answered = frame->answered;
+    } else if (frame->type == LINK_STATE) {
+        cr_assert(le(u64, frame->answered, conn->seq));
     } else {
         conn->ended = true;
         conn->open = false;
@@ -353,7 +374,7 @@ static void read_everything(void)
 
 static void stop(void)
 {
-    shard_stop(sim.fake.shard, sim.fake.now);
+    shard_stop(sim.fake.shard, false, sim.fake.now);
     for (int i = 0; i < 8 && !sim.fake.stopped; i++) {
         fake_answer_all(&sim.fake);
         fake_pass(&sim.fake, 250);

@@ -278,8 +278,8 @@ Test(session, a_gateway_that_does_not_read_is_not_listened_to)
     size_t done = 0;
     while (buf_len(&bytes) > 0) {
         size_t used;
-        cr_assert(zero(int, shard_link_input(gateway->shard_link, buf_head(&bytes),
-                                             buf_len(&bytes), &used, fake.now)));
+        cr_assert(zero(int, shard_link_input(gateway->shard_link, buf_head(&bytes), buf_len(&bytes),
+                                             &used, fake.now)));
         size_t taken = frames_before(&bytes, used);
         cr_assert(gt(sz, taken, 0));
         cr_assert(le(sz, taken, SHARD_LINK_PAUSE / LARGE + 1));

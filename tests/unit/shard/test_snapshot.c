@@ -59,7 +59,7 @@ Test(snapshot, folds_a_log_that_outgrows_it)
     fake_answer(&fake);
     cr_assert(zero(sz, fake.store.rooms[0].log_count));
     store_text(4, "note:2", HALF);
-    store_text(5, "note:3", HALF);
+    store_text(5, "note:3", HALF + 1024);
     asked("append demo 4-4\nappend demo 5-5\nsnapshot demo 5\n");
     fake_answer(&fake);
     /* The room is larger than that now, and so may its log be. */

@@ -31,7 +31,7 @@ static void told(const char *want)
 
 Test(stop, of_an_idle_worker)
 {
-    shard_stop(fake.shard, fake.now);
+    shard_stop(fake.shard, false, fake.now);
     cr_assert(eq(int, fake.stopped, 1));
     fake_pass(&fake, 2000);
     cr_assert(eq(int, fake.stopped, 1), "said once");
@@ -44,7 +44,7 @@ Test(stop, gives_up_every_room)
     gateway_put(gateway, 1, 2, "note:1", 1);
     fake_turn(&fake);
     fake_asked(&fake);
-    shard_stop(fake.shard, fake.now);
+    shard_stop(fake.shard, false, fake.now);
     const char *lines = gateway_told(gateway);
     cr_assert(not(zero(ptr, strstr(lines, "close 1 1012 server is stopping\n"))));
     cr_assert(not(zero(ptr, strstr(lines, "close 2 1012 server is stopping\n"))));
@@ -70,7 +70,7 @@ Test(stop, waits_for_the_store)
     fake_turn(&fake);
     fake_store_changes(&fake, false, false);
     fake_asked(&fake);
-    shard_stop(fake.shard, fake.now);
+    shard_stop(fake.shard, false, fake.now);
     told("close 1 1012 server is stopping\n");
     gateway_open(gateway, 2, "demo", "a"); /* nobody moves in any more */
     gateway_message(gateway, 2, 1, CONNECT("-1", SCHEMA));
@@ -90,7 +90,7 @@ Test(stop, waits_for_the_store)
 Test(stop, does_not_wait_for_rooms_that_load)
 {
     gateway_open(gateway, 1, "demo", "a");
-    shard_stop(fake.shard, fake.now);
+    shard_stop(fake.shard, false, fake.now);
     told("close 1 1012 server is stopping\n");
     cr_assert(eq(int, fake.stopped, 1));
     fake_answer_all(&fake);
@@ -104,7 +104,7 @@ Test(stop, does_not_wait_for_rooms_that_cannot_be_read)
     gateway_open(gateway, 1, "demo", "a");
     fake_answer(&fake);
     told("refuse 1 unreadable\n");
-    shard_stop(fake.shard, fake.now);
+    shard_stop(fake.shard, false, fake.now);
     cr_assert(eq(int, fake.stopped, 1));
 }
 
@@ -114,7 +114,7 @@ Test(stop, sends_on_who_waits_for_a_room_being_given_up)
     gateway_gone(gateway, 1);
     fake_pass(&fake, 70000);
     gateway_open(gateway, 2, "demo", "b");
-    shard_stop(fake.shard, fake.now);
+    shard_stop(fake.shard, false, fake.now);
     told("");
     fake_answer_all(&fake);
     told("refuse 2 not-owner\n");

@@ -1,0 +1,309 @@
+/* A room's owner, as a gateway sees it: looked for, found, lost, and what becomes of the room's
+ * connections meanwhile (proto/ownership.md). */
+#include "base/alloc.h"
+#include "edge/internal.h"
+#include "ws/frame.h"
+
+#include <stdlib.h>
+
+void room_find_owner(struct edge_room *room)
+{
+    list_remove(&room->retry_link);
+    room->state = EDGE_ROOM_FINDING;
+    room->edge->host->find_owner(room->edge->ctx, str_of(room->name));
+}
+
+static void room_retry(struct edge_room *room)
+{
+    struct edge *edge = room->edge;
+    room->state = EDGE_ROOM_RETRYING;
+    room->retry_due = edge->now_ms + EDGE_RETRY_MS;
+    list_remove(&room->retry_link);
+    list_append(&edge->retrying, &room->retry_link);
+}
+
+void route_retry_tick(struct edge *edge)
+{
+    while (!list_empty(&edge->retrying)) {
+        struct edge_room *room = list_entry(edge->retrying.next, struct edge_room, retry_link);
+        if (room->retry_due > edge->now_ms) {
+            return;
+        }
+        room_find_owner(room);
+    }
+}
+
+void room_unlink(struct edge_room *room)
+{
+    room_set_channel(room, 0);
+    list_remove(&room->link_link);
+    room->link = NULL;
+}
+
+static struct str channel_key(const struct edge_room *room)
+{
+    return (struct str){(const char *)&room->channel, sizeof(room->channel)};
+}
+
+void room_set_channel(struct edge_room *room, uint64_t channel)
+{
+    if (room->channel == channel) {
+        return;
+    }
+    if (room->channel) {
+        map_remove(&room->link->channels, channel_key(room));
+    }
+    room->channel = channel;
+    if (channel) {
+        map_put(&room->link->channels, room);
+    }
+}
+
+/* ---- a connection and an owner ---- */
+
+static uint64_t open_flags(const struct edge_conn *conn)
+{
+    return LINK_OPEN_OBJECT_WRITE | (conn->readonly ? LINK_OPEN_READONLY : 0);
+}
+
+static void conn_resume(struct edge_conn *conn)
+{
+    struct list *last = conn->inbox.messages.prev;
+    struct buf ops = {0};
+    struct link_frame frame = {
+        .type = LINK_RESUME,
+        .conn = conn->number,
+        .room = str_of(conn->room->name),
+        .session = {conn->session, conn->session_len},
+        .flags = open_flags(conn),
+    };
+    kept_write(&conn->kept, &frame, &ops);
+    frame.seq = last == &conn->inbox.messages ? frame.answered
+                                              : list_entry(last, struct inbox_message, link)->seq;
+    link_send(conn->room->link, &frame);
+    buf_finish(&ops);
+    conn->edge->counts.resumes++;
+}
+
+static void conn_open(struct edge_conn *conn)
+{
+    struct link_frame frame = {
+        .type = LINK_OPEN,
+        .conn = conn->number,
+        .room = str_of(conn->room->name),
+        .session = {conn->session, conn->session_len},
+        .flags = open_flags(conn),
+    };
+    link_send(conn->room->link, &frame);
+}
+
+void owner_take(struct edge_conn *conn)
+{
+    conn_set_wait(conn, EDGE_OPENED);
+    if (conn->joined) {
+        conn_resume(conn);
+    } else {
+        conn_open(conn);
+    }
+    inbox_send(conn->room->link, conn->number, &conn->inbox);
+}
+
+/* Without an owner the connection waits for the next; who was turned away too often gives up. */
+static void conn_lost(struct edge_conn *conn)
+{
+    if (conn->state != EDGE_OPENED) {
+        return;
+    }
+    conn->attached = false;
+    conn_set_wait(conn, EDGE_WAITING);
+    inbox_answer_pings(conn);
+    if (conn->joined && buf_len(&conn->kept.state) == 0) {
+        conn_close(conn, WS_CODE_RESTART, STR("room moved")); /* its worker never said who it is */
+    } else if (++conn->tries >= (conn->joined ? EDGE_RESUME_TRIES : EDGE_OWNER_TRIES)) {
+        conn_close(conn, WS_CODE_TRY_LATER, STR("no worker serves the room"));
+    }
+}
+
+void room_lost(struct edge_room *room, bool at_once)
+{
+    room_unlink(room);
+    struct edge_conn *conn;
+    list_each(conn, &room->conns, room_link, struct edge_conn)
+    {
+        conn_lost(conn);
+    }
+    if (list_empty(&room->conns) && list_empty(&room->lingers)) {
+        room->state = EDGE_ROOM_IDLE;
+    } else if (at_once) {
+        room_find_owner(room);
+    } else {
+        room_retry(room);
+    }
+}
+
+/* ---- owners ---- */
+
+static struct str link_channel_key(const void *entry)
+{
+    return channel_key(entry);
+}
+
+static struct edge_link *link_get(struct edge *edge, const struct edge_owner *owner)
+{
+    struct edge_link *link = map_get(&edge->links, owner->worker);
+    if (link) {
+        return link;
+    }
+    link = xcalloc(1, sizeof(*link));
+    link->edge = edge;
+    link->worker = xstrndup(owner->worker.ptr, owner->worker.len);
+    link->address = xstrndup(owner->address.ptr, owner->address.len);
+    link_reader_init(&link->reader);
+    list_init(&link->rooms);
+    map_init(&link->channels, link_channel_key);
+    map_put(&edge->links, link);
+    edge->counts.links = edge->links.count;
+    struct link_frame hello = {
+        .type = LINK_HELLO,
+        .version_min = LINK_VERSION_MIN,
+        .version_max = LINK_VERSION_MAX,
+        .id = edge->id,
+        .node = edge->node,
+    };
+    link_write(&link->output, &hello);
+    edge->host->link_connect(edge->ctx, link);
+    return link;
+}
+
+static void room_use(struct edge_room *room, const struct edge_owner *owner)
+{
+    struct edge_link *link = link_get(room->edge, owner);
+    room->state = EDGE_ROOM_LINKED;
+    room->link = link;
+    list_append(&link->rooms, &room->link_link);
+    struct edge_linger *linger;
+    list_each(linger, &room->lingers, room_link, struct edge_linger)
+    {
+        linger_resume(linger); /* before a connection that may be the same session's next */
+    }
+    struct edge_conn *conn;
+    list_each(conn, &room->conns, room_link, struct edge_conn)
+    {
+        owner_take(conn);
+    }
+    roster_send(room);
+}
+
+static void send_away(struct edge_room *room, struct str reason)
+{
+    room->state = EDGE_ROOM_IDLE;
+    struct edge_conn *conn;
+    list_each(conn, &room->conns, room_link, struct edge_conn)
+    {
+        conn_close(conn, WS_CODE_TRY_LATER, reason);
+    }
+}
+
+void edge_owner_found(struct edge *edge, struct str name, enum err err,
+                      const struct edge_owner *owner, uint64_t now_ms)
+{
+    edge->now_ms = now_ms;
+    struct edge_room *room = map_get(&edge->rooms, name);
+    if (!room || room->state != EDGE_ROOM_FINDING) {
+        return; /* nobody waits for it any more */
+    }
+    if (list_empty(&room->conns) && list_empty(&room->lingers)) {
+        room->state = EDGE_ROOM_IDLE;
+    } else if (err == ERR_QUARANTINED) {
+        send_away(room, STR("room is quarantined"));
+    } else if (err) {
+        room_retry(room);
+    } else {
+        room_use(room, owner);
+    }
+}
+
+void room_moved(struct edge_link *link, const struct link_frame *frame)
+{
+    struct edge_room *room = map_get(&link->edge->rooms, frame->room);
+    if (!room || room->link != link) {
+        return;
+    }
+    room_lost(room, frame->id.len == 0);
+    if (frame->id.len > 0 && room->state == EDGE_ROOM_RETRYING) {
+        struct edge_owner owner = {frame->id, frame->address};
+        list_remove(&room->retry_link);
+        room_use(room, &owner);
+    }
+}
+
+/* ---- links ---- */
+
+static uint32_t heat_now(struct edge_room *room)
+{
+    enum { HALF_LIFE_MS = 8192 };
+    uint64_t halvings = (room->edge->now_ms - room->heat_at) / HALF_LIFE_MS;
+    room->heat = halvings < 32 ? room->heat >> halvings : 0;
+    room->heat_at += halvings * HALF_LIFE_MS;
+    return room->heat;
+}
+
+static int hottest_first(const void *a, const void *b)
+{
+    const struct edge_room *x = *(struct edge_room *const *)a;
+    const struct edge_room *y = *(struct edge_room *const *)b;
+    return (x->heat < y->heat) - (x->heat > y->heat);
+}
+
+/* Its worker must not take these connections for present when it hears of the room again. */
+static void tell_gone(struct edge_room *room)
+{
+    struct edge_conn *conn;
+    list_each(conn, &room->conns, room_link, struct edge_conn)
+    {
+        if (conn->state == EDGE_OPENED) {
+            struct link_frame frame = {.type = LINK_GONE, .conn = conn->number};
+            link_send(room->link, &frame);
+        }
+    }
+}
+
+void link_lost(struct edge_link *link, bool stands)
+{
+    size_t count = 0;
+    struct edge_room *room;
+    list_each(room, &link->rooms, link_link, struct edge_room)
+    {
+        count++;
+    }
+    struct edge_room **rooms = xmalloc((count + 1) * sizeof(struct edge_room *));
+    count = 0;
+    list_each(room, &link->rooms, link_link, struct edge_room)
+    {
+        heat_now(room);
+        rooms[count++] = room;
+    }
+    qsort(rooms, count, sizeof(*rooms), hottest_first);
+    for (size_t i = 0; i < count; i++) {
+        if (stands) {
+            tell_gone(rooms[i]);
+        }
+        /* A worker that could not even be reached will not be there an instant later. */
+        room_lost(rooms[i], link->greeted);
+    }
+    free(rooms);
+}
+
+void edge_worker_gone(struct edge *edge, struct str worker, uint64_t now_ms)
+{
+    edge->now_ms = now_ms;
+    struct edge_link *link = map_get(&edge->links, worker);
+    if (link) {
+        link_lost(link, true);
+    }
+}
+
+struct edge_link *edge_next_link(const struct edge *edge, uint32_t *pos)
+{
+    return map_next(&edge->links, pos);
+}

@@ -1,0 +1,263 @@
+/* Sessions from one owner of the room to the next. */
+#include "room/resume.h"
+
+#include "room/internal.h"
+#include "value/pack.h"
+
+#include <string.h>
+
+/* Openings in one epoch before its numbers reach the next one's: a number in a value must stay
+ * below 2^53. */
+enum { ARRIVALS_BITS = 20 };
+enum { PRESENCE_CLOCK_BITS = 32 };
+
+void room_begin_epoch(struct room *room, uint64_t epoch)
+{
+    room->arrivals = epoch << ARRIVALS_BITS;
+    room->presence_clock = epoch << PRESENCE_CLOCK_BITS;
+}
+
+void room_session_write_state(const struct room_session *session, struct buf *out)
+{
+    pack_map(out, session->presence ? 5 : 4);
+    pack_str(out, STR("opened"));
+    pack_u64(out, session->opened);
+    pack_str(out, STR("place"));
+    pack_u64(out, session->place);
+    pack_str(out, STR("legacyRejection"));
+    pack_bool(out, session->legacy_rejection);
+    pack_str(out, STR("stringAppend"));
+    pack_bool(out, session->string_append);
+    if (session->presence) {
+        pack_member(out, STR("presence"), record_value(session->presence));
+    }
+}
+
+struct state {
+    uint64_t opened, place;
+    bool legacy_rejection, string_append;
+    struct value presence;
+};
+
+static bool is_record(struct value value)
+{
+    struct str id;
+    struct str type;
+    return value_string(value_get(value, STR("id")), &id) &&
+           value_string(value_get(value, STR("typeName")), &type);
+}
+
+static bool read_state(struct value value, struct state *state)
+{
+    state->presence = value_get(value, STR("presence"));
+    return value_u64(value_get(value, STR("opened")), &state->opened) &&
+           value_u64(value_get(value, STR("place")), &state->place) &&
+           value_bool(value_get(value, STR("legacyRejection")), &state->legacy_rejection) &&
+           value_bool(value_get(value, STR("stringAppend")), &state->string_append) &&
+           (!value_present(state->presence) || is_record(state->presence));
+}
+
+/* The id that the session's presence has, so that it keeps it when it writes a whole new one. */
+static void take_token(struct room_session *session)
+{
+    struct str id = record_id(session->presence);
+    size_t len = sizeof(session->presence_token);
+    if (id.len > len && id.ptr[id.len - len - 1] == ':') {
+        memcpy(session->presence_token, id.ptr + id.len - len, len);
+    }
+}
+
+/* One presence member of a push; what the room before accepted, and nobody is told again. */
+static void apply_presence(struct room *room, struct room_session *session, struct value member)
+{
+    struct arena scratch = {0};
+    struct buf ops = {0};
+    struct record *next;
+    if (presence_change(room, session, member, &scratch, &next, &ops) == REJECT_NONE && next) {
+        record_unref(session->presence);
+        session->presence = next;
+    }
+    buf_finish(&ops);
+    arena_finish(&scratch);
+}
+
+static void restore_presence(struct room *room, struct room_session *session,
+                             const struct state *state, const struct room_resume *resume)
+{
+    if (value_present(state->presence)) {
+        session->presence = record_create(state->presence, 0);
+        take_token(session);
+    }
+    struct value_walk walk = value_items(resume->presence_ops);
+    struct value member;
+    while (value_next_item(&walk, &member)) {
+        apply_presence(room, session, member);
+    }
+    session->presence_at = session->presence ? resume->presence_at : 0;
+    session->presence_unsure = true;
+}
+
+enum room_resumed room_session_resume(struct room *room, const struct room_resume *resume,
+                                      uint64_t now_ms, struct room_session **out)
+{
+    struct state state;
+    if (!read_state(resume->state, &state)) {
+        return ROOM_RESUME_MALFORMED;
+    }
+    struct room_session *session = map_get(&room->by_id, resume->session.id);
+    if (session && session->opened > state.opened) {
+        return ROOM_RESUME_SUPERSEDED;
+    }
+    if (!session) {
+        session = session_create(room, resume->session.id, state.place);
+    } else {
+        /* Its flags must not change while it counts as connected. */
+        session_set_state(room, session, ROOM_AWAITING_CONNECT, now_ms);
+    }
+    session->opened = state.opened;
+    session->legacy_rejection = state.legacy_rejection;
+    session->string_append = state.string_append;
+    session->readonly = resume->session.readonly;
+    session->object_write = resume->session.object_write;
+    session->conn = resume->session.conn;
+    if (!session->presence) {
+        restore_presence(room, session, &state, resume);
+    }
+    session_set_state(room, session, ROOM_CONNECTED, now_ms);
+    *out = session;
+    return ROOM_RESUMED;
+}
+
+void room_answer_again(struct room *room, struct room_session *session,
+                       const struct room_again *again, uint64_t now_ms)
+{
+    if (session->state != ROOM_CONNECTED) {
+        return;
+    }
+    session->since = now_ms;
+    bool had_presence = session->presence != NULL;
+    struct arena scratch = {0};
+    struct buf ops = {0};
+    struct record *next;
+    struct value member = value_get(again->message, STR("presence"));
+    if (presence_change(room, session, member, &scratch, &next, &ops) != REJECT_NONE) {
+        next = NULL; /* the owner before answered it all the same */
+    }
+    if (next) {
+        presence_set(room, session, next);
+    }
+    enum room_outcome outcome = again->outcome;
+    if (outcome == ROOM_OUTCOME_NONE && !value_present(value_get(again->message, STR("diff")))) {
+        outcome = ROOM_OUTCOME_COMMIT; /* PUSH-7: it asked for nothing */
+    }
+    struct buf result = {0};
+    write_push_result(again->message, outcome, again->diff, again->clock, &result);
+    room->host->send(room->ctx, session, ROOM_SEND_EVENT, buf_value(&result));
+    if (next) {
+        presence_broadcast(room, session, had_presence ? ROOM_PRESENCE_SAME : ROOM_PRESENCE_ADDED);
+    }
+    buf_finish(&result);
+    buf_finish(&ops);
+    arena_finish(&scratch);
+}
+
+bool room_write_changes(const struct room *room, uint64_t since, struct buf *event)
+{
+    struct documents_delta delta;
+    documents_delta(&room->documents, false, since, &delta);
+    if (delta.count == 0) {
+        return false;
+    }
+    struct buf ops = {0};
+    buf_reserve(&ops, delta.bytes);
+    documents_write_delta(&room->documents, &delta, &ops);
+    event_patch(event, delta.count, &ops, room->documents.clock);
+    buf_finish(&ops);
+    return true;
+}
+
+bool room_write_presences(const struct room *room, const struct room_session *to, uint64_t seen,
+                          struct buf *event)
+{
+    struct buf ops = {0};
+    uint32_t count = 0;
+    const struct room_session *other;
+    for (other = room_next_session(room, NULL); other; other = room_next_session(room, other)) {
+        if (other != to && other->presence && !room_presence_seen(seen, other->presence_at)) {
+            ops_put(&ops, record_id(other->presence), record_value(other->presence));
+            count++;
+        }
+    }
+    if (count > 0) {
+        event_patch(event, count, &ops, room->documents.clock);
+    }
+    buf_finish(&ops);
+    return count > 0;
+}
+
+void room_write_presence(const struct room *room, const struct room_session *session,
+                         struct buf *event)
+{
+    struct buf ops = {0};
+    ops_put(&ops, record_id(session->presence), record_value(session->presence));
+    event_patch(event, 1, &ops, room->documents.clock);
+    buf_finish(&ops);
+}
+
+uint64_t room_presence_clock(const struct room *room)
+{
+    return room->presence_clock;
+}
+
+bool room_presence_seen(uint64_t seen, uint64_t at)
+{
+    return seen > 0 && seen >> PRESENCE_CLOCK_BITS == at >> PRESENCE_CLOCK_BITS && seen >= at;
+}
+
+uint64_t room_session_presence_at(const struct room_session *session)
+{
+    return session->presence ? session->presence_at : 0;
+}
+
+void room_session_renew_presence(struct room *room, struct room_session *session)
+{
+    if (session->presence) {
+        session->presence_at = ++room->presence_clock;
+        presence_broadcast(room, session, ROOM_PRESENCE_ADDED);
+    }
+}
+
+void room_write_roster(const struct room *room, struct buf *out)
+{
+    uint32_t count = 0;
+    const struct room_session *session;
+    for (session = room_next_session(room, NULL); session;
+         session = room_next_session(room, session)) {
+        count += session->presence != NULL;
+    }
+    pack_array(out, count);
+    for (session = room_next_session(room, NULL); session;
+         session = room_next_session(room, session)) {
+        if (session->presence) {
+            pack_str(out, record_id(session->presence));
+        }
+    }
+}
+
+void room_drop_ghost(struct room *room, struct str presence_id)
+{
+    struct room_session *session;
+    list_each(session, &room->sessions, link, struct room_session)
+    {
+        if (session->presence && str_eq(record_id(session->presence), presence_id)) {
+            return;
+        }
+    }
+    presence_broadcast_removal(room, presence_id);
+}
+
+void room_jump_clock(struct room *room, uint64_t clock)
+{
+    room->documents.clock = clock;
+    room->documents.history_start = clock;
+}

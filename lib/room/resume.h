@@ -1,0 +1,83 @@
+/* Sessions that move to another owner of their room without their clients noticing
+ * (proto/ownership.md). The owner before hands out what it knows of a session as `state`, the
+ * gateway keeps it, and the next owner puts the session back from it.
+ *
+ *      room_session_write_state ──▶ gateway ──▶ room_session_resume ──▶ catch-up events,
+ *                                                                       room_answer_again */
+#ifndef ROOM_RESUME_H
+#define ROOM_RESUME_H
+
+#include "room/room.h"
+
+/* Appends what the next owner must know of a connected session: its protocol, its place, its
+ * presence. One map. */
+void room_session_write_state(const struct room_session *session, struct buf *out);
+
+/* Numbers that grow from owner to owner begin with the epoch. Call before any session is there. */
+void room_begin_epoch(struct room *room, uint64_t epoch);
+
+struct room_resume {
+    struct room_session_config session;
+    struct value state;        /* of room_session_write_state */
+    struct value presence_ops; /* array: presence members of pushes answered after that state */
+    uint64_t presence_at;      /* presence clock of the session's last presence, as far as told */
+};
+
+enum room_resumed {
+    ROOM_RESUMED,
+    ROOM_RESUME_SUPERSEDED, /* the session was opened again since */
+    ROOM_RESUME_MALFORMED,
+};
+
+/* Puts a session straight into the connected state; nobody is told. If the room knows it already
+ * (its link was cut, not its owner), what the room knows counts. *out is set with ROOM_RESUMED. */
+enum room_resumed room_session_resume(struct room *room, const struct room_resume *resume,
+                                      uint64_t now_ms, struct room_session **out);
+
+/* A push that has been applied already is answered again, by what it did. */
+struct room_again {
+    struct value message;
+    enum room_outcome outcome; /* NONE: what it did, if anything, the client has been told */
+    struct value diff;         /* for REBASE */
+    uint64_t clock;            /* server clock of the answer */
+};
+/* Sends the push_result; applies the push's presence, of which the log knows nothing. */
+void room_answer_again(struct room *room, struct room_session *session,
+                       const struct room_again *again, uint64_t now_ms);
+
+/* ---- catch-up events: each appends a data event and returns true, or false if there is none ----
+ */
+
+/* All documents that changed after `since`. */
+bool room_write_changes(const struct room *room, uint64_t since, struct buf *event);
+/* Presence of others that somebody at presence clock `seen` may not have been shown. */
+bool room_write_presences(const struct room *room, const struct room_session *to, uint64_t seen,
+                          struct buf *event);
+/* The session's own presence, which it has, for others. */
+void room_write_presence(const struct room *room, const struct room_session *session,
+                         struct buf *event);
+
+/* ---- presence ---- */
+
+uint64_t room_presence_clock(const struct room *room);
+/* Whether somebody who has been brought to presence clock `seen` has been shown a presence of clock
+ * `at`. Clocks of two epochs say nothing of each other: a session may have passed over an owner
+ * that the other never met. */
+bool room_presence_seen(uint64_t seen, uint64_t at);
+/* Presence clock of the session's last presence; 0 if it has none. */
+uint64_t room_session_presence_at(const struct room_session *session);
+/* Makes it a new one, which everyone is told. */
+void room_session_renew_presence(struct room *room, struct room_session *session);
+/* Appends the ids of all presence records as an array. */
+void room_write_roster(const struct room *room, struct buf *out);
+/* Tells everyone that the record is gone, unless a session has it. */
+void room_drop_ghost(struct room *room, struct str presence_id);
+
+/* ---- the clock ---- */
+
+/* Brings the document clock to `clock`, above the one it has, as if all history before were
+ * forgotten: clients that come back from before get everything (CLK, TOMB). Tombstones stay, for
+ * sessions that are known to have missed nothing else. */
+void room_jump_clock(struct room *room, uint64_t clock);
+
+#endif

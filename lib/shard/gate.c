@@ -1,0 +1,62 @@
+/* Is the room still ours? A worker that did not run for a while may have lost it without a word,
+ * and must not tell anybody who comes how the room looked then. What is sent behind a gate waits
+ * for the store's word; a few gates wanted while one is under way share the next question.
+ *
+ * While the store cannot be asked the gates are open: nobody can become owner through that store
+ * either, and people want to see their room. */
+#include "shard/internal.h"
+
+static void ask(struct shard_room *room)
+{
+    struct shard *shard = room->shard;
+    if (!shard->store_up) {
+        room->gate_passed = room->gate;
+        return;
+    }
+    struct shard_room_info info;
+    shard_room_info(room, &info);
+    room->gate_asked = room->gate;
+    shard->host->check(shard->ctx, room->number, &info);
+}
+
+void gate_want(struct shard_room *room)
+{
+    if (room->fresh) {
+        return;
+    }
+    room->gate++;
+    if (!room->gate_asked) {
+        ask(room);
+    }
+}
+
+void shard_checked(struct shard *shard, uint64_t number, enum err err, uint64_t now_ms)
+{
+    shard->now_ms = now_ms;
+    struct shard_room *room = shard_room_by_number(shard, number);
+    if (!room || !room->gate_asked) {
+        return;
+    }
+    if (err == ERR_FENCED) {
+        persist_lost(room);
+        return;
+    }
+    room->gate_passed = room->gate_asked;
+    room->gate_asked = 0;
+    if (room->gate_passed != room->gate) {
+        ask(room);
+    }
+    outbox_release(room);
+    move_step(room, now_ms);
+}
+
+void shard_verify(struct shard *shard)
+{
+    uint32_t pos = 0;
+    struct shard_room *room;
+    while ((room = map_next(&shard->rooms, &pos))) {
+        if (room->state == SHARD_ROOM_SERVING) {
+            gate_want(room);
+        }
+    }
+}
