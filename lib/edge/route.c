@@ -281,8 +281,8 @@ static enum err on_frame(struct edge_link *link, const struct link_frame *frame)
         if (!str_eq(frame->id, str_of(link->worker))) {
             return ERR_REFUSED; /* another worker lives at that address now */
         }
-        link->greeted = frame->version_min <= LINK_VERSION_MAX &&
-                        frame->version_max >= LINK_VERSION_MIN;
+        link->greeted =
+            frame->version_min <= LINK_VERSION_MAX && frame->version_max >= LINK_VERSION_MIN;
         return link->greeted ? ERR_OK : ERR_VERSION;
     }
     if (frame->type == LINK_ROSTER) {

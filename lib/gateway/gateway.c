@@ -30,7 +30,7 @@ static void host_find_owner(void *ctx, struct str room)
 {
     struct gateway *gateway = ctx;
     membership_find_owner(gateway->store, &gateway->workers, room, str_of(gateway->config->node),
-                       random_u64(), on_owner, gateway);
+                          random_u64(), on_owner, gateway);
 }
 
 static const struct edge_host edge_host = {

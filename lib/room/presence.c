@@ -178,7 +178,7 @@ void presence_broadcast(struct room *room, struct room_session *session,
                         enum room_presence_effect effect)
 {
     struct buf event = {0};
-    room_write_presence(room, session, &event);
+    room_write_presence(session, room->documents.clock, &event);
     struct room_broadcast broadcast = {
         .except = session,
         .event = buf_value(&event),

@@ -224,6 +224,14 @@ static void schedule_prune(struct room *room, uint64_t now_ms)
     room->prune_at = earliest > now_ms ? earliest : now_ms + 1;
 }
 
+static uint64_t result_clock(const struct push *push)
+{
+    const struct room *room = push->room;
+    return push->count == 0 && room->host->result_clock
+               ? room->host->result_clock(room->ctx, push->session)
+               : room->documents.clock;
+}
+
 static void commit(struct push *push, struct value message, uint64_t seq, uint64_t now_ms)
 {
     struct room *room = push->room;
@@ -243,7 +251,7 @@ static void commit(struct push *push, struct value message, uint64_t seq, uint64
     struct buf result = {0};
     struct value diff = push->count > 0 ? buf_value(&effective) : VALUE_NONE;
     enum room_outcome outcome = outcome_of(message, diff);
-    write_push_result(message, outcome, diff, room->documents.clock, &result);
+    write_push_result(message, outcome, diff, result_clock(push), &result);
     if (push->count > 0) {
         struct room_entry entry = {
             .clock = room->documents.clock,
@@ -263,6 +271,7 @@ static void commit(struct push *push, struct value message, uint64_t seq, uint64
         struct room_broadcast broadcast = {
             .except = push->session,
             .event = buf_value(&event),
+            .documents = push->count > 0,
             .effect = effect,
             .presence = push->presence ? record_id(push->presence) : (struct str){0},
         };

@@ -195,12 +195,12 @@ bool room_write_presences(const struct room *room, const struct room_session *to
     return count > 0;
 }
 
-void room_write_presence(const struct room *room, const struct room_session *session,
+void room_write_presence(const struct room_session *session, uint64_t server_clock,
                          struct buf *event)
 {
     struct buf ops = {0};
     ops_put(&ops, record_id(session->presence), record_value(session->presence));
-    event_patch(event, 1, &ops, room->documents.clock);
+    event_patch(event, 1, &ops, server_clock);
     buf_finish(&ops);
 }
 
@@ -224,6 +224,13 @@ void room_session_renew_presence(struct room *room, struct room_session *session
     if (session->presence) {
         session->presence_at = ++room->presence_clock;
         presence_broadcast(room, session, ROOM_PRESENCE_ADDED);
+    }
+}
+
+void room_session_repeat_presence(struct room *room, struct room_session *session)
+{
+    if (session->presence) {
+        presence_broadcast(room, session, ROOM_PRESENCE_SAME);
     }
 }
 

@@ -54,7 +54,7 @@ bool room_write_changes(const struct room *room, uint64_t since, struct buf *eve
 bool room_write_presences(const struct room *room, const struct room_session *to, uint64_t seen,
                           struct buf *event);
 /* The session's own presence, which it has, for others. */
-void room_write_presence(const struct room *room, const struct room_session *session,
+void room_write_presence(const struct room_session *session, uint64_t server_clock,
                          struct buf *event);
 
 /* ---- presence ---- */
@@ -68,6 +68,8 @@ bool room_presence_seen(uint64_t seen, uint64_t at);
 uint64_t room_session_presence_at(const struct room_session *session);
 /* Makes it a new one, which everyone is told. */
 void room_session_renew_presence(struct room *room, struct room_session *session);
+/* Tells everyone else of its presence once more, whole. */
+void room_session_repeat_presence(struct room *room, struct room_session *session);
 /* Appends the ids of all presence records as an array. */
 void room_write_roster(const struct room *room, struct buf *out);
 /* Tells everyone that the record is gone, unless a session has it. */

@@ -74,8 +74,9 @@ enum room_presence_effect { ROOM_PRESENCE_SAME, ROOM_PRESENCE_ADDED, ROOM_PRESEN
 struct room_broadcast {
     struct room_session *except; /* may be NULL */
     struct value event;
+    bool documents;      /* it is about documents too, not only about presence */
+    struct str presence; /* id of the record that it changes, if any */
     enum room_presence_effect effect;
-    struct str presence; /* id of the record that is added or removed */
 };
 
 struct room_host {
@@ -85,6 +86,9 @@ struct room_host {
     /* Closes the session's socket: plain (cancel), or with code and reason. */
     void (*close)(void *ctx, struct room_session *session, int code, struct str reason);
     void (*append)(void *ctx, const struct room_entry *entry);
+    /* The server clock in the answer to a push that changed no document: at most the room's. NULL:
+     * that one. */
+    uint64_t (*result_clock)(void *ctx, const struct room_session *session);
     /* `session` is the one removed, still whole; NULL for the other events. */
     void (*event)(void *ctx, enum room_event event, struct room_session *session);
     /* Unguessable text for presence ids (CONN-3). */

@@ -86,7 +86,11 @@ void conn_send_state(struct shard_conn *conn)
         .answered = conn->answered,
         .payload = buf_value(&state),
     };
-    outbox_send(conn->room, conn->link, &frame);
+    if (conn->joined && ahead_is_due(conn->room) && ahead_may_answer(conn)) {
+        link_send(conn->link, &frame);
+    } else {
+        outbox_send(conn->room, conn->link, &frame);
+    }
     conn->state_ops = conn->state_bytes = 0;
     buf_finish(&state);
 }

@@ -47,6 +47,7 @@ void shard_checked(struct shard *shard, uint64_t number, enum err err, uint64_t 
         ask(room);
     }
     outbox_release(room);
+    ahead_settle(room);
     move_step(room, now_ms);
 }
 

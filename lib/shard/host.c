@@ -42,6 +42,20 @@ static bool reply_is_out(const struct shard_conn *conn)
     return conn->room->durable >= conn->joined_at && conn->room->gate_passed >= conn->joined_gate;
 }
 
+/* A push that changes presence only need not wait for others' documents. One that changes documents
+ * has made its entry by now. */
+static bool answers_ahead(const struct shard_conn *conn)
+{
+    return conn->joined && ahead_is_due(conn->room) && ahead_may_answer(conn);
+}
+
+static uint64_t host_result_clock(void *ctx, const struct room_session *session)
+{
+    struct shard_room *room = ctx;
+    const struct shard_conn *conn = conn_of(room, session);
+    return conn && answers_ahead(conn) ? room->durable_clock : room_documents(room->room)->clock;
+}
+
 static void host_send(void *ctx, struct room_session *to, enum room_send how, struct value message)
 {
     struct shard_room *room = ctx;
@@ -69,6 +83,14 @@ static void host_send(void *ctx, struct room_session *to, enum room_send how, st
     }
     conn->answer_sent = true;
     room->shard->counts.pushes += how == ROOM_SEND_EVENT; /* its own events are push results */
+    if (how == ROOM_SEND_EVENT && answers_ahead(conn)) {
+        frame.clock = room->durable_clock;
+        frame.presence_clock = 0; /* others' presence may wait */
+        link_send(conn->link, &frame);
+        return;
+    }
+    conn->told_at = room->appended;
+    conn->told_gate = room->gate;
     if (how == ROOM_SEND_CONNECT) {
         begin_to_listen(conn);
         conn_send_state(conn); /* first: who has joined can be resumed */
@@ -95,6 +117,9 @@ static void host_broadcast(void *ctx, const struct room_broadcast *broadcast)
     struct shard_conn *source = broadcast->except ? conn_of(room, broadcast->except) : NULL;
     bool telling = broadcast->effect != ROOM_PRESENCE_SAME; /* the gateway too */
     room->shard->counts.broadcasts++;
+    if (ahead_broadcast(room, broadcast)) {
+        return;
+    }
     for (uint32_t i = 0; i < room->audience_count; i++) {
         struct shard_audience *audience = &room->audience[i];
         bool here = source && source->link == audience->link;
@@ -143,8 +168,10 @@ static void host_append(void *ctx, const struct room_entry *entry)
     struct str by = conn ? conn_name(conn, name) : (struct str){0};
     if (conn) {
         recent_note(room, by, entry->seq, false);
+        conn->told_at = room->appended + 1; /* its answer has to wait */
     }
     if (shard->config->durability != SHARD_LOG) {
+        room->durable_clock = entry->clock;
         return; /* nothing waits for the store */
     }
     struct entry copy = {
@@ -219,6 +246,7 @@ const struct room_host shard_room_host = {
     .broadcast = host_broadcast,
     .close = host_close,
     .append = host_append,
+    .result_clock = host_result_clock,
     .event = host_event,
     .random_id = host_random_id,
     .schema_refused = host_schema_refused,

@@ -74,11 +74,14 @@ struct shard_conn {
     uint64_t presence_seen;       /* presence clock of what it saw at the owner before */
     uint64_t joined_at;           /* the last entry made when it joined: its reply waits for it */
     uint64_t joined_gate;         /* and the check of ownership that it waits for */
-    uint32_t state_ops;           /* presence members answered since its last state frame */
+    uint64_t told_at;             /* the same of the last frame for it */
+    uint64_t told_gate;
+    uint32_t state_ops; /* presence members answered since its last state frame */
     uint32_t state_bytes;
     bool resumed;     /* came from another owner */
     bool answer_sent; /* something that says what is answered is on its way */
     bool joined;      /* has its connect reply, so casts reach it */
+    bool ahead;       /* others were told its presence ahead of what waits for the store */
 };
 
 enum shard_room_state {
@@ -128,15 +131,18 @@ struct shard_room {
     uint64_t appended;               /* number of the last entry made */
     uint64_t sent;                   /* number of the last one handed to the store */
     uint64_t durable;                /* number of the last one it has */
+    uint64_t durable_clock;          /* document clock of that */
     struct list pending;             /* of struct entry.link: made, not yet durable; owned */
     struct buf outbox;               /* what waits for them, see outbox.c */
+    uint64_t held_since;             /* of the first in it */
     struct buf deferred;             /* frames that wait for the room, see deferred.c */
     struct shard_audience *audience; /* owned */
     uint32_t audience_count, audience_cap;
     struct list conns;  /* of struct shard_conn.room_link, joined or not */
     uint64_t log_bytes; /* in the log since the snapshot */
     uint64_t snapshot_bytes;
-    uint64_t snapshot_through; /* of the snapshot under way */
+    uint64_t snapshot_through; /* of the snapshot under way, and its document clock */
+    uint64_t snapshot_clock;
     bool snapshot_running;
     uint64_t loaded_at;
     struct map recent;       /* of struct recent by name; owned */
@@ -154,6 +160,7 @@ struct shard_room {
     bool fresh;        /* it was just read from the store: no need to ask whose it is */
     bool suspect;      /* an append failed: what the log holds is unknown, only a snapshot helps */
     bool dirty;        /* changed since the last snapshot was begun */
+    bool ahead;        /* some connection is */
     bool shown;        /* figures are up to date in Redis */
     uint64_t dirty_at; /* when it became so */
     uint64_t empty_at; /* when the last session left; for unloading */
@@ -248,6 +255,17 @@ void conn_gone(struct shard_conn *conn, uint64_t now_ms);
 void conn_detach(struct shard_conn *conn);
 /* Sends what the next owner must know of its session. */
 void conn_send_state(struct shard_conn *conn);
+
+/* ahead.c: presence that does not wait for a store that is away. */
+/* The store lets this room wait for longer than people should notice. */
+bool ahead_is_due(const struct shard_room *room);
+/* Nothing that was told to the connection waits: it may be answered at once. */
+bool ahead_may_answer(const struct shard_conn *conn);
+/* Tells what an event does to presence, if anything, at once; false: the event itself must follow
+ * the others. */
+bool ahead_broadcast(struct shard_room *room, const struct room_broadcast *broadcast);
+/* Some of what waited has gone out. */
+void ahead_settle(struct shard_room *room);
 
 /* outbox.c: sends a frame to a link, or keeps it until the room's entries so far are durable. */
 void outbox_send(struct shard_room *room, struct shard_link *link, const struct link_frame *frame);

@@ -15,6 +15,7 @@ struct held {
     uint64_t gate;           /* check of ownership that must be passed first */
     struct shard_link *link; /* NULL: the link is gone */
     size_t len;
+    uint64_t at; /* when it began to wait */
     enum link_type type;
     uint64_t conn;
     bool gated; /* a connect reply that waits at a gate */
@@ -45,11 +46,13 @@ void outbox_send(struct shard_room *room, struct shard_link *link, const struct 
         .need = room->appended,
         .gate = room->gate,
         .link = link,
+        .at = room->shard->now_ms,
         .type = frame->type,
         .conn = frame->conn,
         .gated = frame->how == LINK_HOW_CONNECT && room->gate != room->gate_passed,
     };
     size_t start = buf_len(&room->outbox);
+    room->held_since = start == 0 ? held.at : room->held_since;
     buf_append(&room->outbox, &held, sizeof(held));
     link_write(&room->outbox, frame);
     held.len = buf_len(&room->outbox) - start - sizeof(held);
@@ -70,6 +73,7 @@ void outbox_release(struct shard_room *room)
     struct held held;
     while (buf_len(&room->outbox) >= sizeof(held)) {
         memcpy(&held, buf_head(&room->outbox), sizeof(held));
+        room->held_since = held.at;
         if (held.need > room->durable || held.gate > room->gate_passed) {
             return;
         }

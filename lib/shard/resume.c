@@ -182,7 +182,7 @@ static void bring_presence(struct walk *walk, bool known)
         room_session_renew_presence(walk->room, conn->session); /* it was taken for a ghost */
         return;
     }
-    room_write_presence(walk->room, conn->session, &event);
+    room_write_presence(conn->session, clock, &event);
     uint64_t at = room_session_presence_at(conn->session);
     struct shard_conn *other;
     list_each(other, &room->conns, room_link, struct shard_conn)

@@ -59,6 +59,7 @@ export class SyncClient {
   store
   presence
   failure = null // reason of a fatal close
+  losses = 0 // connections that ended
 
   /* Options: schema, props (the store's), binary, session, presence (the first record of it). */
   constructor(roomd, room, { schema, props = {}, binary = false, session, presence }) {
@@ -66,6 +67,9 @@ export class SyncClient {
     this.presence = atom('presence', presence)
     const url = connectUrl(roomd, room, { session })
     this.#adapter = new (binary ? BinaryAdapter : ClientWebSocketAdapter)(() => url)
+    this.#adapter.onStatusChange(({ status }) => {
+      this.losses += status === 'offline' || status === 'error'
+    })
     this.loaded = new Promise((resolve) => {
       this.#client = new TLSyncClient({
         store: this.store,

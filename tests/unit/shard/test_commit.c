@@ -239,28 +239,87 @@ Test(commit, what_waits_for_the_store_is_bounded)
     SAME_LINES(lines, want);
 }
 
-Test(commit, presence_that_waits_is_bounded_too)
+#define CURSOR(n)                                                                                  \
+    "{\"type\":\"push\",\"clientClock\":" #n ",\"presence\":[\"put\",{\"typeName\":\"cursor\","    \
+    "\"x\":" #n "}]}"
+#define PUT_CURSOR(id, n, clock)                                                                   \
+    "{\"type\":\"patch\",\"diff\":{\"cursor:00000000000000000000" id "\":[\"put\",{\"id\":"        \
+    "\"cursor:00000000000000000000" id "\",\"typeName\":\"cursor\",\"x\":" #n                      \
+    "}]},\"serverClock\":" clock "}\n"
+#define PATCH_CURSOR(id, n, clock)                                                                 \
+    "{\"type\":\"patch\",\"diff\":{\"cursor:00000000000000000000" id                               \
+    "\":[\"patch\",{\"x\":[\"put\"," #n "]}]},\"serverClock\":" clock "}\n"
+#define COMMIT(client, server)                                                                     \
+    "{\"type\":\"push_result\",\"clientClock\":" client ",\"serverClock\":" server                 \
+    ",\"action\":\"commit\"}\n"
+#define PUT_NOTE_1                                                                                 \
+    "{\"type\":\"patch\",\"diff\":{\"note:1\":[\"put\",{\"id\":\"note:1\",\"typeName\":\"note\","  \
+    "\"n\":1}"                                                                                     \
+    "]},\"serverClock\":1}\n"
+
+Test(commit, presence_flows_while_the_store_is_away)
 {
-    enum { LARGE = ROOM_PRESENCE_MAX_BYTES - 100 };
-    fake_store_changes(&fake, false, false);
     gateway_join(gateway, 2, "demo", "b");
-    gateway_put(gateway, 1, 2, "note:1", 1);
+    gateway_message(gateway, 2, 2, CURSOR(2));
     fake_turn(&fake);
     gateway_told(gateway);
-    struct buf json = {0};
-    for (uint64_t seq = 3; seq <= 3 + SHARD_OUTBOX_MAX / LARGE; seq++) {
-        buf_printf(&json,
-                   "{\"type\":\"push\",\"presence\":[\"put\",{\"typeName\":\"cursor\",\"t\":");
-        buf_printf(&json, "\"%c", 'a' + (int)(seq % 2));
-        memset(buf_reserve(&json, LARGE), 'x', LARGE);
-        buf_commit(&json, LARGE);
-        buf_append(&json, "\"}]}", 5);
-        gateway_message(gateway, 1, seq, (const char *)buf_head(&json));
-        buf_clear(&json, SIZE_MAX);
-        fake_pass(&fake, 50);
-    }
-    buf_finish(&json);
-    told("close 1 1013 storage is unavailable\nclose 2 1013 storage is unavailable\n");
+    fake_store_changes(&fake, false, false);
+    gateway_put(gateway, 1, 2, "note:1", 1); /* waits, and so does what its sender is told */
+    gateway_message(gateway, 1, 3, CURSOR(3));
+    gateway_message(gateway, 2, 3, CURSOR(4));
+    gateway_message(gateway, 2, 4, CURSOR(5));
+    fake_turn(&fake);
+    told("cast 1 " PUT_CURSOR("1", 3, "0") /* */
+         "event 2 3 " COMMIT("4", "0")     /* */
+         "cast 2 " PUT_CURSOR("2", 4, "0") /* */
+         "event 2 4 " COMMIT("5", "0")     /* */
+         "cast 2 " PUT_CURSOR("2", 5, "0"));
+    fake_store_changes(&fake, true, false);
+    fake_answer_all(&fake);
+    told("event 1 2 " COMMIT("2", "1")     /* */
+         "cast 1 " PUT_NOTE_1              /* */
+         "event 1 3 " COMMIT("3", "1")     /* */
+         "cast 1 " PUT_CURSOR("1", 3, "1") /* */
+         "cast 2 " PUT_CURSOR("2", 5, "1"));
+    gateway_message(gateway, 2, 5, CURSOR(6));
+    told("event 2 5 " COMMIT("6", "1") "cast 2 " PATCH_CURSOR("2", 6, "1"));
+}
+
+Test(commit, presence_overtakes_a_store_that_is_slow)
+{
+    gateway_join(gateway, 2, "demo", "b");
+    gateway_told(gateway);
+    gateway_put(gateway, 1, 2, "note:1", 1);
+    gateway_message(gateway, 2, 2, CURSOR(1)); /* in its place, for the store will answer soon */
+    fake_turn(&fake);
+    told("");
+    fake_pass(&fake, 250);
+    gateway_message(gateway, 2, 3, CURSOR(2)); /* told, and not answered: its last answer waits */
+    told("cast 2 " PUT_CURSOR("2", 2, "0"));
+    fake_answer_all(&fake);
+    told("event 1 2 " COMMIT("2", "1")     /* */
+         "cast 1 " PUT_NOTE_1              /* */
+         "event 2 2 " COMMIT("1", "1")     /* */
+         "cast 2 " PUT_CURSOR("2", 1, "1") /* */
+         "event 2 3 " COMMIT("2", "1")     /* */
+         "cast 2 " PUT_CURSOR("2", 2, "1"));
+}
+
+Test(commit, who_leaves_meanwhile_does_not_come_back)
+{
+    gateway_join(gateway, 2, "demo", "b");
+    gateway_told(gateway);
+    gateway_put(gateway, 1, 2, "note:1", 1);
+    gateway_message(gateway, 2, 2, CURSOR(1));
+    fake_store_changes(&fake, false, false);
+    gateway_gone(gateway, 2);
+    fake_pass(&fake, ROOM_REMOVAL_WAIT_MS + 500);
+    gateway_told(gateway);
+    fake_store_changes(&fake, true, false);
+    fake_answer_all(&fake);
+    const char *lines = gateway_told(gateway);
+    const char *put = strstr(lines, "\"x\":1");
+    cr_assert(put && strstr(put, "[\"remove\"]") != NULL, "%s", lines);
 }
 
 /* The next owner comes to the same conclusions: it gets all of their messages. */

@@ -1,0 +1,93 @@
+/* Presence while the store is away. Documents wait, for nobody may hear of what could be lost; but
+ * cursors that stand still would look like a dead room. So presence is told at once, ahead of what
+ * waits: whole, and with the clock of what is stored. What waits may hold older presence, and is
+ * followed by the newest when it goes out. */
+#include "shard/internal.h"
+#include "value/pack.h"
+
+enum { LATE_MS = 250 };
+
+bool ahead_is_due(const struct shard_room *room)
+{
+    const struct shard *shard = room->shard;
+    return outbox_holds(room) &&
+           (!shard->store_up ||
+            (buf_len(&room->outbox) > 0 && shard->now_ms - room->held_since >= LATE_MS));
+}
+
+bool ahead_may_answer(const struct shard_conn *conn)
+{
+    const struct shard_room *room = conn->room;
+    return room->durable >= conn->told_at && room->gate_passed >= conn->told_gate;
+}
+
+static void cast(struct shard_room *room, const struct shard_conn *source,
+                 const struct room_broadcast *broadcast, struct value event)
+{
+    for (uint32_t i = 0; i < room->audience_count; i++) {
+        struct shard_link *link = room->audience[i].link;
+        struct link_frame frame = {
+            .type = LINK_CAST,
+            .channel = room->number,
+            .conn = source && source->link == link ? source->number : 0,
+            .payload = event,
+            .presence = broadcast->presence,
+            .flags = broadcast->effect == ROOM_PRESENCE_ADDED     ? LINK_CAST_ADDS
+                     : broadcast->effect == ROOM_PRESENCE_REMOVED ? LINK_CAST_REMOVES
+                                                                  : 0,
+        };
+        link_send(link, &frame);
+    }
+}
+
+static void write_removal(struct str id, uint64_t server_clock, struct buf *event)
+{
+    pack_map(event, 3);
+    pack_str(event, STR("type"));
+    pack_str(event, STR("patch"));
+    pack_str(event, STR("diff"));
+    pack_map(event, 1);
+    pack_str(event, id);
+    pack_array(event, 1);
+    pack_str(event, STR("remove"));
+    pack_str(event, STR("serverClock"));
+    pack_u64(event, server_clock);
+}
+
+bool ahead_broadcast(struct shard_room *room, const struct room_broadcast *broadcast)
+{
+    if (!broadcast->presence.ptr || !ahead_is_due(room)) {
+        return false;
+    }
+    struct buf event = {0};
+    struct shard_conn *source = NULL;
+    if (broadcast->effect == ROOM_PRESENCE_REMOVED) {
+        write_removal(broadcast->presence, room->durable_clock, &event);
+    } else {
+        source = conn_by_handle(room->shard, room_session_conn(broadcast->except));
+        room_write_presence(broadcast->except, room->durable_clock, &event);
+    }
+    cast(room, source, broadcast, buf_value(&event));
+    buf_finish(&event);
+    if (!source) {
+        return false; /* a removal follows what waits as well, or that would bring it back */
+    }
+    source->ahead = room->ahead = true;
+    return !broadcast->documents;
+}
+
+void ahead_settle(struct shard_room *room)
+{
+    if (!room->ahead || ahead_is_due(room)) {
+        return;
+    }
+    room->ahead = false;
+    struct shard_conn *conn;
+    list_each(conn, &room->conns, room_link, struct shard_conn)
+    {
+        if (conn->ahead && conn->session) {
+            room_session_repeat_presence(room->room, conn->session);
+        }
+        conn->ahead = false;
+    }
+}
