@@ -67,6 +67,8 @@ enum metric_role {
       "Snapshots written.")                                                                        \
     X(STORE_UP, GAUGE, ROLE_SUPERVISOR | ROLE_GATEWAY | ROLE_WORKER, "roomd_store_up",             \
       "Whether Redis answers this process.")                                                       \
+    X(STORE_WRITABLE, GAUGE, ROLE_GATEWAY | ROLE_WORKER, "roomd_store_writable",                   \
+      "Whether Redis takes writes of this process.")                                               \
     X(STORE_ERRORS, COUNTER, ROLE_SUPERVISOR | ROLE_GATEWAY | ROLE_WORKER,                         \
       "roomd_store_errors_total",                                                                  \
       "Redis commands that failed, and connections lost.")

@@ -45,11 +45,11 @@ static const struct edge_host edge_host = {
 
 static void report(struct gateway *gateway)
 {
-    bool up = store_is_up(gateway->store);
+    bool ok = store_is_writable(gateway->store);
     enum control_state state = gateway->stop_by         ? CONTROL_DRAINING
                                : gateway->workers_known ? CONTROL_READY
                                                         : CONTROL_STARTING;
-    control_report(gateway->control, state, up, up ? "" : store_trouble(gateway->store));
+    control_report(gateway->control, state, ok, ok ? "" : store_trouble(gateway->store));
 }
 
 /* A worker whose key ran out serves nobody, whatever its link looks like: it is stopped, or cut off
@@ -99,7 +99,13 @@ static void on_store_down(void *ctx)
     report(ctx);
 }
 
-static const struct store_handlers store_handlers = {on_store_up, on_store_down};
+static void on_store_writable(void *ctx, bool writable)
+{
+    (void)writable;
+    report(ctx);
+}
+
+static const struct store_handlers store_handlers = {on_store_up, on_store_down, on_store_writable};
 
 /* ---- time and ending ---- */
 

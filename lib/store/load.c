@@ -112,7 +112,8 @@ static void read_room(const redisReply *reply, const struct load *load, struct s
 static void on_loaded(void *ctx, enum err err, const redisReply *reply)
 {
     struct load *load = ctx;
-    struct store_loaded loaded = {.err = err == ERR_REFUSED ? ERR_MALFORMED : err};
+    /* A key that cannot be read fails inside the transaction; this is the server as a whole. */
+    struct store_loaded loaded = {.err = err == ERR_REFUSED ? ERR_UNAVAILABLE : err};
     if (!err) {
         read_room(reply, load, &loaded);
     }

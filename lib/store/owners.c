@@ -35,6 +35,14 @@ static void finish(struct search *search, enum err err)
     free(search);
 }
 
+static void fail(struct search *search, enum err err, const redisReply *reply)
+{
+    if (err == ERR_REFUSED) {
+        store_log_refusal(str_of(search->room), "who owns it", reply);
+    }
+    finish(search, err);
+}
+
 /* {1, epoch}, {0, epoch} or {-1, until}. */
 static enum err read_claim(const redisReply *reply)
 {
@@ -48,7 +56,7 @@ static enum err read_claim(const redisReply *reply)
 
 static void on_claimed(void *ctx, enum err err, const redisReply *reply)
 {
-    finish(ctx, err ? err : read_claim(reply));
+    fail(ctx, err ? err : read_claim(reply), reply);
 }
 
 static void claim(struct search *search)
@@ -133,7 +141,7 @@ static void on_room(void *ctx, enum err err, const redisReply *reply)
         err = ERR_MALFORMED;
     }
     if (err) {
-        finish(search, err);
+        fail(search, err, reply);
         return;
     }
     struct str owner = reply_str(reply->element[0]);

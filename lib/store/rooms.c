@@ -8,31 +8,42 @@
 
 #include <stdlib.h>
 
+/* A request under way. */
 struct write {
     uint64_t room, number;
     store_written_fn fn;
     void *ctx;
-    enum metric_histogram histogram;
+    const char *what;
+    int histogram; /* enum metric_histogram; -1 if it is not measured */
     uint64_t started_us;
+    struct str name; /* of the room, behind this */
 };
 
-static void on_written(void *ctx, enum err err, const redisReply *reply)
+/* Copies `from` and the name it points to. */
+static struct write *write_create(const struct write *from)
 {
-    struct write *write = ctx;
-    (void)reply;
-    if (!err) {
-        metrics_observe(write->histogram, (double)(clock_us() - write->started_us) / 1e6);
+    struct write *write = xmalloc(sizeof(*write) + from->name.len);
+    *write = *from;
+    write->started_us = clock_us();
+    write->name.ptr = memcpy(write + 1, from->name.ptr, from->name.len);
+    return write;
+}
+
+static void finish(struct write *write, enum err err, const redisReply *reply)
+{
+    if (err == ERR_REFUSED) {
+        store_log_refusal(write->name, write->what, reply);
+    } else if (!err && write->histogram >= 0) {
+        metrics_observe((enum metric_histogram)write->histogram,
+                        (double)(clock_us() - write->started_us) / 1e6);
     }
     write->fn(write->ctx, write->room, write->number, err);
     free(write);
 }
 
-static struct write *write_create(uint64_t room, uint64_t number, enum metric_histogram histogram,
-                                  store_written_fn fn, void *ctx)
+static void on_written(void *ctx, enum err err, const redisReply *reply)
 {
-    struct write *write = xmalloc(sizeof(*write));
-    *write = (struct write){room, number, fn, ctx, histogram, clock_us()};
-    return write;
+    finish(ctx, err, reply);
 }
 
 /* What every script for an owner begins with: fence.lua. */
@@ -83,8 +94,8 @@ void store_append(struct store *store, uint64_t room, const struct store_room *i
     }
     metrics_add(METRIC_LOG_APPENDS, (double)(last + 1 - number));
     metrics_add(METRIC_LOG_APPEND_BYTES, bytes);
-    store_command(store, &args, on_written,
-                  write_create(room, last, HISTOGRAM_LOG_APPEND, fn, ctx));
+    struct write write = {room, last, fn, ctx, "append", HISTOGRAM_LOG_APPEND, 0, info->name};
+    store_command(store, &args, on_written, write_create(&write));
     args_finish(&args);
     free(hash);
     free(log);
@@ -109,8 +120,8 @@ void store_snapshot(struct store *store, uint64_t room, const struct store_room 
     args_add(&args, release ? STR("1") : STR("0"));
     args_add(&args, snapshot);
     metrics_add(METRIC_SNAPSHOTS, 1);
-    store_command(store, &args, on_written,
-                  write_create(room, through, HISTOGRAM_SNAPSHOT, fn, ctx));
+    struct write write = {room, through, fn, ctx, "snapshot", HISTOGRAM_SNAPSHOT, 0, info->name};
+    store_command(store, &args, on_written, write_create(&write));
     args_finish(&args);
     free(hash);
     free(key);
@@ -125,8 +136,7 @@ static void on_handed(void *ctx, enum err err, const redisReply *reply)
     if (!err && !reply_u64(reply, &write->number)) {
         err = ERR_MALFORMED;
     }
-    write->fn(write->ctx, write->room, write->number, err);
-    free(write);
+    finish(write, err, reply);
 }
 
 void store_hand_over(struct store *store, uint64_t room, const struct store_room *info,
@@ -143,9 +153,8 @@ void store_hand_over(struct store *store, uint64_t room, const struct store_room
     args_add_u64(&args, through);
     args_add(&args, to_worker);
     args_add(&args, to_node);
-    struct write *write = xmalloc(sizeof(*write));
-    *write = (struct write){.room = room, .fn = fn, .ctx = ctx};
-    store_command(store, &args, on_handed, write);
+    struct write write = {room, 0, fn, ctx, "handover", -1, 0, info->name};
+    store_command(store, &args, on_handed, write_create(&write));
     args_finish(&args);
     free(hash);
 }

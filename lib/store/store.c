@@ -1,4 +1,4 @@
-/* The connection: coming up, scripts, silence, coming back. */
+/* The connection: coming up, silence, coming back. */
 #include "store/store.h"
 
 #include "base/alloc.h"
@@ -6,42 +6,12 @@
 #include "base/log.h"
 #include "base/metrics.h"
 #include "store/internal.h"
-#include "store/scripts.h"
 
-#include <assert.h>
 #include <hiredis/adapters/libevent.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-enum store_state { STORE_DOWN, STORE_CONNECTING, STORE_SETUP, STORE_UP };
-
-struct store {
-    struct event_base *base;
-    const struct redis_url *url;
-    const struct store_handlers *handlers;
-    void *ctx;
-    enum store_state state;
-    redisAsyncContext *redis; /* NULL while down */
-    struct event *timer;      /* retry while down, else the watch for silence */
-    uint64_t retry_ms;
-    uint64_t heard_ms; /* last reply */
-    uint64_t back_ms;  /* end of the last outage; 0 if there was none since the first connection */
-    int setup_left;    /* replies still missing before it is up */
-    struct store_server server;
-    char sha[SCRIPTS][41];
-    char trouble[160];
-    bool was_up; /* ever */
-    bool told;   /* the trouble was logged; once per outage */
-    bool ending;
-};
-
-struct request {
-    struct store *store;
-    store_reply_fn fn;
-    void *ctx;
-};
-
-static void set_trouble(struct store *store, const char *what)
+void store_set_trouble(struct store *store, const char *what)
 {
     snprintf(store->trouble, sizeof(store->trouble), "%s", what);
 }
@@ -57,6 +27,11 @@ bool store_is_up(const struct store *store)
     return store->state == STORE_UP;
 }
 
+bool store_is_writable(const struct store *store)
+{
+    return store->state == STORE_UP && !store->refusing;
+}
+
 const struct store_server *store_server(const struct store *store)
 {
     return &store->server;
@@ -64,7 +39,8 @@ const struct store_server *store_server(const struct store *store)
 
 bool store_is_settled(const struct store *store)
 {
-    return store->back_ms == 0 || clock_ms() - store->back_ms >= STORE_SETTLE_MS;
+    return !store->refusing &&
+           (store->back_ms == 0 || clock_ms() - store->back_ms >= STORE_SETTLE_MS);
 }
 
 const char *store_trouble(const struct store *store)
@@ -78,10 +54,12 @@ static void go_down(struct store *store)
     bool was_up = store->state == STORE_UP;
     store->redis = NULL;
     store->state = STORE_DOWN;
+    store->refusing = false;
     if (store->ending) {
         return;
     }
     metrics_set(METRIC_STORE_UP, 0);
+    metrics_set(METRIC_STORE_WRITABLE, 0);
     metrics_add(METRIC_STORE_ERRORS, 1);
     if (!store->told) {
         char *where = redis_url_public(store->url);
@@ -102,22 +80,20 @@ static void on_disconnect(const redisAsyncContext *redis, int status)
 {
     struct store *store = redis->data;
     if (status != REDIS_OK && store->trouble[0] == '\0') {
-        set_trouble(store, redis->errstr);
+        store_set_trouble(store, redis->errstr);
     }
     go_down(store);
 }
-
-static void setup(struct store *store);
 
 static void on_connect(const redisAsyncContext *redis, int status)
 {
     struct store *store = redis->data;
     if (status != REDIS_OK) {
-        set_trouble(store, redis->errstr);
+        store_set_trouble(store, redis->errstr);
         go_down(store); /* hiredis frees the context and does not call on_disconnect */
         return;
     }
-    setup(store);
+    store_setup(store);
 }
 
 static void connect_now(struct store *store)
@@ -127,7 +103,7 @@ static void connect_now(struct store *store)
     store->redis = url->socket_path ? redisAsyncConnectUnix(url->socket_path)
                                     : redisAsyncConnect(url->address.host, url->address.port);
     if (!store->redis || store->redis->err) {
-        set_trouble(store, store->redis ? store->redis->errstr : "out of memory");
+        store_set_trouble(store, store->redis ? store->redis->errstr : "out of memory");
         if (store->redis) {
             redisAsyncFree(store->redis);
         }
@@ -147,13 +123,22 @@ static void connect_now(struct store *store)
 static void cut(struct store *store, const char *why)
 {
     redisAsyncContext *redis = store->redis;
-    set_trouble(store, why);
+    store_set_trouble(store, why);
     /* redisAsyncFree calls on_disconnect only for established connections. */
     bool established = store->state != STORE_CONNECTING;
     redisAsyncFree(redis);
     if (!established) {
         go_down(store);
     }
+}
+
+static void ping(struct store *store)
+{
+    struct store_args args;
+    args_init(&args);
+    args_add(&args, STR("PING"));
+    store_command(store, &args, NULL, NULL);
+    args_finish(&args);
 }
 
 static void on_timer(evutil_socket_t fd, short events, void *ctx)
@@ -170,17 +155,16 @@ static void on_timer(evutil_socket_t fd, short events, void *ctx)
         return;
     }
     if (store->state == STORE_UP) {
-        struct store_args args;
-        args_init(&args);
-        args_add(&args, STR("PING"));
-        store_command(store, &args, NULL, NULL);
-        args_finish(&args);
+        if (clock_ms() - store->up_ms >= STORE_RETRY_MAX_MS) {
+            store->retry_ms = STORE_RETRY_MIN_MS; /* it lasts */
+        }
+        store->refusing ? store_probe(store) : ping(store);
     }
-    arm(store, STORE_SILENCE_MS / 5);
+    arm(store, store->refusing ? STORE_PROBE_MS : STORE_SILENCE_MS / 5);
 }
 
 /* Something came from Redis. */
-static void hear(struct store *store)
+void store_hear(struct store *store)
 {
     uint64_t now_ms = clock_ms();
     if (store->was_up && now_ms - store->heard_ms > STORE_STALL_MS) {
@@ -189,118 +173,21 @@ static void hear(struct store *store)
     store->heard_ms = now_ms;
 }
 
-/* ---- setup: AUTH, SELECT, who it is, scripts ---- */
-
-static void come_up(struct store *store)
+void store_come_up(struct store *store)
 {
     store->state = STORE_UP;
-    store->retry_ms = STORE_RETRY_MIN_MS;
+    store->up_ms = clock_ms();
     if (store->was_up) {
-        store->back_ms = clock_ms();
+        store->back_ms = store->up_ms;
     }
     store->was_up = true;
     metrics_set(METRIC_STORE_UP, 1);
+    metrics_set(METRIC_STORE_WRITABLE, 1);
     if (store->told) {
         store->told = false;
         log_info(NULL, "connected to Redis again");
     }
     store->handlers->on_up(store->ctx);
-}
-
-/* One answer less to wait for; the last one makes it up. */
-static void setup_done(struct store *store)
-{
-    if (--store->setup_left == 0) {
-        come_up(store);
-    }
-}
-
-/* A Redis that forbids these, or has none of it, promises nothing. */
-static void on_info(redisAsyncContext *redis, void *data, void *ctx)
-{
-    struct store *store = redis->data;
-    const redisReply *reply = data;
-    (void)ctx;
-    if (!reply) {
-        return;
-    }
-    hear(store);
-    if (reply->type == REDIS_REPLY_STRING) {
-        server_read_info(&store->server, reply_str(reply));
-    }
-    setup_done(store);
-}
-
-static void on_fsync(redisAsyncContext *redis, void *data, void *ctx)
-{
-    struct store *store = redis->data;
-    const redisReply *reply = data;
-    (void)ctx;
-    if (!reply) {
-        return;
-    }
-    hear(store);
-    store->server.fsyncs = reply->type == REDIS_REPLY_ARRAY && reply->elements == 2 &&
-                           str_eq(reply_str(reply->element[1]), STR("always"));
-    setup_done(store);
-}
-
-static void on_setup_reply(redisAsyncContext *redis, void *data, void *ctx)
-{
-    struct store *store = redis->data;
-    const redisReply *reply = data;
-    char *sha = ctx;
-    if (!reply) {
-        return; /* the disconnect says the rest */
-    }
-    hear(store);
-    if (reply->type == REDIS_REPLY_ERROR) {
-        set_trouble(store, reply->str);
-        redisAsyncDisconnect(redis);
-        return;
-    }
-    if (sha) {
-        snprintf(sha, sizeof(store->sha[0]), "%s", reply->str);
-    }
-    setup_done(store);
-}
-
-static void setup_send(struct store *store, char *sha, int argc, const char **argv, size_t *len)
-{
-    store->setup_left++;
-    redisAsyncCommandArgv(store->redis, on_setup_reply, sha, argc, argv, len);
-}
-
-static void setup(struct store *store)
-{
-    store->state = STORE_SETUP;
-    store->setup_left = 0;
-    const struct redis_url *url = store->url;
-    if (url->password) {
-        const char *argv[3] = {"AUTH", url->user ? url->user : url->password, url->password};
-        size_t len[3] = {4, strlen(argv[1]), strlen(argv[2])};
-        setup_send(store, NULL, url->user ? 3 : 2, argv, len);
-    }
-    char db[16];
-    snprintf(db, sizeof(db), "%u", url->db);
-    const char *select[2] = {"SELECT", db};
-    size_t select_len[2] = {6, strlen(db)};
-    if (url->db) {
-        setup_send(store, NULL, 2, select, select_len);
-    }
-    server_reset(&store->server);
-    store->setup_left += 2;
-    redisAsyncCommand(store->redis, on_info, NULL, "INFO");
-    redisAsyncCommand(store->redis, on_fsync, NULL, "CONFIG GET appendfsync");
-    for (int i = 0; i < SCRIPTS; i++) {
-        struct buf text = {0};
-        buf_append(&text, script_fence, script_fence_len);
-        buf_append(&text, script_texts[i].text, *script_texts[i].len);
-        const char *argv[3] = {"SCRIPT", "LOAD", (const char *)buf_head(&text)};
-        size_t len[3] = {6, 4, buf_len(&text)};
-        setup_send(store, store->sha[i], 3, argv, len);
-        buf_finish(&text);
-    }
 }
 
 struct store *store_create(struct event_base *base, const struct redis_url *url,
@@ -328,76 +215,4 @@ void store_destroy(struct store *store)
     }
     event_free(store->timer);
     free(store);
-}
-
-/* ---- commands ---- */
-
-static enum err error_of(const redisReply *reply)
-{
-    struct str text = {reply->str, (size_t)reply->len};
-    if (str_starts(text, STR("FENCED"))) {
-        return ERR_FENCED;
-    }
-    if (str_starts(text, STR("GAP"))) {
-        return ERR_GAP;
-    }
-    return ERR_REFUSED;
-}
-
-static void on_reply(redisAsyncContext *redis, void *data, void *ctx)
-{
-    struct request *request = ctx;
-    struct store *store = request->store;
-    const redisReply *reply = data;
-    (void)redis;
-    enum err err = ERR_OK;
-    if (!reply) {
-        err = ERR_UNAVAILABLE;
-    } else {
-        hear(store);
-        if (reply->type == REDIS_REPLY_ERROR) {
-            err = error_of(reply);
-        }
-    }
-    if (err == ERR_REFUSED) {
-        static struct log_limit limit;
-        uint32_t suppressed;
-        enum { PER_MINUTE = 10 };
-        metrics_add(METRIC_STORE_ERRORS, 1);
-        if (log_limit_pass(&limit, PER_MINUTE, clock_ms(), &suppressed)) {
-            log_error(NULL, "Redis refused a command", LOG_TEXTZ("reply", reply->str),
-                      LOG_U64("suppressed", suppressed));
-        }
-        if (str_starts(str_of(reply->str), STR("NOSCRIPT")) && store->redis) {
-            set_trouble(store, "scripts were flushed");
-            redisAsyncDisconnect(store->redis); /* setup loads them again */
-        }
-    }
-    if (request->fn) {
-        request->fn(request->ctx, err, err ? NULL : reply);
-    }
-    free(request);
-}
-
-void store_command(struct store *store, const struct store_args *args, store_reply_fn fn, void *ctx)
-{
-    if (store->state == STORE_UP) {
-        struct request *request = xmalloc(sizeof(*request));
-        *request = (struct request){store, fn, ctx};
-        if (redisAsyncCommandArgv(store->redis, on_reply, request, args->count, args->ptr,
-                                  args->len) == REDIS_OK) {
-            return;
-        }
-        free(request); /* the connection is closing */
-    }
-    if (fn) {
-        fn(ctx, ERR_UNAVAILABLE, NULL);
-    }
-}
-
-void store_script(struct store *store, struct store_args *args, enum store_script script, int keys)
-{
-    args_add(args, STR("EVALSHA"));
-    args_add(args, (struct str){store->sha[script], 40});
-    args_add_u64(args, (uint64_t)keys);
 }

@@ -19,6 +19,9 @@ struct store_handlers {
     void (*on_up)(void *ctx);
     /* Lost; it tries again by itself. Commands under way have been answered. */
     void (*on_down)(void *ctx);
+    /* While up: Redis has begun to refuse all writes, or takes them again. It takes them when it
+     * comes up, for all we know. */
+    void (*on_writable)(void *ctx, bool writable);
 };
 
 enum { STORE_RETRY_MIN_MS = 50, STORE_RETRY_MAX_MS = 2000, STORE_SILENCE_MS = 5000 };
@@ -34,12 +37,14 @@ struct store *store_create(struct event_base *base, const struct redis_url *url,
 void store_destroy(struct store *store);
 
 bool store_is_up(const struct store *store);
+/* Up, and no write was refused for a reason that holds for all (out of memory, disk full, ...). */
+bool store_is_writable(const struct store *store);
 
 /* Whether absence of a worker's key means that the worker is gone: not so soon after an outage, in
  * which none could be renewed. */
 bool store_is_settled(const struct store *store);
 
-/* Why it is not up, or what went wrong last; a phrase for people. */
+/* Why it is not up or not writable, or what went wrong last; a phrase for people. */
 const char *store_trouble(const struct store *store);
 
 #endif

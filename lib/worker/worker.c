@@ -327,12 +327,12 @@ static void beat(struct worker *worker)
 
 static void report(struct worker *worker)
 {
-    bool up = store_is_up(worker->store);
+    bool ok = store_is_writable(worker->store);
     bool ending = worker->stopping || worker->leaving;
     enum control_state state = ending              ? CONTROL_DRAINING
                                : worker->announced ? CONTROL_READY
                                                    : CONTROL_STARTING;
-    control_report(worker->control, state, up, up ? "" : store_trouble(worker->store));
+    control_report(worker->control, state, ok, ok ? "" : store_trouble(worker->store));
 }
 
 static void on_members(void *ctx, enum err err)
@@ -366,7 +366,16 @@ static void on_store_down(void *ctx)
     report(worker);
 }
 
-static const struct store_handlers store_handlers = {on_store_up, on_store_down};
+/* While Redis takes no writes it might as well be away: rooms that try would only build snapshots
+ * in vain. Signs of life are sent all the same. */
+static void on_store_writable(void *ctx, bool writable)
+{
+    struct worker *worker = ctx;
+    shard_store_changed(worker->shard, writable, now_of(worker));
+    report(worker);
+}
+
+static const struct store_handlers store_handlers = {on_store_up, on_store_down, on_store_writable};
 
 /* ---- time and ending ---- */
 

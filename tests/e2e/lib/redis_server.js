@@ -1,6 +1,6 @@
 /* A redis-server that is not roomd's: an operator's, or one that looks into roomd's files. */
 import { join } from 'node:path'
-import { startProcess } from './processes.js'
+import { isRunning, startProcess } from './processes.js'
 import { Redis } from './redis.js'
 import { removeFolder, temporaryFolder } from './roomd.js'
 import { soon, until } from './wait.js'
@@ -10,6 +10,7 @@ const SOCKET = 'external.sock'
 export class RedisServer {
   #child
   #own = null // our temporary folder
+  #args
   folder
   port
 
@@ -19,25 +20,32 @@ export class RedisServer {
     server.#own = await temporaryFolder()
     server.folder = folder ?? server.#own
     server.port = port
+    server.#args = args
+    await server.run()
+    return server
+  }
+
+  /* Starts it, also again after it has ended. */
+  async run() {
     const where = [
       '--port',
-      port,
+      this.port,
       '--bind',
       '127.0.0.1',
       '--unixsocket',
-      server.socket,
+      this.socket,
       '--dir',
-      server.folder,
+      this.folder,
     ]
-    const how = ['--save', '', '--appendonly', 'yes', '--appendfsync', 'always', '--logfile', '', ...args]
-    server.#child = startProcess('redis-server', [...where, ...how].map(String), { stdio: 'ignore' })
+    const how = ['--save', '', '--appendonly', 'yes', '--appendfsync', 'always', '--logfile', '']
+    const args = [...where, ...how, ...this.#args].map(String)
+    this.#child = startProcess('redis-server', args, { stdio: 'ignore' })
     await until('a redis-server', async () => {
-      const redis = await server.connect()
+      const redis = await this.connect()
       const reply = await redis.text('PING').catch((error) => error.message)
       redis.close()
       return /^PONG|NOAUTH/.test(reply)
     })
-    return server
   }
 
   get socket() {
@@ -52,10 +60,26 @@ export class RedisServer {
     return Redis.connect({ path: this.socket })
   }
 
-  async stop() {
+  /* One command. */
+  async command(...args) {
+    const redis = await this.connect()
+    try {
+      return await redis.text(...args)
+    } finally {
+      redis.close()
+    }
+  }
+
+  async end(signal) {
     const gone = new Promise((resolve) => this.#child.once('exit', resolve))
-    this.#child.kill('SIGKILL')
+    this.#child.kill(signal)
     await soon('the end of redis-server', gone)
+  }
+
+  async stop() {
+    if (isRunning(this.#child)) {
+      await this.end('SIGKILL')
+    }
     await removeFolder(this.#own)
   }
 }
