@@ -61,14 +61,14 @@ void membership_beat(struct store *store, const struct member *member)
     free(key);
 }
 
-static void remove_id(struct store *store, struct str id)
+static void remove_id(struct store *store, struct str id, store_reply_fn fn, void *ctx)
 {
     struct store_args args;
     args_init(&args);
     args_add(&args, STR("SREM"));
     args_add(&args, STR(WORKERS_KEY));
     args_add(&args, id);
-    send_args(store, &args, NULL, NULL);
+    send_args(store, &args, fn, ctx);
 }
 
 void membership_leave(struct store *store, struct str id)
@@ -80,7 +80,7 @@ void membership_leave(struct store *store, struct str id)
     args_add(&args, str_of(key));
     send_args(store, &args, NULL, NULL);
     free(key);
-    remove_id(store, id);
+    remove_id(store, id, NULL, NULL);
 }
 
 /* Reads one worker's hash; false if it is not there. */
@@ -140,19 +140,33 @@ static void finish_reading(struct reading *reading)
     free(reading);
 }
 
+/* One answer less to wait for. */
+static void reading_step(struct reading *reading, enum err err)
+{
+    reading->err = reading->err ? reading->err : err;
+    if (--reading->left == 0) {
+        finish_reading(reading);
+    }
+}
+
+static void on_removed(void *ctx, enum err err, const redisReply *reply)
+{
+    (void)reply;
+    reading_step(ctx, err);
+}
+
+/* A worker whose time ran out is gone only if Redis takes the write that says so: while it refuses
+ * writes, no worker can renew its key. */
 static void on_worker(void *ctx, enum err err, const redisReply *reply)
 {
     struct reading_one *one = ctx;
     struct reading *reading = one->reading;
-    if (err) {
-        reading->err = err;
-    } else if (!store_read_worker(reply, str_of(one->id), reading->workers)) {
-        remove_id(reading->store, str_of(one->id)); /* its time ran out */
+    if (!err && !store_read_worker(reply, str_of(one->id), reading->workers)) {
+        remove_id(reading->store, str_of(one->id), on_removed, reading);
+    } else {
+        reading_step(reading, err);
     }
     free(one);
-    if (--reading->left == 0) {
-        finish_reading(reading);
-    }
 }
 
 static void on_ids(void *ctx, enum err err, const redisReply *reply)
@@ -178,9 +192,7 @@ static void on_ids(void *ctx, enum err err, const redisReply *reply)
         send_args(reading->store, &args, on_worker, one);
         free(key);
     }
-    if (--reading->left == 0) {
-        finish_reading(reading);
-    }
+    reading_step(reading, ERR_OK);
 }
 
 void membership_read(struct store *store, struct workers *workers, membership_read_fn fn, void *ctx)

@@ -127,12 +127,17 @@ describe('a Redis that refuses writes', { concurrency: true }, () => {
         await scene.isNotReady(why)
         await scene.roomd.logged('why', new RegExp(`Redis refuses writes.*why="${why.source}`))
         const metrics = await (await scene.roomd.get('/metrics')).text()
+        /* For longer than workers' keys live: nobody is taken for dead who cannot renew his. */
+        const from = Date.now()
+        await until('a while', () => Date.now() > from + 5000)
+        await scene.presenceFlows('still')
         assert.match(metrics, /^roomd_store_writable\{.*worker.*\} 0$/m)
         await end(scene)
         assert.equal(await result, 'commit')
         await scene.isReady()
         await scene.isWhole('before', 'meanwhile')
         assert.ok(scene.roomd.log.match(/Redis refuses writes/g).length <= 3, 'said once by each process')
+        assert.equal((await scene.server.command('HGET', 'roomd:{drawing}', 'epoch')), '1')
       }))
   }
 })
