@@ -376,7 +376,7 @@ static enum err check_required(struct loading *loading)
 enum config_outcome config_load(struct config *config, enum config_role role, int argc,
                                 char *const *argv, char *const *env, struct buf *text)
 {
-    *config = (struct config){.control_fd = -1};
+    *config = (struct config){.control_fd = -1, .mark_fd = -1};
     struct loading loading = {config, role, program_name(role), text};
     struct flag *flags = xcalloc((size_t)argc, sizeof(*flags));
     size_t count = 0;
@@ -468,7 +468,7 @@ void config_finish(struct config *config)
     free(config->id);
     free(config->node);
     free(config->socket);
-    *config = (struct config){.control_fd = -1};
+    *config = (struct config){.control_fd = -1, .mark_fd = -1};
 }
 
 const char *durability_name(enum durability durability)

@@ -42,12 +42,14 @@ struct config {
     uint64_t max_message_bytes;
     uint32_t unload_after_s; /* how long an empty room stays loaded */
     uint32_t idle_timeout_s; /* 0: never */
+    uint32_t hang_after_s;   /* CPU time on one step of a room until it hangs; 0: never */
 
     /* A child's alone, always by flag. */
     char *process;  /* "worker-1": the slot's name, for logs and metrics */
     char *id;       /* unique for this start of it: a restarted worker is another worker */
     char *node;     /* the node's id */
     int control_fd; /* to the supervisor (net/control.h); -1 without one */
+    int mark_fd;    /* worker: the page that says which room it is at (base/mark.h); -1: none */
     char *socket;   /* worker: path of its link socket */
 
     char *text[CONFIG_OPTIONS_MAX]; /* each option as it was written; private */

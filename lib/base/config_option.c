@@ -47,6 +47,10 @@ const struct config_option config_options[] = {
      .value_name = "SECONDS", .max = 86400, .help = "how long an empty room stays loaded"},
     {"idle-timeout", CONFIG_KIND_NUMBER, AT(idle_timeout_s), ALL, .fallback = "20",
      .value_name = "SECONDS", .max = 86400, .help = "silence that ends a session; 0: never"},
+    {"hang-after", CONFIG_KIND_NUMBER, AT(hang_after_s), ALL, .fallback = "10",
+     .value_name = "SECONDS", .max = 86400,
+     .help = "CPU time that one step of one room may take before its\n"
+             "worker is killed for hanging; 0: any"},
     {"log-level", CONFIG_KIND_CHOICE, AT(log_level), ALL, .fallback = "info", .value_name = "LEVEL",
      .choices = {"debug", "info", "warn", "error"}, .help = "debug, info, warn or error"},
     {"log-format", CONFIG_KIND_CHOICE, AT(log_format), ALL, .fallback = "text",
@@ -60,6 +64,8 @@ const struct config_option config_options[] = {
      .help = "name of the node"},
     {"control-fd", CONFIG_KIND_FD, AT(control_fd), CHILD, 0, true, .value_name = "N",
      .help = "open descriptor to the supervisor"},
+    {"mark-fd", CONFIG_KIND_FD, AT(mark_fd), CONFIG_WORKER, 0, true, .value_name = "N",
+     .help = "page that says which room it is at"},
     {"socket", CONFIG_KIND_TEXT, AT(socket), CONFIG_WORKER, CONFIG_WORKER, true,
      .value_name = "PATH", .help = "link socket to listen on"},
 };

@@ -6,15 +6,15 @@
 #include "base/random.h"
 #include "net/control_channel.h"
 #include "net/loop.h"
+#include "node/blame.h"
+#include "node/hang.h"
+#include "node/launch.h"
 #include "node/spawn.h"
 
-#include <errno.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
-#include <unistd.h>
+#include <time.h>
 
 /* Characters that make one start differ from all others, after restarts of the node too. */
 #define START_LEN 8
@@ -30,6 +30,11 @@ struct child {
     struct event *timer; /* owned; life.wake_ms */
     pid_t pid;
     struct control_channel *control; /* owned; NULL while there is none */
+    struct mark_page *mark;          /* owned; NULL while there is none */
+    struct hang hang;
+    bool hung;                /* and was killed for it */
+    struct mark_view hung_at; /* what it was at then */
+    uint64_t since_unix_ms;
     uint32_t starts;
     bool was_killed;
     struct control_message report;
@@ -38,6 +43,13 @@ struct child {
 
 static void step(struct child *child, enum child_event event, uint32_t stop_limit_ms);
 
+static uint64_t unix_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
 /* ---- its words ---- */
 
 static void on_message(void *ctx, const struct control_message *message)
@@ -45,6 +57,9 @@ static void on_message(void *ctx, const struct control_message *message)
     struct child *child = ctx;
     switch (message->kind) {
     case CONTROL_REPORT:
+        if (child->report.state != message->state) {
+            child->since_unix_ms = unix_ms();
+        }
         child->report = *message;
         if (message->state == CONTROL_READY) {
             step(child, CHILD_EV_READY, 0);
@@ -85,65 +100,24 @@ static void new_id(struct child *child)
                                     : xstrdup(child->name);
 }
 
-/* The caller frees it with free_strings. */
-static char **make_argv(const struct child *child, const char *control_fd)
-{
-    const char *const own[] = {"--process", child->name,         "--id",         child->id,
-                               "--node",    child->spec.node_id, "--control-fd", control_fd};
-    enum { OWN = sizeof(own) / sizeof(own[0]) };
-    size_t extra = 0;
-    while (child->spec.args && child->spec.args[extra]) {
-        extra++;
-    }
-    char **argv = xcalloc(1 + OWN + extra + 1, sizeof(*argv));
-    size_t used = 0;
-    argv[used++] = xstrdup(child->spec.program);
-    for (size_t i = 0; child->spec.node_id && i < OWN; i++) {
-        argv[used++] = xstrdup(own[i]);
-    }
-    for (size_t i = 0; i < extra; i++) {
-        argv[used++] = xstrdup(child->spec.args[i]);
-    }
-    return argv;
-}
-
-static enum err launch(struct child *child, struct buf *why)
-{
-    int pair[2] = {-1, -1};
-    bool controlled = child->spec.node_id;
-    if (controlled && socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair)) {
-        buf_printf(why, "%s", strerror(errno));
-        return ERR_IO;
-    }
-    char fd_text[16];
-    snprintf(fd_text, sizeof(fd_text), "%d", pair[1]);
-    char **argv = make_argv(child, fd_text);
-    struct spawn spawn = {.program = child->spec.program,
-                          .argv = argv,
-                          .env = child->spec.env,
-                          .keep_fd = controlled ? pair[1] : child->spec.keep_fd};
-    enum err err = spawn_process(&spawn, &child->pid, why);
-    free_strings(argv);
-    if (controlled) {
-        close(pair[1]);
-        if (err) {
-            close(pair[0]);
-        } else {
-            child->control = control_channel_create(child->base, pair[0], &channel_handlers, child);
-        }
-    }
-    return err;
-}
-
 /* What ran, or should have, is no more. */
-static void ended(struct child *child, const char *how)
+static void ended(struct child *child, const struct child_end *end)
 {
-    bool unexpected = child->life.state != CHILD_STOPPING;
     child->pid = 0;
     control_channel_destroy(child->control);
     child->control = NULL;
-    child->handlers->on_end(child->ctx, child, how, unexpected);
-    step(child, CHILD_EV_DIED, 0);
+    child->handlers->on_end(child->ctx, child, end);
+    mark_page_destroy(child->mark);
+    child->mark = NULL;
+    step(child, end->kind == CHILD_END_LEFT ? CHILD_EV_LEFT : CHILD_EV_DIED, 0);
+}
+
+static void could_not_start(struct child *child, struct str why)
+{
+    char *how = xasprintf("could not be started: %.*s", STR_ARG(why));
+    struct child_end end = {.kind = CHILD_END_DIED, .how = how};
+    ended(child, &end);
+    free(how);
 }
 
 static void spawn(struct child *child)
@@ -151,15 +125,20 @@ static void spawn(struct child *child)
     new_id(child);
     child->report = (struct control_message){.kind = CONTROL_REPORT, .store_ok = true};
     child->metrics = (struct control_message){0};
+    child->hang = (struct hang){0};
+    child->hung = false;
     child->starts++;
     struct buf why = {0};
-    if (launch(child, &why)) {
-        struct buf how = {0};
-        buf_printf(&how, "could not be started: %.*s", STR_ARG(buf_str(&why)));
-        buf_append_byte(&how, '\0');
-        ended(child, (const char *)buf_head(&how));
-        buf_finish(&how);
+    struct launched launched;
+    if (launch(&child->spec, child->name, child->id, &launched, &why)) {
+        could_not_start(child, buf_str(&why));
     } else {
+        child->pid = launched.pid;
+        child->mark = launched.mark;
+        if (launched.control_fd >= 0) {
+            child->control =
+                control_channel_create(child->base, launched.control_fd, &channel_handlers, child);
+        }
         log_debug(NULL, "process started", LOG_TEXTZ("child", child->name),
                   LOG_I64("pid", child->pid), LOG_TEXTZ("id", child->id));
     }
@@ -177,16 +156,21 @@ static void ask_to_stop(struct child *child, uint64_t now_ms)
     }
 }
 
-static void kill_hung(struct child *child)
+static void send_signal(const struct child *child, int number)
+{
+    if (child->pid > 0) {
+        kill(child->pid, number);
+    }
+}
+
+static void kill_late(struct child *child)
 {
     child->was_killed |= child->life.state == CHILD_STOPPING;
     log_warn(NULL,
              child->life.state == CHILD_STOPPING ? "process does not stop in time; killing it"
                                                  : "process hangs; killing it",
              LOG_TEXTZ("child", child->name), LOG_I64("pid", child->pid));
-    if (child->pid > 0) {
-        kill(child->pid, SIGKILL);
-    }
+    send_signal(child, SIGKILL);
 }
 
 /* ---- its life ---- */
@@ -210,9 +194,15 @@ static void step(struct child *child, enum child_event event, uint32_t stop_limi
     case CHILD_DO_ASK:
         ask_to_stop(child, now_ms);
         break;
-    case CHILD_DO_KILL:
-        kill_hung(child);
+    case CHILD_DO_ABORT:
+        send_signal(child, SIGABRT);
         break;
+    case CHILD_DO_KILL:
+        kill_late(child);
+        break;
+    }
+    if (child->life.state != before) {
+        child->since_unix_ms = unix_ms();
     }
     if (child->life.state != before || event == CHILD_EV_READY) {
         child->handlers->on_change(child->ctx, child);
@@ -258,12 +248,57 @@ void child_stop(struct child *child, uint32_t limit_ms)
     step(child, CHILD_EV_STOP, limit_ms);
 }
 
+static uint64_t cpu_ms_of(pid_t pid)
+{
+    clockid_t clock;
+    struct timespec used = {0};
+    if (clock_getcpuclockid(pid, &clock) == 0) {
+        clock_gettime(clock, &used);
+    }
+    return (uint64_t)used.tv_sec * 1000 + (uint64_t)used.tv_nsec / 1000000;
+}
+
+void child_look(struct child *child, uint64_t hang_ms)
+{
+    if (!child->mark || child->pid == 0 || child->hung) {
+        return;
+    }
+    struct mark_view view;
+    mark_page_read(child->mark, &view);
+    if (hang_look(&child->hang, &view, cpu_ms_of(child->pid), hang_ms)) {
+        log_error(NULL, "worker hangs inside a room; killing it", LOG_TEXTZ("child", child->name),
+                  LOG_I64("pid", child->pid), LOG_STR("room", mark_view_room(&view)),
+                  LOG_U64("cpu_ms", hang_ms));
+        child->hung = true;
+        child->hung_at = view;
+        step(child, CHILD_EV_HUNG, 0);
+    }
+}
+
 void child_reaped(struct child *child, int status)
 {
+    struct mark_view view = {0};
+    if (child->hung) {
+        view = child->hung_at;
+    } else if (child->mark) {
+        mark_page_read(child->mark, &view);
+    }
     struct buf how = {0};
+    buf_printf(&how, "%s", child->hung ? "hung and " : "");
     spawn_describe_end(status, &how);
     buf_append_byte(&how, '\0');
-    ended(child, (const char *)buf_head(&how));
+    bool drained =
+        WIFEXITED(status) && WEXITSTATUS(status) == 0 && child->report.state == CONTROL_DRAINING;
+    struct child_end end = {
+        .kind = child->life.state == CHILD_STOPPING ? CHILD_END_ASKED
+                : drained                           ? CHILD_END_LEFT
+                                                    : CHILD_END_DIED,
+        .how = (const char *)buf_head(&how),
+    };
+    if (blame_room(status, &view, child->hung)) {
+        end.room = mark_view_room(&view);
+    }
+    ended(child, &end);
     buf_finish(&how);
 }
 
@@ -287,6 +322,7 @@ void child_destroy(struct child *child)
         waitpid(child->pid, NULL, 0);
     }
     control_channel_destroy(child->control);
+    mark_page_destroy(child->mark);
     event_free(child->timer);
     free_strings(child->spec.args);
     free(child->name);
@@ -317,6 +353,11 @@ enum child_state child_state(const struct child *child)
 pid_t child_pid(const struct child *child)
 {
     return child->pid;
+}
+
+uint64_t child_since_unix_ms(const struct child *child)
+{
+    return child->since_unix_ms;
 }
 
 uint32_t child_restarts(const struct child *child)

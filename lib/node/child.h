@@ -22,15 +22,27 @@ struct child_spec {
      * and is ready when child_ready says so. Borrowed. */
     const char *node_id;
     int keep_fd; /* another's: a descriptor it inherits; -1: none */
+    bool marked; /* says which room it is at work on (--mark-fd) */
     uint32_t start_limit_ms;
+};
+
+enum child_ending {
+    CHILD_END_ASKED, /* we wanted it to stop */
+    CHILD_END_LEFT,  /* it drained by itself and exited with 0: an operator's kill PID */
+    CHILD_END_DIED,  /* also when it could not be started */
+};
+
+struct child_end {
+    enum child_ending kind;
+    const char *how; /* for people: "exited with status 1" */
+    struct str room; /* it died of its work on this one (node/blame.h); empty: of nobody's */
 };
 
 /* Called from the loop. Nothing may be destroyed in them. */
 struct child_handlers {
     void (*on_change)(void *ctx, struct child *child); /* state or report */
-    /* Also when it could not be started. `how` is for people: "exited with status 1";
-     * `unexpected` unless it was asked to stop. The id is still that of the dead. */
-    void (*on_end)(void *ctx, struct child *child, const char *how, bool unexpected);
+    /* The id is still that of the dead. */
+    void (*on_end)(void *ctx, struct child *child, const struct child_end *end);
     void (*on_metrics)(void *ctx, struct child *child);
 };
 
@@ -41,6 +53,9 @@ void child_start(struct child *child);
 void child_ready(struct child *child);
 /* Asks it to stop, kills it after `limit_ms`. Again with less: hurry. */
 void child_stop(struct child *child, uint32_t limit_ms);
+/* To be called about once a second: one that spends `hang_ms` of CPU time inside one step of a
+ * room is killed for hanging. 0: it may take any. */
+void child_look(struct child *child, uint64_t hang_ms);
 /* Tells that waitpid returned `status` for its process. */
 void child_reaped(struct child *child, int status);
 /* Asks for its metrics; false if there is nobody to ask. */
@@ -53,6 +68,8 @@ const char *child_id(const struct child *child);   /* of this start; "" before t
 enum metric_role child_role(const struct child *child);
 enum child_state child_state(const struct child *child);
 pid_t child_pid(const struct child *child); /* 0 while none runs */
+/* When its state, or that of its report, changed last; milliseconds since 1970. */
+uint64_t child_since_unix_ms(const struct child *child);
 uint32_t child_restarts(const struct child *child);
 /* Whether it had to be killed because it did not stop in time. */
 bool child_was_killed(const struct child *child);

@@ -17,6 +17,21 @@ static enum child_action wait_for_restart(struct child_life *life, uint64_t now_
     return CHILD_DO_NOTHING;
 }
 
+/* Going was its plan, so it is no sign of trouble. */
+static enum child_action wait_after_leaving(struct child_life *life, uint64_t now_ms)
+{
+    life->state = CHILD_WAITING;
+    life->wake_ms = now_ms + CHILD_BACKOFF_MIN_MS;
+    return CHILD_DO_NOTHING;
+}
+
+static enum child_action hang(struct child_life *life, uint64_t now_ms)
+{
+    life->state = CHILD_ENDING;
+    life->wake_ms = now_ms + CHILD_ABORT_MS;
+    return CHILD_DO_ABORT;
+}
+
 static enum child_action give_up(struct child_life *life, uint64_t wake_ms)
 {
     life->state = CHILD_ENDING;
@@ -49,8 +64,12 @@ static enum child_action step_starting(struct child_life *life, enum child_event
         return CHILD_DO_NOTHING;
     case CHILD_EV_DIED:
         return wait_for_restart(life, now_ms);
+    case CHILD_EV_LEFT:
+        return wait_after_leaving(life, now_ms);
     case CHILD_EV_MUTE:
         return give_up(life, now_ms + CHILD_MUTE_MS);
+    case CHILD_EV_HUNG:
+        return hang(life, now_ms);
     case CHILD_EV_TIMER:
         give_up(life, 0);
         return CHILD_DO_KILL;
@@ -65,14 +84,18 @@ static enum child_action step_starting(struct child_life *life, enum child_event
 static enum child_action step_up(struct child_life *life, enum child_event event, uint64_t now_ms,
                                  uint32_t stop_limit_ms)
 {
+    if (now_ms - life->up_since_ms >= CHILD_HEALTHY_MS) {
+        life->backoff_ms = 0;
+    }
     switch (event) {
     case CHILD_EV_DIED:
+        return wait_for_restart(life, now_ms);
+    case CHILD_EV_LEFT:
+        return wait_after_leaving(life, now_ms);
     case CHILD_EV_MUTE:
-        if (now_ms - life->up_since_ms >= CHILD_HEALTHY_MS) {
-            life->backoff_ms = 0;
-        }
-        return event == CHILD_EV_DIED ? wait_for_restart(life, now_ms)
-                                      : give_up(life, now_ms + CHILD_MUTE_MS);
+        return give_up(life, now_ms + CHILD_MUTE_MS);
+    case CHILD_EV_HUNG:
+        return hang(life, now_ms);
     case CHILD_EV_STOP:
         return stop(life, now_ms, stop_limit_ms);
     case CHILD_EV_START:
@@ -89,6 +112,8 @@ static enum child_action step_ending(struct child_life *life, enum child_event e
     switch (event) {
     case CHILD_EV_DIED:
         return wait_for_restart(life, now_ms);
+    case CHILD_EV_LEFT:
+        return wait_after_leaving(life, now_ms);
     case CHILD_EV_TIMER:
         life->wake_ms = 0;
         return CHILD_DO_KILL;
@@ -97,6 +122,7 @@ static enum child_action step_ending(struct child_life *life, enum child_event e
     case CHILD_EV_START:
     case CHILD_EV_READY:
     case CHILD_EV_MUTE:
+    case CHILD_EV_HUNG:
         break;
     }
     return CHILD_DO_NOTHING;
@@ -107,7 +133,10 @@ static enum child_action step_stopping(struct child_life *life, enum child_event
 {
     switch (event) {
     case CHILD_EV_DIED:
+    case CHILD_EV_LEFT:
         return end(life);
+    case CHILD_EV_HUNG:
+        return CHILD_DO_ABORT; /* its limit stands */
     case CHILD_EV_TIMER:
         life->wake_ms = 0;
         return CHILD_DO_KILL;

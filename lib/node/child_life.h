@@ -1,8 +1,8 @@
 /* The life of one child process, from first start to last end, over all restarts. Pure: the owner
  * does what a step asks for, and reports what happened.
  *
- *      IDLE ──start──▶ STARTING ──ready──▶ UP          STARTING, UP ──died──▶ WAITING
- *                         ▲                 │          STARTING, UP ──mute, timer──▶ ENDING
+ *      IDLE ──start──▶ STARTING ──ready──▶ UP          STARTING, UP ──died, left──▶ WAITING
+ *                         ▲                 │          STARTING, UP ──mute, hung, timer──▶ ENDING
  *                         └──timer── WAITING ◀──died── ENDING
  *      any ──stop──▶ STOPPING ──died──▶ GONE           (GONE at once where no process runs)
  */
@@ -17,6 +17,8 @@
 #define CHILD_HEALTHY_MS 10000
 /* How long one may take to exit by itself after it closed its control channel. */
 #define CHILD_MUTE_MS 2000
+/* How long one that hangs may take to die of SIGABRT: a core of many gigabytes may be written. */
+#define CHILD_ABORT_MS 5000
 
 enum child_state {
     CHILD_IDLE,     /* not started yet */
@@ -32,7 +34,9 @@ enum child_event {
     CHILD_EV_START,
     CHILD_EV_READY, /* it said so */
     CHILD_EV_DIED,  /* the process is no more, or could not be made */
+    CHILD_EV_LEFT,  /* the process has drained by itself and exited with 0 */
     CHILD_EV_MUTE,  /* its control channel closed while it runs */
+    CHILD_EV_HUNG,  /* it runs and gets nowhere */
     CHILD_EV_STOP,  /* again: with another limit */
     CHILD_EV_TIMER, /* wake_ms has come */
 };
@@ -40,8 +44,9 @@ enum child_event {
 enum child_action {
     CHILD_DO_NOTHING,
     CHILD_DO_SPAWN,
-    CHILD_DO_ASK,  /* tell it to stop within stop_limit_ms */
-    CHILD_DO_KILL, /* SIGKILL */
+    CHILD_DO_ASK,   /* tell it to stop within stop_limit_ms */
+    CHILD_DO_ABORT, /* SIGABRT */
+    CHILD_DO_KILL,  /* SIGKILL */
 };
 
 struct child_life { /* starts zeroed but for the limit; owns nothing */

@@ -26,6 +26,7 @@ struct node {
     struct admin *admin;
     struct event *signals[NODE_SIGNALS];
     struct event *turn; /* runs on_turn soon: something changed */
+    struct event *look; /* at children that hang, now and then */
     enum node_phase phase;
     bool stop;
     bool hurry;

@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "net/loop.h"
 #include "node/internal.h"
+#include "node/quarantine.h"
 #include "node/redis_child.h"
 
 #include <signal.h>
@@ -18,6 +19,8 @@
 #define STOP_REDIS_MS 3000
 /* After a second signal, for each group. */
 #define STOP_HURRY_MS 700
+/* For hanging children. */
+#define LOOK_EVERY_MS 1000
 
 /* ---- phases ---- */
 
@@ -138,27 +141,41 @@ static void on_child_change(void *ctx, struct child *child)
     something_changed(node);
 }
 
-static void on_child_end(void *ctx, struct child *child, const char *how, bool unexpected)
+static void on_early_death(struct node *node, const struct child *child, const char *how)
 {
-    struct node *node = ctx;
-    const struct control_message *report = child_report(child);
-    collector_update(node->collector);
-    if (child_role(child) == ROLE_WORKER) {
-        redis_client_forget_worker(node->redis, child_id(child));
-    }
-    if (!unexpected) {
-        log_debug(NULL, "process stopped", LOG_TEXTZ("child", child_name(child)),
-                  LOG_TEXTZ("how", how));
-    } else if (node->was_up) {
-        log_warn(NULL, "process died; starting it again", LOG_TEXTZ("child", child_name(child)),
-                 LOG_TEXTZ("how", how), LOG_TEXTZ("last_words", report->why));
-    } else if (child_role(child) == ROLE_REDIS) {
+    const char *last_words = child_report(child)->why;
+    if (child_role(child) == ROLE_REDIS) {
         char *log = redis_child_log_path(&node->data);
         node_give_up(node, "redis-server %s; its log is %s", how, log);
         free(log);
     } else {
         node_give_up(node, "%s %s before it was ready%s%s", child_name(child), how,
-                     report->why[0] ? ": " : "", report->why);
+                     last_words[0] ? ": " : "", last_words);
+    }
+}
+
+static void on_child_end(void *ctx, struct child *child, const struct child_end *end)
+{
+    struct node *node = ctx;
+    struct log_field name = LOG_TEXTZ("child", child_name(child));
+    struct log_field how = LOG_TEXTZ("how", end->how);
+    collector_update(node->collector);
+    if (end->kind == CHILD_END_ASKED) {
+        log_debug(NULL, "process stopped", name, how);
+    } else if (end->kind == CHILD_END_LEFT) {
+        log_info(NULL, "process has drained and left; starting it again", name);
+    } else if (node->was_up) {
+        log_warn(NULL, "process died; starting it again", name, how,
+                 LOG_TEXTZ("last_words", child_report(child)->why));
+    } else {
+        on_early_death(node, child, end->how);
+    }
+    if (end->room.len > 0) {
+        quarantine_count(node->redis, end->room, child_id(child), end->how);
+    }
+    /* Last: from then on others may take its rooms. */
+    if (child_role(child) == ROLE_WORKER) {
+        redis_client_forget_worker(node->redis, child_id(child));
     }
 }
 
@@ -240,6 +257,17 @@ static void on_reload_signal(evutil_socket_t number, short what, void *ctx)
     (void)what;
     (void)ctx;
     log_warn(NULL, "configuration is read at start only: restart roomd to change it");
+}
+
+static void on_look(evutil_socket_t fd, short what, void *ctx)
+{
+    (void)fd;
+    (void)what;
+    struct node *node = ctx;
+    for (size_t i = 0; i < node->child_count; i++) {
+        child_look(node->children[i], (uint64_t)node->config->hang_after_s * 1000);
+    }
+    loop_arm(node->look, LOOK_EVERY_MS);
 }
 
 static void on_child_signal(evutil_socket_t number, short what, void *ctx)
@@ -330,6 +358,8 @@ static bool make_loop(struct node *node)
         node->signals[i] = loop_on_signal(node->base, numbers[i], handlers[i], node);
     }
     node->turn = event_new(node->base, -1, 0, on_turn, node);
+    node->look = evtimer_new(node->base, on_look, node);
+    loop_arm(node->look, LOOK_EVERY_MS);
     return true;
 }
 
@@ -368,6 +398,7 @@ static void finish(struct node *node)
     }
     if (node->turn) {
         event_free(node->turn);
+        event_free(node->look);
     }
     if (node->base) {
         event_base_free(node->base);

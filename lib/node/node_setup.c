@@ -107,6 +107,7 @@ static bool add_ours(struct node *node, enum metric_role role, uint32_t count, c
                                   .env = node->env,
                                   .node_id = node->data.node_id,
                                   .keep_fd = -1,
+                                  .marked = role == ROLE_WORKER,
                                   .start_limit_ms = START_LIMIT_MS};
         if (role == ROLE_WORKER) {
             char name[32];

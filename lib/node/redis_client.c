@@ -5,6 +5,7 @@
 #include "base/metrics.h"
 #include "net/loop.h"
 
+#include <assert.h>
 #include <hiredis/adapters/libevent.h>
 #include <hiredis/async.h>
 #include <hiredis/hiredis.h>
@@ -303,6 +304,39 @@ void redis_client_forget_worker(struct redis_client *client, const char *worker_
     if (redis_client_is_up(client)) {
         redisAsyncCommand(client->redis, on_forgotten, NULL, "DEL roomd:worker:%s", worker_id);
         redisAsyncCommand(client->redis, on_forgotten, NULL, "SREM roomd:workers %s", worker_id);
+    }
+}
+
+struct request {
+    redis_client_fn fn;
+    void *ctx;
+};
+
+static void on_reply(redisAsyncContext *redis, void *data, void *arg)
+{
+    (void)redis;
+    struct request *request = arg;
+    request->fn(request->ctx, data);
+    free(request);
+}
+
+void redis_client_command(struct redis_client *client, const struct str *args, size_t count,
+                          redis_client_fn fn, void *ctx)
+{
+    enum { ARGS_MAX = 16 };
+    const char *words[ARGS_MAX];
+    size_t lens[ARGS_MAX];
+    assert(count <= ARGS_MAX);
+    for (size_t i = 0; i < count; i++) {
+        words[i] = args[i].ptr;
+        lens[i] = args[i].len;
+    }
+    struct request *request = xmalloc(sizeof(*request));
+    *request = (struct request){fn, ctx};
+    if (!redis_client_is_up(client) ||
+        redisAsyncCommandArgv(client->redis, on_reply, request, (int)count, words, lens)) {
+        free(request);
+        fn(ctx, NULL);
     }
 }
 

@@ -6,6 +6,8 @@
 
 #include "base/config.h"
 
+#include <hiredis/hiredis.h>
+
 struct redis_client;
 struct event_base;
 
@@ -41,6 +43,13 @@ void redis_client_hurry(struct redis_client *client);
 /* Takes a dead worker off the list of live ones (proto/redis.md), so that its rooms need not wait
  * for its key to expire. Without Redis nothing happens: the key expires. */
 void redis_client_forget_worker(struct redis_client *client, const char *worker_id);
+
+/* Gets the reply, or NULL if there was none. */
+typedef void (*redis_client_fn)(void *ctx, const redisReply *reply);
+
+/* Sends one command; `fn` is called exactly once, at once if Redis is not up. */
+void redis_client_command(struct redis_client *client, const struct str *args, size_t count,
+                          redis_client_fn fn, void *ctx);
 
 /* NULL is fine. */
 void redis_client_destroy(struct redis_client *client);

@@ -39,7 +39,9 @@ static void become(const struct spawn *spawn, pid_t parent)
     if (null > STDERR_FILENO) {
         close(null);
     }
-    keep_open(spawn->keep_fd);
+    for (int i = 0; i < SPAWN_FDS; i++) {
+        keep_open(spawn->keep_fds[i]);
+    }
     execve(spawn->program, spawn->argv, spawn->env);
 }
 

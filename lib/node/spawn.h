@@ -7,11 +7,13 @@
 
 #include <sys/types.h>
 
+enum { SPAWN_FDS = 2 };
+
 struct spawn {
     const char *program; /* a path */
     char *const *argv;   /* with argv[0] */
     char *const *env;
-    int keep_fd; /* stays open in the child, under the same number; -1: none */
+    int keep_fds[SPAWN_FDS]; /* stay open in the child, under the same numbers; -1: none */
 };
 
 /* Returns once the program runs, or with a phrase in `why` about what kept it from running. The

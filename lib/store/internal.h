@@ -4,6 +4,7 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "store/key.h"
 #include "store/server.h"
 #include "store/store.h"
 
@@ -87,10 +88,6 @@ void store_script(struct store *store, struct store_args *args, enum store_scrip
 
 /* Who answers now, or did last. */
 const struct store_server *store_server(const struct store *store);
-
-/* roomd:{ROOM} and a suffix; braces and % in the name are percent-encoded, so that the hash tag is
- * the room. The caller frees it. */
-char *store_room_key(struct str room, const char *suffix);
 
 /* roomd:worker:ID; the caller frees it. */
 char *store_worker_key(struct str id);

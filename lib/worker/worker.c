@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/list.h"
+#include "base/mark.h"
 #include "base/metrics.h"
 #include "base/random.h"
 #include "net/control.h"
@@ -74,6 +75,7 @@ static void link_destroy(struct worker_link *link)
 {
     stream_destroy(link->stream);
     shard_link_destroy(link->shard_link, now_of(link->worker));
+    mark_leave();
     list_remove(&link->link);
     list_remove(&link->ready_link);
     free(link);
@@ -84,6 +86,7 @@ static enum err on_link_input(void *ctx, const uint8_t *data, size_t len, size_t
 {
     struct worker_link *link = ctx;
     enum err err = shard_link_input(link->shard_link, data, len, used, now_of(link->worker));
+    mark_leave();
     if (!err && !link->paused && shard_link_unread(link->shard_link) >= SHARD_LINK_PAUSE) {
         link->paused = true;
         stream_pause(link->stream, true);
@@ -172,12 +175,14 @@ static void on_store_loaded(void *ctx, uint64_t room, const struct store_loaded 
         .maybe_lost = from->maybe_lost,
     };
     shard_loaded(worker->shard, room, &loaded, now_of(worker));
+    mark_leave();
 }
 
 static void on_store_appended(void *ctx, uint64_t room, uint64_t number, enum err err)
 {
     struct worker *worker = ctx;
     shard_appended(worker->shard, room, number, err, now_of(worker));
+    mark_leave();
 }
 
 static void on_store_snapshot(void *ctx, uint64_t room, uint64_t number, enum err err)
@@ -185,6 +190,7 @@ static void on_store_snapshot(void *ctx, uint64_t room, uint64_t number, enum er
     struct worker *worker = ctx;
     (void)number;
     shard_snapshot_stored(worker->shard, room, err, now_of(worker));
+    mark_leave();
 }
 
 static struct store_room store_room_of(const struct worker *worker,
@@ -230,6 +236,7 @@ static void on_store_checked(void *ctx, uint64_t room, uint64_t number, enum err
     struct worker *worker = ctx;
     (void)number;
     shard_checked(worker->shard, room, err, now_of(worker));
+    mark_leave();
 }
 
 static void host_check(void *ctx, uint64_t room, const struct shard_room_info *info)
@@ -244,6 +251,7 @@ static void on_store_handed(void *ctx, uint64_t room, uint64_t number, enum err 
     struct worker *worker = ctx;
     (void)number;
     shard_handed(worker->shard, room, err, now_of(worker));
+    mark_leave();
 }
 
 static void host_hand_over(void *ctx, uint64_t room, const struct shard_room_info *info,
@@ -283,6 +291,13 @@ static void host_random_id(void *ctx, char out[21])
     memcpy(out, text, RANDOM_ID_LEN);
 }
 
+/* Whose work ends us, if it does. Every call into the shard is followed by a mark_leave. */
+static void host_executing(void *ctx, struct str room)
+{
+    (void)ctx;
+    mark_enter(room);
+}
+
 static void host_stopped(void *ctx)
 {
     struct worker *worker = ctx;
@@ -303,6 +318,7 @@ static const struct shard_host shard_host = {
     .place = host_place,
     .show = host_show,
     .random_id = host_random_id,
+    .executing = host_executing,
     .stopped = host_stopped,
 };
 
@@ -340,6 +356,7 @@ static void on_members(void *ctx, enum err err)
     struct worker *worker = ctx;
     if (!err && worker->leaving) {
         shard_stop(worker->shard, true, now_of(worker));
+        mark_leave();
     } else if (!err && worker->draining) {
         shard_drain(worker->shard, true);
     }
@@ -356,6 +373,7 @@ static void on_store_up(void *ctx)
     beat(worker);
     worker->announced = true;
     shard_store_changed(worker->shard, true, now_of(worker));
+    mark_leave();
     report(worker);
 }
 
@@ -363,6 +381,7 @@ static void on_store_down(void *ctx)
 {
     struct worker *worker = ctx;
     shard_store_changed(worker->shard, false, now_of(worker));
+    mark_leave();
     report(worker);
 }
 
@@ -403,6 +422,7 @@ static void on_tick(evutil_socket_t fd, short events, void *ctx)
     }
     worker->ticked_at = now;
     shard_tick(worker->shard, now);
+    mark_leave();
     if (store_is_up(worker->store) && now >= worker->beat_at && !worker->stopping) {
         beat(worker);
         if (worker->draining) {
@@ -440,6 +460,7 @@ static void on_stop(void *ctx, uint64_t deadline_ms)
     report(worker);
     membership_leave(worker->store, str_of(worker->config->id));
     shard_stop(worker->shard, false, now_of(worker));
+    mark_leave();
 }
 
 /* Hands over all rooms while the node goes on, and ends. */
@@ -486,6 +507,7 @@ static void end_of_turn(struct worker *worker)
 {
     resume_links(worker);
     shard_flush(worker->shard);
+    mark_leave();
     struct worker_link *link;
     list_each(link, &worker->ready, ready_link, struct worker_link)
     {
@@ -498,6 +520,10 @@ static void end_of_turn(struct worker *worker)
 static enum err start(struct worker *worker)
 {
     const struct config *config = worker->config;
+    enum err marked = config->mark_fd >= 0 ? mark_open(config->mark_fd) : ERR_OK;
+    if (marked) {
+        log_warn(NULL, "no room will be blamed if this process crashes", LOG_ERR(marked));
+    }
     int fd = stream_listen_unix(config->socket);
     if (fd < 0) {
         log_error(NULL, "cannot listen for gateways", LOG_TEXTZ("socket", config->socket),

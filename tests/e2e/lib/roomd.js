@@ -9,15 +9,15 @@ import { allGone, childrenOf, isRunning, kill, startProcess } from './processes.
 import { Redis } from './redis.js'
 import { PATIENCE_MS, soon, until } from './wait.js'
 
-const BINARY =
+export const BINARY =
   process.env.ROOMD_BIN ?? fileURLToPath(new URL('../../../build/test/cmd/roomd/roomd', import.meta.url))
 const STOP_MS = PATIENCE_MS
 
 /* ROOMD_* variables are options of roomd, and unknown ones an error: those of the tests stay here. */
 const ENV = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('ROOMD_')))
 
-function launch(args, env) {
-  const child = startProcess(BINARY, args, { env: { ...ENV, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
+function launch(args, env, program = BINARY) {
+  const child = startProcess(program, args, { env: { ...ENV, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
   const output = { stdout: '', stderr: '' }
   child.stdout.on('data', (bytes) => (output.stdout += bytes))
   child.stderr.on('data', (bytes) => (output.stderr += bytes))
@@ -53,10 +53,10 @@ export class Roomd {
   admin = '127.0.0.1:0'
   log = '' // all that was written to stderr, over all starts
 
-  /* `args` are more options, `env` more variables. */
-  static async start({ args = [], env = {} } = {}) {
+  /* `args` are more options, `env` more variables, `program` another roomd. */
+  static async start({ args = [], env = {}, program = BINARY } = {}) {
     const roomd = new Roomd()
-    roomd.#options = { args, env }
+    roomd.#options = { args, env, program }
     roomd.data = await temporaryFolder()
     if (process.env.E2E_LOGS) {
       roomd.#record = createWriteStream(join(process.env.E2E_LOGS, `${basename(roomd.data)}.log`))
@@ -80,7 +80,7 @@ export class Roomd {
 
   async start() {
     const args = ['--listen', this.address, '--admin', this.admin, '--data', this.data]
-    this.#process = launch([...args, '--workers', '2', ...this.#options.args], this.#options.env)
+    this.#process = launch([...args, '--workers', '2', ...this.#options.args], this.#options.env, this.#options.program)
     const { child, output, ended } = this.#process
     child.stderr.on('data', (bytes) => {
       this.log += bytes

@@ -33,6 +33,18 @@ ParameterizedTestParameters(child_life, step)
          1050},
         {"ready again is no news", CHILD_UP, CHILD_EV_READY, CHILD_UP, CHILD_DO_NOTHING, 0},
         {"a death waits", CHILD_UP, CHILD_EV_DIED, CHILD_WAITING, CHILD_DO_NOTHING, 1100},
+        {"leaving by plan waits, and not longer", CHILD_UP, CHILD_EV_LEFT, CHILD_WAITING,
+         CHILD_DO_NOTHING, 1100},
+        {"one that left had closed its channel before", CHILD_ENDING, CHILD_EV_LEFT, CHILD_WAITING,
+         CHILD_DO_NOTHING, 1100},
+        {"one that hangs is aborted", CHILD_UP, CHILD_EV_HUNG, CHILD_ENDING, CHILD_DO_ABORT, 6000},
+        {"also at start", CHILD_STARTING, CHILD_EV_HUNG, CHILD_ENDING, CHILD_DO_ABORT, 6000},
+        {"hanging while stopping is aborted", CHILD_STOPPING, CHILD_EV_HUNG, CHILD_STOPPING,
+         CHILD_DO_ABORT, 0},
+        {"hanging is no news once given up", CHILD_ENDING, CHILD_EV_HUNG, CHILD_ENDING,
+         CHILD_DO_NOTHING, 0},
+        {"stopping ends with leaving too", CHILD_STOPPING, CHILD_EV_LEFT, CHILD_GONE,
+         CHILD_DO_NOTHING, 0},
         {"mute while up", CHILD_UP, CHILD_EV_MUTE, CHILD_ENDING, CHILD_DO_NOTHING, 3000},
         {"up can be stopped", CHILD_UP, CHILD_EV_STOP, CHILD_STOPPING, CHILD_DO_ASK, 1050},
         {"a mute one that stays is killed", CHILD_ENDING, CHILD_EV_TIMER, CHILD_ENDING,
@@ -92,6 +104,23 @@ Test(child_life, backs_off_up_to_a_limit_and_starts_over_once_healthy)
     }
     cr_assert(eq(u64, die(&life, &now_ms, CHILD_HEALTHY_MS), 100));
     cr_assert(eq(u64, die(&life, &now_ms, 0), 200));
+}
+
+Test(child_life, leaving_neither_lengthens_nor_shortens_the_back_off)
+{
+    struct child_life life = {0};
+    uint64_t now_ms = 5000;
+    die(&life, &now_ms, 0);
+    die(&life, &now_ms, 0);
+    for (int i = 0; i < 10; i++) {
+        child_life_step(&life, CHILD_EV_TIMER, now_ms, 0);
+        child_life_step(&life, CHILD_EV_READY, now_ms, 0);
+        child_life_step(&life, CHILD_EV_MUTE, now_ms, 0);
+        child_life_step(&life, CHILD_EV_LEFT, now_ms, 0);
+        cr_assert(eq(u64, life.wake_ms - now_ms, 100));
+        now_ms = life.wake_ms;
+    }
+    cr_assert(eq(u64, die(&life, &now_ms, 0), 400));
 }
 
 Test(child_life, without_a_limit_a_start_may_take_forever)

@@ -1,0 +1,11 @@
+/* Names of keys in Redis (proto/redis.md). */
+#ifndef STORE_KEY_H
+#define STORE_KEY_H
+
+#include "base/str.h"
+
+/* roomd:{ROOM} and a suffix; braces and % in the name are percent-encoded, so that the hash tag is
+ * the room. The caller frees it. */
+char *store_room_key(struct str room, const char *suffix);
+
+#endif
