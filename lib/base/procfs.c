@@ -63,3 +63,13 @@ enum err process_usage_read(pid_t pid, struct process_usage *out)
     };
     return ERR_OK;
 }
+
+uint64_t process_cpu_ms(pid_t pid)
+{
+    clockid_t clock;
+    struct timespec used = {0};
+    if (clock_getcpuclockid(pid, &clock) == 0 && clock_gettime(clock, &used)) {
+        return 0;
+    }
+    return (uint64_t)used.tv_sec * 1000 + (uint64_t)used.tv_nsec / 1000000;
+}

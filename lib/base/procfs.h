@@ -17,4 +17,7 @@ struct process_usage {
 /* ERR_NOT_FOUND when there is no such process. */
 enum err process_usage_read(pid_t pid, struct process_usage *out) NODISCARD;
 
+/* CPU time so far, cheaply; 0 when there is no such process. */
+uint64_t process_cpu_ms(pid_t pid);
+
 #endif

@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 #include "base/log.h"
+#include "base/procfs.h"
 #include "base/random.h"
 #include "net/control_channel.h"
 #include "net/loop.h"
@@ -26,7 +27,9 @@ struct child {
     void *ctx;
     char *name; /* owned */
     char *id;   /* owned */
+    enum child_part part;
     struct child_life life;
+    bool drains;         /* is asked to drain when it is asked to stop */
     struct event *timer; /* owned; life.wake_ms */
     pid_t pid;
     struct control_channel *control; /* owned; NULL while there is none */
@@ -148,7 +151,7 @@ static void spawn(struct child *child)
 static void ask_to_stop(struct child *child, uint64_t now_ms)
 {
     if (child->control) {
-        struct control_message stop = {.kind = CONTROL_STOP,
+        struct control_message stop = {.kind = child->drains ? CONTROL_DRAIN : CONTROL_STOP,
                                        .deadline_ms = child->life.wake_ms - now_ms};
         control_channel_send(child->control, &stop);
     } else if (child->pid > 0) {
@@ -245,17 +248,14 @@ void child_ready(struct child *child)
 
 void child_stop(struct child *child, uint32_t limit_ms)
 {
+    child->drains = false;
     step(child, CHILD_EV_STOP, limit_ms);
 }
 
-static uint64_t cpu_ms_of(pid_t pid)
+void child_drain(struct child *child, uint32_t limit_ms)
 {
-    clockid_t clock;
-    struct timespec used = {0};
-    if (clock_getcpuclockid(pid, &clock) == 0) {
-        clock_gettime(clock, &used);
-    }
-    return (uint64_t)used.tv_sec * 1000 + (uint64_t)used.tv_nsec / 1000000;
+    child->drains = true;
+    step(child, CHILD_EV_STOP, limit_ms);
 }
 
 void child_look(struct child *child, uint64_t hang_ms)
@@ -265,7 +265,7 @@ void child_look(struct child *child, uint64_t hang_ms)
     }
     struct mark_view view;
     mark_page_read(child->mark, &view);
-    if (hang_look(&child->hang, &view, cpu_ms_of(child->pid), hang_ms)) {
+    if (hang_look(&child->hang, &view, process_cpu_ms(child->pid), hang_ms)) {
         log_error(NULL, "worker hangs inside a room; killing it", LOG_TEXTZ("child", child->name),
                   LOG_I64("pid", child->pid), LOG_STR("room", mark_view_room(&view)),
                   LOG_U64("cpu_ms", hang_ms));
@@ -350,6 +350,16 @@ enum child_state child_state(const struct child *child)
     return child->life.state;
 }
 
+enum child_part child_part(const struct child *child)
+{
+    return child->part;
+}
+
+void child_set_part(struct child *child, enum child_part part)
+{
+    child->part = part;
+}
+
 pid_t child_pid(const struct child *child)
 {
     return child->pid;
@@ -358,6 +368,11 @@ pid_t child_pid(const struct child *child)
 uint64_t child_since_unix_ms(const struct child *child)
 {
     return child->since_unix_ms;
+}
+
+uint64_t child_up_ms(const struct child *child)
+{
+    return child->life.state == CHILD_UP ? loop_now_ms(child->base) - child->life.up_since_ms : 0;
 }
 
 uint32_t child_restarts(const struct child *child)

@@ -26,6 +26,13 @@ struct child_spec {
     uint32_t start_limit_ms;
 };
 
+/* A slot has one child, and two while it gets another one. */
+enum child_part {
+    CHILD_OF_SLOT,
+    CHILD_NEXT,   /* starts beside it, to take the slot over */
+    CHILD_FORMER, /* has given it up and goes */
+};
+
 enum child_ending {
     CHILD_END_ASKED, /* we wanted it to stop */
     CHILD_END_LEFT,  /* it drained by itself and exited with 0: an operator's kill PID */
@@ -53,6 +60,8 @@ void child_start(struct child *child);
 void child_ready(struct child *child);
 /* Asks it to stop, kills it after `limit_ms`. Again with less: hurry. */
 void child_stop(struct child *child, uint32_t limit_ms);
+/* The same for one that can hand over to others, which go on; child_stop may follow. */
+void child_drain(struct child *child, uint32_t limit_ms);
 /* To be called about once a second: one that spends `hang_ms` of CPU time inside one step of a
  * room is killed for hanging. 0: it may take any. */
 void child_look(struct child *child, uint64_t hang_ms);
@@ -67,9 +76,12 @@ const char *child_name(const struct child *child); /* "worker-1" */
 const char *child_id(const struct child *child);   /* of this start; "" before the first */
 enum metric_role child_role(const struct child *child);
 enum child_state child_state(const struct child *child);
+enum child_part child_part(const struct child *child); /* CHILD_OF_SLOT when it is made */
+void child_set_part(struct child *child, enum child_part part);
 pid_t child_pid(const struct child *child); /* 0 while none runs */
 /* When its state, or that of its report, changed last; milliseconds since 1970. */
 uint64_t child_since_unix_ms(const struct child *child);
+uint64_t child_up_ms(const struct child *child); /* for how long it has been up; 0: it is not */
 uint32_t child_restarts(const struct child *child);
 /* Whether it had to be killed because it did not stop in time. */
 bool child_was_killed(const struct child *child);

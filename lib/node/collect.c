@@ -31,31 +31,40 @@ static bool answered(const struct collector *collector, const struct child *chil
 /* Whether an answer may still come. */
 static bool awaited(const struct collector *collector, const struct child *child)
 {
-    return child_role(child) != ROLE_REDIS && child_pid(child) > 0 && !answered(collector, child);
+    return child_part(child) == CHILD_OF_SLOT && child_role(child) != ROLE_REDIS &&
+           child_pid(child) > 0 && !answered(collector, child);
+}
+
+static void show(const struct collector *collector, const struct child *child,
+                 struct process_usage *usage, struct prometheus_process *process)
+{
+    bool fresh = answered(collector, child);
+    *process = (struct prometheus_process){
+        .process = child_name(child),
+        .role = child_role(child),
+        .up = fresh || (child_role(child) == ROLE_REDIS && child_state(child) == CHILD_UP),
+        .restarts = child_restarts(child),
+        .metrics = fresh ? &child_metrics(child)->metrics : NULL,
+    };
+    if (child_pid(child) > 0 && !process_usage_read(child_pid(child), usage)) {
+        process->usage = usage;
+    }
 }
 
 static void finish(struct collector *collector)
 {
-    size_t count = collector->count + 1;
-    struct prometheus_process *processes = xcalloc(count, sizeof(*processes));
-    struct process_usage *usages = xcalloc(count, sizeof(*usages));
+    struct prometheus_process *processes = xcalloc(collector->count + 1, sizeof(*processes));
+    struct process_usage *usages = xcalloc(collector->count + 1, sizeof(*usages));
+    size_t count = 1;
     processes[0] = (struct prometheus_process){
         .process = "supervisor", .role = ROLE_SUPERVISOR, .up = true, .metrics = &metrics_own};
     if (!process_usage_read(getpid(), &usages[0])) {
         processes[0].usage = &usages[0];
     }
-    for (size_t i = 1; i < count; i++) {
-        const struct child *child = collector->children[i - 1];
-        bool fresh = answered(collector, child);
-        processes[i] = (struct prometheus_process){
-            .process = child_name(child),
-            .role = child_role(child),
-            .up = fresh || (child_role(child) == ROLE_REDIS && child_state(child) == CHILD_UP),
-            .restarts = child_restarts(child),
-            .metrics = fresh ? &child_metrics(child)->metrics : NULL,
-        };
-        if (child_pid(child) > 0 && !process_usage_read(child_pid(child), &usages[i])) {
-            processes[i].usage = &usages[i];
+    for (size_t i = 0; i < collector->count; i++) {
+        if (child_part(collector->children[i]) == CHILD_OF_SLOT) {
+            show(collector, collector->children[i], &usages[count], &processes[count]);
+            count++;
         }
     }
     evtimer_del(collector->timer);
@@ -87,6 +96,13 @@ struct collector *collector_create(struct event_base *base, struct child **child
     return collector;
 }
 
+void collector_watch(struct collector *collector, struct child **children, size_t count)
+{
+    collector->children = children;
+    collector->count = count;
+    collector_update(collector);
+}
+
 void collector_ask(struct collector *collector, admin_collected_fn done, void *arg)
 {
     bool under_way = !list_empty(&collector->waiters);
@@ -99,7 +115,9 @@ void collector_ask(struct collector *collector, admin_collected_fn done, void *a
     }
     collector->request++;
     for (size_t i = 0; i < collector->count; i++) {
-        child_ask_metrics(collector->children[i], collector->request);
+        if (child_part(collector->children[i]) == CHILD_OF_SLOT) {
+            child_ask_metrics(collector->children[i], collector->request);
+        }
     }
     loop_arm(collector->timer, COLLECT_LIMIT_MS);
     collector_update(collector); /* there may be nobody to wait for */

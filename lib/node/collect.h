@@ -10,8 +10,10 @@ struct collector;
 
 #define COLLECT_LIMIT_MS 500
 
-/* `children` is borrowed. */
+/* `children` is borrowed. Of a slot that has two, the one that owns it is shown. */
 struct collector *collector_create(struct event_base *base, struct child **children, size_t count);
+/* Other children from now on. */
+void collector_watch(struct collector *collector, struct child **children, size_t count);
 /* Calls `done` once, when all have answered or the time is up. Requests that come while one is
  * under way are answered together with it. */
 void collector_ask(struct collector *collector, admin_collected_fn done, void *arg);

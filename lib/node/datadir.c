@@ -25,7 +25,7 @@
 #define LOCK_PATIENCE_MS 5000
 #define LOCK_POLL_MS 20
 
-static const char longest_socket[] = "/worker-256.sock";
+static const char longest_socket[] = "/worker-256b.sock";
 
 static enum err fail(struct buf *why, const char *doing, const char *path)
 {

@@ -3,7 +3,7 @@
  *      DIR/lock        locked while a roomd uses the directory; holds its process id
  *      DIR/node-id     the node's name, made once
  *      DIR/redis/      the embedded Redis: append-only file and log
- *      DIR/redis.sock  and DIR/worker-N.sock: sockets
+ *      DIR/redis.sock  and DIR/worker-N.sock, DIR/worker-Nb.sock: sockets
  *      DIR/sockets     a link to where the sockets are, if DIR is too long a path for them
  */
 #ifndef NODE_DATADIR_H

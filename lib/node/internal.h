@@ -9,8 +9,10 @@
 #include "node/datadir.h"
 #include "node/phase.h"
 #include "node/redis_client.h"
+#include "node/replacement.h"
 
-enum { NODE_SIGNALS = 4, NODE_PROGRAMS = 3 };
+enum { NODE_SIGNALS = 4 };
+enum { NODE_REDIS, NODE_WORKER, NODE_GATEWAY, NODE_PROGRAMS }; /* index into programs */
 
 struct node {
     struct config *config;
@@ -18,16 +20,23 @@ struct node {
     struct datadir data;
     char **env;              /* owned; the children's */
     int listen_fd;           /* reserves the clients' port; -1 */
-    struct child **children; /* owned; Redis if it is ours, then workers, then gateways */
+    struct child **children; /* owned; Redis if it is ours, then workers, then gateways, and
+                                behind them workers that are next or former */
     size_t child_count;
     char *programs[NODE_PROGRAMS]; /* owned; paths, those of the children */
+    const struct child_handlers *child_handlers;
     struct redis_client *redis;
     struct collector *collector;
     struct admin *admin;
     struct event *signals[NODE_SIGNALS];
     struct event *turn; /* runs on_turn soon: something changed */
-    struct event *look; /* at children that hang, now and then */
+    struct event *look; /* at children, now and then */
     enum node_phase phase;
+    enum replacement replacement;
+    bool replacement_failed; /* the one under way, or the last */
+    bool replace_again;      /* was asked for amid another one */
+    bool other_sockets;      /* which of two names the workers' sockets have */
+    uint64_t replaced_at_ms; /* when it began */
     bool stop;
     bool hurry;
     bool redis_away; /* and that was said */
@@ -35,12 +44,28 @@ struct node {
     int status;
 };
 
+/* A child, Redis or somebody's wish has changed: the phase is looked at soon. */
+void node_changed(struct node *node);
+
+/* node_redis.c */
+extern const struct redis_client_handlers node_redis_handlers;
+
 /* Each makes its part of the node, or gives up and returns false. In this order; the loop is
  * there. */
 bool node_open_data(struct node *node);
 bool node_open_ports(struct node *node, const struct admin_source *source);
 bool node_make_children(struct node *node, const struct child_handlers *children,
                         const struct redis_client_handlers *redis);
+
+/* Appends one, idle. `other_socket`: which of its slot's two sockets, as two may run at a time. */
+void node_add_worker(struct node *node, uint32_t slot, bool other_socket, enum child_part part);
+
+/* replace.c: begins a replacement of all workers, or says why not. */
+void node_replace_workers(struct node *node);
+/* Goes one step on if it can; says whether it did. Destroys children that are gone. */
+bool node_replacement_turn(struct node *node);
+/* A worker that was to be the next of its slot has died. */
+void node_replacement_died(struct node *node, const struct child *child, const char *how);
 
 /* Prints why there will be no node, once, and ends what has begun with status 1. */
 void node_give_up(struct node *node, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -19,7 +19,7 @@
 #define STOP_REDIS_MS 3000
 /* After a second signal, for each group. */
 #define STOP_HURRY_MS 700
-/* For hanging children. */
+/* For hanging children, and what waits for time to pass. */
 #define LOOK_EVERY_MS 1000
 
 /* ---- phases ---- */
@@ -122,10 +122,12 @@ static void on_turn(evutil_socket_t fd, short what, void *ctx)
         node->phase = next;
         enter(node);
         event_active(node->turn, EV_TIMEOUT, 0);
+    } else if (node_replacement_turn(node)) {
+        event_active(node->turn, EV_TIMEOUT, 0);
     }
 }
 
-static void something_changed(struct node *node)
+void node_changed(struct node *node)
 {
     event_active(node->turn, EV_TIMEOUT, 0);
 }
@@ -138,7 +140,7 @@ static void on_child_change(void *ctx, struct child *child)
     if (child_role(child) == ROLE_REDIS && child_state(child) == CHILD_STARTING) {
         redis_client_hurry(node->redis);
     }
-    something_changed(node);
+    node_changed(node);
 }
 
 static void on_early_death(struct node *node, const struct child *child, const char *how)
@@ -162,6 +164,8 @@ static void on_child_end(void *ctx, struct child *child, const struct child_end 
     collector_update(node->collector);
     if (end->kind == CHILD_END_ASKED) {
         log_debug(NULL, "process stopped", name, how);
+    } else if (child_part(child) == CHILD_NEXT) {
+        node_replacement_died(node, child, end->how);
     } else if (end->kind == CHILD_END_LEFT) {
         log_info(NULL, "process has drained and left; starting it again", name);
     } else if (node->was_up) {
@@ -189,51 +193,6 @@ static void on_child_metrics(void *ctx, struct child *child)
 static const struct child_handlers child_handlers = {on_child_change, on_child_end,
                                                      on_child_metrics};
 
-/* ---- Redis ---- */
-
-static struct child *own_redis(const struct node *node)
-{
-    return node->child_count > 0 && child_role(node->children[0]) == ROLE_REDIS ? node->children[0]
-                                                                                : NULL;
-}
-
-static void on_redis_up(void *ctx)
-{
-    struct node *node = ctx;
-    if (own_redis(node)) {
-        child_ready(own_redis(node));
-    }
-    if (node->redis_away) {
-        log_info(NULL, "redis is back");
-        node->redis_away = false;
-    }
-    something_changed(node);
-}
-
-static void on_redis_trouble(void *ctx, enum redis_trouble trouble, const char *why)
-{
-    struct node *node = ctx;
-    struct child *own = own_redis(node);
-    /* Ours needs a moment to open its socket, and says by dying that it cannot. */
-    bool wait = trouble == REDIS_LOADING || (own && trouble == REDIS_AWAY);
-    if (node->was_up && !node->stop && !node->redis_away) {
-        log_warn(NULL, "redis is away", LOG_TEXTZ("reason", why));
-        node->redis_away = true;
-    } else if (node->was_up || node->stop) {
-        log_debug(NULL, "redis is still away", LOG_TEXTZ("reason", why));
-    } else if (!wait) {
-        char *url = redis_url_public(&node->config->redis);
-        node_give_up(node,
-                     trouble == REDIS_AWAY ? "cannot reach Redis at %s: %s"
-                                           : "cannot use Redis at %s: %s",
-                     url, why);
-        free(url);
-    }
-    something_changed(node);
-}
-
-static const struct redis_client_handlers redis_handlers = {on_redis_up, on_redis_trouble};
-
 /* ---- signals ---- */
 
 static void on_stop_signal(evutil_socket_t number, short what, void *ctx)
@@ -243,7 +202,7 @@ static void on_stop_signal(evutil_socket_t number, short what, void *ctx)
     if (!node->stop) {
         log_info(NULL, "stopping", LOG_TEXTZ("signal", strsignal((int)number)));
         node->stop = true;
-        something_changed(node);
+        node_changed(node);
     } else if (!node->hurry) {
         log_info(NULL, "stopping in a hurry", LOG_TEXTZ("signal", strsignal((int)number)));
         node->hurry = true;
@@ -251,12 +210,11 @@ static void on_stop_signal(evutil_socket_t number, short what, void *ctx)
     }
 }
 
-static void on_reload_signal(evutil_socket_t number, short what, void *ctx)
+static void on_replace_signal(evutil_socket_t number, short what, void *ctx)
 {
     (void)number;
     (void)what;
-    (void)ctx;
-    log_warn(NULL, "configuration is read at start only: restart roomd to change it");
+    node_replace_workers(ctx);
 }
 
 static void on_look(evutil_socket_t fd, short what, void *ctx)
@@ -267,6 +225,7 @@ static void on_look(evutil_socket_t fd, short what, void *ctx)
     for (size_t i = 0; i < node->child_count; i++) {
         child_look(node->children[i], (uint64_t)node->config->hang_after_s * 1000);
     }
+    node_changed(node); /* time has passed */
     loop_arm(node->look, LOOK_EVERY_MS);
 }
 
@@ -313,6 +272,9 @@ static bool is_ready(void *ctx, struct buf *reasons)
         const struct child *child = node->children[i];
         const struct control_message *report = child_report(child);
         bool up = child_state(child) == CHILD_UP && report->state == CONTROL_READY;
+        if (child_part(child) != CHILD_OF_SLOT) {
+            continue;
+        }
         serving |= up ? child_role(child) : 0;
         persisting &= !up || report->store_ok;
         if (!up || !report->store_ok) {
@@ -349,7 +311,7 @@ static bool make_loop(struct node *node)
 {
     static const int numbers[NODE_SIGNALS] = {SIGTERM, SIGINT, SIGHUP, SIGCHLD};
     static const event_callback_fn handlers[NODE_SIGNALS] = {on_stop_signal, on_stop_signal,
-                                                             on_reload_signal, on_child_signal};
+                                                             on_replace_signal, on_child_signal};
     if (loop_create(&node->base)) {
         node->status = 1;
         return false;
@@ -409,9 +371,9 @@ int node_run(struct config *config)
 {
     struct node node = {.config = config, .listen_fd = -1, .phase = PHASE_REDIS};
     if (make_loop(&node) && node_open_data(&node) && node_open_ports(&node, &admin_source) &&
-        node_make_children(&node, &child_handlers, &redis_handlers)) {
+        node_make_children(&node, &child_handlers, &node_redis_handlers)) {
         enter(&node);
-        something_changed(&node);
+        node_changed(&node);
         event_base_dispatch(node.base);
         node.status = final_status(&node);
         if (node.was_up) {

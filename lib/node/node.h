@@ -1,7 +1,8 @@
 /* A node: the supervisor of one machine's gateways, workers and, without a configured one, Redis.
  *
- * It starts them in order, starts again what dies, serves the admin port, and stops them in the
- * opposite order on SIGTERM or SIGINT. It owns no rooms and no client connections. */
+ * It starts them in order, starts again what dies, serves the admin port, replaces the workers on
+ * SIGHUP, and stops everything in the opposite order on SIGTERM or SIGINT. It owns no rooms and no
+ * client connections. */
 #ifndef NODE_NODE_H
 #define NODE_NODE_H
 

@@ -84,45 +84,71 @@ fail:
 
 /* ---- children ---- */
 
-static void add_child(struct node *node, const struct child_spec *spec,
-                      const struct child_handlers *handlers)
+static void add_child(struct node *node, const struct child_spec *spec)
 {
     node->children = xrealloc(node->children, (node->child_count + 1) * sizeof(struct child *));
-    node->children[node->child_count++] = child_create(node->base, spec, handlers, node);
+    node->children[node->child_count++] =
+        child_create(node->base, spec, node->child_handlers, node);
 }
 
-static bool add_ours(struct node *node, enum metric_role role, uint32_t count, char **program,
-                     const struct child_handlers *handlers)
+static struct child_spec spec_of_ours(const struct node *node, enum metric_role role, uint32_t slot,
+                                      const char *program)
+{
+    return (struct child_spec){.role = role,
+                               .slot = slot,
+                               .program = program,
+                               .env = node->env,
+                               .node_id = node->data.node_id,
+                               .keep_fd = -1,
+                               .start_limit_ms = START_LIMIT_MS};
+}
+
+void node_add_worker(struct node *node, uint32_t slot, bool other_socket, enum child_part part)
+{
+    struct child_spec spec = spec_of_ours(node, ROLE_WORKER, slot, node->programs[NODE_WORKER]);
+    char name[32];
+    snprintf(name, sizeof(name), "worker-%u%s.sock", slot, other_socket ? "b" : "");
+    spec.marked = true;
+    spec.args = xcalloc(3, sizeof(*spec.args));
+    spec.args[0] = xstrdup("--socket");
+    spec.args[1] = datadir_socket(&node->data, name);
+    add_child(node, &spec);
+    child_set_part(node->children[node->child_count - 1], part);
+}
+
+static bool find_ours(struct node *node, enum metric_role role, char **program)
 {
     const char *word = metric_role_name(role);
     *program = program_beside(word);
     if (!*program) {
         node_give_up(node, "roomd-%s is not where roomd is; build or install both", word);
-        return false;
     }
-    for (uint32_t slot = 1; slot <= count; slot++) {
-        struct child_spec spec = {.role = role,
-                                  .slot = slot,
-                                  .program = *program,
-                                  .env = node->env,
-                                  .node_id = node->data.node_id,
-                                  .keep_fd = -1,
-                                  .marked = role == ROLE_WORKER,
-                                  .start_limit_ms = START_LIMIT_MS};
-        if (role == ROLE_WORKER) {
-            char name[32];
-            snprintf(name, sizeof(name), "worker-%u.sock", slot);
-            spec.args = xcalloc(3, sizeof(*spec.args));
-            spec.args[0] = xstrdup("--socket");
-            spec.args[1] = datadir_socket(&node->data, name);
-        }
-        add_child(node, &spec, handlers);
-    }
-    return true;
+    return *program;
 }
 
-static bool add_redis(struct node *node, char **program, const struct child_handlers *handlers)
+static bool add_workers(struct node *node)
 {
+    bool found = find_ours(node, ROLE_WORKER, &node->programs[NODE_WORKER]);
+    for (uint32_t slot = 1; found && slot <= node->config->workers; slot++) {
+        node_add_worker(node, slot, false, CHILD_OF_SLOT);
+    }
+    return found;
+}
+
+static bool add_gateways(struct node *node)
+{
+    char **program = &node->programs[NODE_GATEWAY];
+    bool found = find_ours(node, ROLE_GATEWAY, program);
+    for (uint32_t slot = 1; found && slot <= node->config->gateways; slot++) {
+        struct child_spec spec = spec_of_ours(node, ROLE_GATEWAY, slot, *program);
+        add_child(node, &spec);
+    }
+    return found;
+}
+
+static bool add_redis(struct node *node)
+{
+    char **program = &node->programs[NODE_REDIS];
     *program = program_on_path("redis-server");
     if (!*program) {
         node_give_up(node, "redis-server is not on the PATH; install it or give --redis URL");
@@ -136,7 +162,7 @@ static bool add_redis(struct node *node, char **program, const struct child_hand
         buf_finish(&why);
         return false;
     }
-    add_child(node, &spec, handlers);
+    add_child(node, &spec);
     return true;
 }
 
@@ -152,9 +178,8 @@ bool node_make_children(struct node *node, const struct child_handlers *children
         free(socket);
     }
     node->env = config_env_create(node->config, environ);
-    if ((embedded && !add_redis(node, &node->programs[0], children)) ||
-        !add_ours(node, ROLE_WORKER, node->config->workers, &node->programs[1], children) ||
-        !add_ours(node, ROLE_GATEWAY, node->config->gateways, &node->programs[2], children)) {
+    node->child_handlers = children;
+    if ((embedded && !add_redis(node)) || !add_workers(node) || !add_gateways(node)) {
         return false;
     }
     node->collector = collector_create(node->base, node->children, node->child_count);

@@ -117,11 +117,4 @@ describe('stopping', { concurrency: true }, () => {
       }
       await allGone(pids)
     }))
-
-  test('SIGHUP does not stop it', () =>
-    withRoomd({}, async (roomd) => {
-      kill(roomd.pid, 'SIGHUP')
-      await roomd.logged('what SIGHUP does', /restart roomd to change it/)
-      await fill(roomd)
-    }))
 })

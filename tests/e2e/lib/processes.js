@@ -42,17 +42,12 @@ function nameOf(pid) {
   return at >= 0 ? args[at + 1] : /redis-server/.test(args[0]) ? 'redis' : null
 }
 
-/* A supervisor's children: Map of slot name ("worker-1", "redis") to pid. One that is between fork
+/* A supervisor's children: slot name ("worker-1", "redis") and pid of each. One that is between fork
  * and exec has no name yet and is left out. */
 export function childrenOf(pid) {
-  const children = new Map()
-  for (const word of read(`/proc/${pid}/task/${pid}/children`).split(' ')) {
-    const name = word && isAlive(Number(word)) ? nameOf(word) : null
-    if (name) {
-      children.set(name, Number(word))
-    }
-  }
-  return children
+  const words = read(`/proc/${pid}/task/${pid}/children`).split(' ')
+  const pids = words.map(Number).filter((child) => child && isAlive(child))
+  return pids.map((child) => [nameOf(child), child]).filter(([name]) => name)
 }
 
 export function residentBytes(pid) {

@@ -34,10 +34,10 @@ export class Programs {
     await rename(fresh, join(this.folder, name))
   }
 
-  /* A shell script in the place of a program. */
+  /* A script in the place of a program. */
   async putScript(name, text) {
     const fresh = join(this.folder, `${name}.new`)
-    await writeFile(fresh, `#!/bin/sh\n${text}\n`)
+    await writeFile(fresh, text)
     await chmod(fresh, 0o755)
     await rename(fresh, join(this.folder, name))
   }

@@ -129,7 +129,12 @@ export class Roomd {
 
   /* Map of "redis", "worker-1", "gateway-1"... to pid. */
   children() {
-    return childrenOf(this.pid)
+    return new Map(childrenOf(this.pid))
+  }
+
+  /* The pids of all, also where a slot has two. */
+  pids() {
+    return childrenOf(this.pid).map(([, pid]) => pid)
   }
 
   /* The pid of one child, which may be just starting. */
