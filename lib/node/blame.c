@@ -14,5 +14,6 @@ bool blame_room(int status, const struct mark_view *view, bool hung)
     if (WIFSIGNALED(status)) {
         return view->inside && WTERMSIG(status) == view->signal;
     }
-    return WEXITSTATUS(status) != 0;
+    /* A sanitizer makes an exit of a signal. */
+    return WEXITSTATUS(status) != 0 && (view->signal == 0 || view->inside);
 }

@@ -27,6 +27,8 @@ ParameterizedTestParameters(blame, room)
         {"killed for hanging", SIGABRT, SIGABRT, false, true, true, true},
         {"killed harder for hanging", SIGKILL, 0, false, true, true, true},
         {"an exit while at work, as a sanitizer's", 1 << 8, 0, false, true, false, true},
+        {"an exit for a signal that somebody sent", 1 << 8, SIGSEGV, false, true, false, false},
+        {"an exit for a fault", 1 << 8, SIGSEGV, true, true, false, true},
         {"an exit between rooms", 1 << 8, 0, false, false, false, false},
         {"an orderly exit", 0, 0, false, true, false, false},
     };
