@@ -12,6 +12,8 @@ import { until } from './lib/wait.js'
 
 const CRASHES = 3
 const QUARANTINE_S = 300
+const PROCESSES = 4 // Redis, two workers, a gateway
+const TRY_LATER = 1013
 
 async function withBreakingWorkers(args, body) {
   const programs = await Programs.create({ 'roomd-worker': 'breaking-worker' })
@@ -27,7 +29,7 @@ async function withBreakingWorkers(args, body) {
   }
 }
 
-const hashOf = (redis, room) => redis.hash(`roomd:{${room.replace(/[{}%]/g, encodeURIComponent)}}`)
+const keyOf = (room) => `roomd:{${room.replace(/[{}%]/g, encodeURIComponent)}}`
 
 /* Comes to the room, again whenever it is sent away, until `enough` of the room's hash. */
 async function visit(roomd, redis, room, enough) {
@@ -35,7 +37,7 @@ async function visit(roomd, redis, room, enough) {
   try {
     return await until(`enough of ${room}`, async () => {
       client = client && !client.closed ? client : await Client.open(roomd, room)
-      const hash = await hashOf(redis, room)
+      const hash = await redis.hash(keyOf(room))
       return enough(hash) && hash
     })
   } finally {
@@ -75,6 +77,17 @@ describe('quarantine', { concurrency: true }, () => {
         await roomd.logged('the crash', /error supervisor room=.*: a worker died in this room; .*crashes=1 /)
         await roomd.logged('the quarantine', /error supervisor room=.*: room is quarantined: .* until=\d{4}-/)
         await works(roomd, 'other')
+
+        await until('all processes', () => roomd.pids().length === PROCESSES)
+        const before = new Set(roomd.pids())
+        const visitor = await Client.open(roomd, room)
+        visitor.send({ type: 'ping' })
+        assert.equal((await visitor.close()).code, TRY_LATER)
+        assert.deepEqual(new Set(roomd.pids()), before, 'no worker has died of it')
+
+        await redis.text('HDEL', keyOf(room), 'quarantined_until', 'crashes')
+        const again = await visit(roomd, redis, room, ({ crashes }) => crashes)
+        assert.ok(Number(again.crashes) < CRASHES, 'the count starts over')
         assert.equal((await redis.hash('roomd:{other}')).crashes, undefined)
       }))
   }
