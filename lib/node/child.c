@@ -287,11 +287,13 @@ void child_reaped(struct child *child, int status)
     buf_printf(&how, "%s", child->hung ? "hung and " : "");
     spawn_describe_end(status, &how);
     buf_append_byte(&how, '\0');
-    bool drained =
-        WIFEXITED(status) && WEXITSTATUS(status) == 0 && child->report.state == CONTROL_DRAINING;
+    /* One that owns nothing is gone before it can say that it drains. One that never was ready has
+     * no plan. */
+    bool left = WIFEXITED(status) && WEXITSTATUS(status) == 0 &&
+                (child->report.state == CONTROL_READY || child->report.state == CONTROL_DRAINING);
     struct child_end end = {
         .kind = child->life.state == CHILD_STOPPING ? CHILD_END_ASKED
-                : drained                           ? CHILD_END_LEFT
+                : left                              ? CHILD_END_LEFT
                                                     : CHILD_END_DIED,
         .how = (const char *)buf_head(&how),
     };

@@ -35,7 +35,7 @@ enum child_part {
 
 enum child_ending {
     CHILD_END_ASKED, /* we wanted it to stop */
-    CHILD_END_LEFT,  /* it drained by itself and exited with 0: an operator's kill PID */
+    CHILD_END_LEFT,  /* it was ready and exited with 0 by itself: an operator's kill PID */
     CHILD_END_DIED,  /* also when it could not be started */
 };
 

@@ -34,7 +34,7 @@ enum child_event {
     CHILD_EV_START,
     CHILD_EV_READY, /* it said so */
     CHILD_EV_DIED,  /* the process is no more, or could not be made */
-    CHILD_EV_LEFT,  /* the process has drained by itself and exited with 0 */
+    CHILD_EV_LEFT,  /* the process is no more, by a plan of its own */
     CHILD_EV_MUTE,  /* its control channel closed while it runs */
     CHILD_EV_HUNG,  /* it runs and gets nowhere */
     CHILD_EV_STOP,  /* again: with another limit */

@@ -167,7 +167,7 @@ static void on_child_end(void *ctx, struct child *child, const struct child_end 
     } else if (child_part(child) == CHILD_NEXT) {
         node_replacement_died(node, child, end->how);
     } else if (end->kind == CHILD_END_LEFT) {
-        log_info(NULL, "process has drained and left; starting it again", name);
+        log_info(NULL, "process has left by plan; starting it again", name);
     } else if (node->was_up) {
         log_warn(NULL, "process died; starting it again", name, how,
                  LOG_TEXTZ("last_words", child_report(child)->why));

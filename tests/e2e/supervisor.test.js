@@ -116,18 +116,22 @@ describe('a process that dies', { concurrency: true }, () => {
       }
     }))
 
-  test('by plan, with SIGTERM, is started again without alarm', () =>
+  test('by plan, with SIGTERM, is started again without alarm, busy or not', () =>
     withRoomd({}, async (roomd) => {
       const client = await Client.connect(roomd, 'r')
       await client.push({ diff: putNote('1') })
-      const pid = await ownerOf(roomd, 'r')
+      const owner = await ownerOf(roomd, 'r')
+      const workers = await Promise.all(['worker-1', 'worker-2'].map((name) => roomd.child(name)))
       const count = roomd.pids().length
-      kill(pid, 'SIGTERM')
-      await until('its end', () => !isAlive(pid))
-      await until('another', () => roomd.pids().length === count)
-      await until('ready', () => isReady(roomd))
-      assert.deepEqual(Object.keys((await readRoom(roomd, 'r')).documents), ['note:1'])
-      await roomd.logged('that it was planned', /info .*process has drained and left; starting it again/)
+      const left = () => timesOf(roomd, /info .*process has left by plan; starting it again/).length
+      for (const [n, pid] of [owner, workers.find((pid) => pid !== owner)].entries()) {
+        kill(pid, 'SIGTERM')
+        await until('its end', () => !isAlive(pid))
+        await until('another', () => roomd.pids().length === count)
+        await until('ready', () => isReady(roomd))
+        await until('that it was planned', () => left() > n)
+      }
+      await until('the room again', async () => (await readRoom(roomd, 'r')).documents['note:1'])
       assert.doesNotMatch(roomd.log, /process died/)
     }))
 })
