@@ -276,6 +276,7 @@ enum err shard_frame(struct shard_link *link, const struct link_frame *frame, ui
         on_open(link, frame, now_ms);
         return ERR_OK;
     case LINK_ROSTER:
+        shard_turn_to(link->shard, frame->room);
         on_roster(link, frame, now_ms);
         return ERR_OK;
     case LINK_MESSAGE:

@@ -37,6 +37,7 @@ void shard_checked(struct shard *shard, uint64_t number, enum err err, uint64_t 
     if (!room || !room->gate_asked) {
         return;
     }
+    shard_turn_to(shard, str_of(room->name));
     if (err == ERR_FENCED) {
         persist_lost(room);
         return;

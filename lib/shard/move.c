@@ -88,6 +88,7 @@ void shard_handed(struct shard *shard, uint64_t number, enum err err, uint64_t n
     if (!room || !room->move) {
         return;
     }
+    shard_turn_to(shard, str_of(room->name));
     if (err == ERR_FENCED) {
         persist_lost(room);
     } else if (err) {
