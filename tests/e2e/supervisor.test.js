@@ -137,7 +137,7 @@ describe('a process that dies', { concurrency: true }, () => {
 })
 
 describe('SIGHUP', { concurrency: true }, () => {
-  test('replaces the workers while new clients are served', () =>
+  test('replaces the workers under old and new clients', () =>
     withRoomd({}, async (roomd) => {
       const keeper = await Client.connect(roomd, 'r')
       await keeper.push({ diff: putNote('1') })
@@ -163,7 +163,9 @@ describe('SIGHUP', { concurrency: true }, () => {
       for (const name of ['redis', 'gateway-1']) {
         assert.equal(after.get(name), before.get(name))
       }
-      assert.deepEqual(Object.keys((await readRoom(roomd, 'r')).documents), ['note:1'])
+      assert.equal(await keeper.push({ diff: putNote('2') }), 'commit')
+      assert.deepEqual(Object.keys((await readRoom(roomd, 'r')).documents), ['note:1', 'note:2'])
+      assert.equal(keeper.closed, null, 'who was there stays connected')
       assert.ok(await isReady(roomd))
       assert.equal((await metricOf(roomd, 'roomd_rooms')).length, WORKERS, 'each slot is shown once')
       assert.doesNotMatch(roomd.log, /process died|does not stop in time/)
