@@ -71,6 +71,14 @@ void workers_update_end(struct workers *workers)
     }
 }
 
+void workers_forget(struct workers *workers, struct str id)
+{
+    struct worker_info *worker = map_remove(&workers->by_id, id);
+    if (worker) {
+        worker_free(worker);
+    }
+}
+
 const struct worker_info *workers_find(const struct workers *workers, struct str id)
 {
     return map_get(&workers->by_id, id);

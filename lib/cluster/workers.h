@@ -29,6 +29,9 @@ void workers_update_add(struct workers *workers, struct str id, struct str node,
                         uint64_t load, bool draining);
 void workers_update_end(struct workers *workers);
 
+/* It does not answer: nothing is placed there before it is read of again. */
+void workers_forget(struct workers *workers, struct str id);
+
 /* NULL if it is not a live worker. */
 const struct worker_info *workers_find(const struct workers *workers, struct str id);
 

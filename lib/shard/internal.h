@@ -26,6 +26,7 @@ struct shard {
     uint64_t next_room;
     struct shard_counts counts;
     struct log_limit load_failures;
+    struct log_limit snapshot_failures;
     struct log_limit schema_refusals;
     uint64_t now_ms; /* of the call being handled */
     uint32_t moves;  /* rooms on their way to another worker */
@@ -164,7 +165,9 @@ struct shard_room {
     bool shown;        /* figures are up to date in Redis */
     uint64_t dirty_at; /* when it became so */
     uint64_t empty_at; /* when the last session left; for unloading */
-    uint64_t retry_at; /* FAILED: until when opens are refused without trying */
+    uint64_t retry_at; /* FAILED: until when opens are refused without trying; else when a snapshot
+                          that failed is tried again */
+    uint64_t retry_ms; /* after the next failure in a row */
     enum err failure;
 };
 

@@ -14,6 +14,8 @@ enum { SNAPSHOT_EVERY_MS = 5000 };
 /* How far the clock goes on where nobody knows what clients have seen: more changes than the last
  * seconds of any room hold. */
 enum { JUMP_UNSEEN = 1000000 };
+/* Between two attempts at a snapshot that fails. */
+enum { SNAPSHOT_RETRY_MIN_MS = 250, SNAPSHOT_RETRY_MAX_MS = 8000 };
 /* How long an unreadable room is refused without trying again. */
 enum { UNREADABLE_RETRY_MS = 5000 };
 
@@ -265,10 +267,12 @@ void shard_appended(struct shard *shard, uint64_t number, uint64_t last, enum er
     shard_turn_to(shard, str_of(room->name));
     if (err == ERR_FENCED) {
         persist_lost(room);
+    } else if (err != ERR_GAP && last <= room->durable) {
+        return; /* a question that was not answered; it is asked again when the store is back */
     } else if (err) {
         /* What the log holds is unknown now, and a gap must not come into it. A snapshot holds
          * everything, whatever became of the appends. */
-        room->suspect = true;
+        room->suspect = room->dirty = true;
     } else if (!room->suspect) {
         settle(room, last);
         if (room->log_bytes > LOG_MIN_BYTES && room->log_bytes > room->snapshot_bytes) {
@@ -282,7 +286,7 @@ void shard_appended(struct shard *shard, uint64_t number, uint64_t last, enum er
 void persist_snapshot(struct shard_room *room, bool release)
 {
     struct shard *shard = room->shard;
-    if (room->snapshot_running || !shard->store_up) {
+    if (room->snapshot_running || !shard->store_up || shard->now_ms < room->retry_at) {
         return;
     }
     struct shard_room_info info;
@@ -324,6 +328,24 @@ static void finish_release(struct shard_room *room)
     shard_room_free(room);
 }
 
+static void snapshot_failed(struct shard_room *room, enum err err)
+{
+    struct shard *shard = room->shard;
+    room->suspect = true;
+    room->dirty = true;
+    room->retry_ms = room->retry_ms ? room->retry_ms * 2 : SNAPSHOT_RETRY_MIN_MS;
+    room->retry_ms =
+        room->retry_ms < SNAPSHOT_RETRY_MAX_MS ? room->retry_ms : SNAPSHOT_RETRY_MAX_MS;
+    room->retry_at = shard->now_ms + room->retry_ms;
+    uint32_t suppressed;
+    enum { PER_MINUTE = 20 };
+    if (log_limit_pass(&shard->snapshot_failures, PER_MINUTE, shard->now_ms, &suppressed)) {
+        struct log_scope scope = shard_room_scope(room);
+        log_warn(&scope, "snapshot was not stored; it will be tried again", LOG_ERR(err),
+                 LOG_U64("suppressed", suppressed));
+    }
+}
+
 void shard_snapshot_stored(struct shard *shard, uint64_t number, enum err err, uint64_t now_ms)
 {
     shard->now_ms = now_ms;
@@ -338,12 +360,10 @@ void shard_snapshot_stored(struct shard *shard, uint64_t number, enum err err, u
         return;
     }
     if (err) {
-        struct log_scope scope = shard_room_scope(room);
-        log_warn(&scope, "snapshot was not stored; it will be tried again", LOG_ERR(err));
-        room->suspect = true;
-        room->dirty = true;
+        snapshot_failed(room, err);
         return;
     }
+    room->retry_at = room->retry_ms = 0;
     if (room->state == SHARD_ROOM_RELEASING) {
         finish_release(room);
         return;
@@ -357,6 +377,19 @@ void shard_snapshot_stored(struct shard *shard, uint64_t number, enum err err, u
     if (room->sent < room->appended && list_empty(&room->unsent_link)) {
         list_append(&shard->unsent, &room->unsent_link);
     }
+}
+
+/* A store that was away may have come back with less than it was given. */
+static void ask_for_log(struct shard_room *room)
+{
+    struct shard *shard = room->shard;
+    if (shard->config->durability == SHARD_NONE || room->suspect) {
+        return;
+    }
+    struct shard_room_info info;
+    struct shard_batch batch = {&room->pending, NULL, room->appended + 1, room->appended};
+    shard_room_info(room, &info);
+    shard->host->append(shard->ctx, room->number, &info, &batch);
 }
 
 void shard_store_changed(struct shard *shard, bool up, uint64_t now_ms)
@@ -373,10 +406,12 @@ void shard_store_changed(struct shard *shard, bool up, uint64_t now_ms)
             continue;
         }
         shard_turn_to(shard, str_of(room->name));
-        gate_want(room);
+        room->retry_at = room->retry_ms = 0;
         if (room->durable < room->appended) {
             room->suspect = true;
             persist_snapshot(room, false);
+        } else if (room->state == SHARD_ROOM_SERVING) {
+            ask_for_log(room);
         }
     }
 }

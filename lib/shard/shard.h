@@ -64,7 +64,7 @@ struct shard_counts {
 /* A run of new log entries of one room, numbered without gaps. */
 struct shard_batch {
     const struct list *entries; /* of struct entry.link; the batch starts at the one below */
-    struct entry *first;
+    struct entry *first;        /* NULL: empty, and the last number is the one before the first */
     uint64_t first_number, last_number;
 };
 
@@ -79,7 +79,8 @@ struct shard_host {
 
     /* Read the room that a gateway claimed for this worker. Answer: shard_loaded. */
     void (*load)(void *ctx, uint64_t room, struct str name);
-    /* Append under the room's epoch. Answer: shard_appended. */
+    /* Append under the room's epoch; an empty batch asks whether the log still ends where the shard
+     * thinks. Answer: shard_appended. */
     void (*append)(void *ctx, uint64_t room, const struct shard_room_info *info,
                    const struct shard_batch *batch);
     /* Store a snapshot under the room's epoch. Answer: shard_snapshot_stored. */

@@ -57,6 +57,13 @@ static void host_append(void *ctx, uint64_t room, const struct shard_room_info *
     struct request *request = request_create(fake, room, info->name);
     request->kind = REQUEST_APPEND;
     request->epoch = info->epoch;
+    if (!batch->first) {
+        cr_assert(eq(u64, batch->last_number + 1, batch->first_number));
+        request->first = batch->first_number;
+        request->last = batch->last_number;
+        buf_printf(&fake->asked, "verify %.*s %d\n", STR_ARG(info->name), (int)request->last);
+        return;
+    }
     request->first = batch->first_number;
     request->last = batch->last_number;
     request->count = batch->last_number - batch->first_number + 1;

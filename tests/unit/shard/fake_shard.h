@@ -9,10 +9,10 @@
  *      "resumed CONN ANSWERED CLOCK"       "moved ROOM WORKER"
  *      "state CONN ANSWERED JSON", "roster ROOM JSON": only if the test wants them
  *
- * and requests to the store as "load ROOM", "append ROOM FIRST-LAST", "snapshot ROOM THROUGH",
- * "release ROOM THROUGH" (with "keep" behind it if nothing is to be written), "hand ROOM THROUGH
- * TO". Questions whose the room is are not written down, and answered with the truth at the next
- * turn, or look, unless the test holds them back. */
+ * and requests to the store as "load ROOM", "append ROOM FIRST-LAST", "verify ROOM LAST", "snapshot
+ * ROOM THROUGH", "release ROOM THROUGH" (with "keep" behind it if nothing is to be written), "hand
+ * ROOM THROUGH TO". Questions whose the room is are not written down, and answered with the truth
+ * at the next turn, or look, unless the test holds them back. */
 #ifndef TEST_FAKE_SHARD_H
 #define TEST_FAKE_SHARD_H
 

@@ -197,8 +197,45 @@ Test(commit, a_store_that_comes_back_is_not_bothered_for_nothing)
 {
     fake_store_changes(&fake, false, false);
     fake_store_changes(&fake, true, false);
+    asked("verify demo 1\n");
+    fake_fail(&fake, ERR_UNAVAILABLE, false);
     fake_pass(&fake, 1000);
     asked("");
+}
+
+Test(commit, a_store_that_comes_back_with_less_gets_it_all_again)
+{
+    gateway_put(gateway, 1, 2, "note:1", 1);
+    fake_turn(&fake);
+    fake_answer_all(&fake);
+    fake_store_changes(&fake, false, false);
+    fake.store.rooms[0].appended = 1; /* the last second is lost */
+    fake_asked(&fake);
+    fake_store_changes(&fake, true, false);
+    asked("verify demo 2\n");
+    fake_fail(&fake, ERR_GAP, false);
+    fake_pass(&fake, 250);
+    asked("snapshot demo 2\n");
+    fake_answer(&fake);
+    cr_assert(eq(u64, store_clock(&fake.store.rooms[0]), 1));
+}
+
+Test(commit, a_snapshot_that_fails_is_tried_less_and_less_often)
+{
+    gateway_put(gateway, 1, 2, "note:1", 1);
+    fake_turn(&fake);
+    fake_fail(&fake, ERR_TIMEOUT, false);
+    fake_asked(&fake);
+    int attempts = 0;
+    for (int i = 0; i < 240; i++) { /* a minute */
+        fake_pass(&fake, 250);
+        if (fake_pending(&fake) > 0) {
+            attempts++;
+            fake_fail(&fake, ERR_REFUSED, false);
+        }
+    }
+    cr_assert(ge(int, attempts, 8));
+    cr_assert(le(int, attempts, 13));
 }
 
 /* A push whose record has a long text. */
