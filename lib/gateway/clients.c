@@ -222,7 +222,7 @@ static void upgrade(struct client *client, const struct connect_target *target, 
     }
     list_remove(&client->wait_link);
     client->state = CLIENT_WEBSOCKET;
-    client->conn = edge_conn_create(gateway->edge, &config, now_of(client));
+    client->conn = edge_conn_create(gateway_core_edge(gateway->core), &config, now_of(client));
     struct buf response = {0};
     ws_write_accept(&response, key);
     outq_append(edge_conn_output(client->conn), buf_head(&response), buf_len(&response));

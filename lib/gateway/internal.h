@@ -4,13 +4,11 @@
 
 #include "base/list.h"
 #include "base/log.h"
-#include "cluster/workers.h"
-#include "edge/edge.h"
+#include "gateway/core.h"
 #include "gateway/gateway.h"
 #include "net/control.h"
 #include "net/loop.h"
 #include "net/stream.h"
-#include "store/membership.h"
 
 struct request;
 
@@ -18,24 +16,18 @@ struct gateway {
     const struct config *config;
     struct event_base *base;
     struct control *control;
-    struct store *store;
-    struct workers workers;
-    struct edge *edge;
-    struct edge_config edge_config;
+    struct gateway_core *core;
     struct event *accept, *accept_pause; /* paused while descriptors are out */
-    struct event *edge_timer, *tick;
-    uint64_t edge_timer_at; /* when it is armed for; UINT64_MAX: not */
-    struct list clients; /* of struct client.link */
-    struct list ready;   /* of struct client.ready_link: with output to write */
-    struct list ended;   /* of struct client.ready_link: to be freed at the end of the turn */
-    struct list heads;   /* of struct client.wait_link: still in HTTP, in order of time */
-    struct list lingers; /* of struct client.wait_link: ours is sent, theirs is awaited */
-    struct list links;   /* of struct gateway_link.link */
+    struct event *tick;
+    struct list clients;     /* of struct client.link */
+    struct list ready;       /* of struct client.ready_link: with output to write */
+    struct list ended;       /* of struct client.ready_link: to be freed at the end of the turn */
+    struct list heads;       /* of struct client.wait_link: still in HTTP, in order of time */
+    struct list lingers;     /* of struct client.wait_link: ours is sent, theirs is awaited */
+    struct list links;       /* of struct gateway_link.link */
     struct list links_ready; /* of struct gateway_link.ready_link */
     struct log_limit accept_failures;
-    uint64_t membership_at; /* when the workers are to be read again */
-    uint64_t stop_by;    /* when stopping ends whatever happens; 0: not stopping */
-    bool workers_known;
+    uint64_t stop_by; /* when stopping ends whatever happens; 0: not stopping */
     bool done;
 };
 

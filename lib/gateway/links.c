@@ -22,9 +22,7 @@ static void link_destroy(struct gateway_link *link)
     stream_destroy(link->stream);
     event_free(link->failed);
     if (edge_link) {
-        /* Its rooms must not be placed there again by what was read of it a second ago. */
-        workers_forget(&link->gateway->workers, edge_link_worker(edge_link));
-        edge_link_down(edge_link, loop_now_ms(link->gateway->base));
+        gateway_core_link_down(link->gateway->core, edge_link);
     }
     free(link);
     metrics_add(METRIC_LINKS, -1);
