@@ -54,8 +54,8 @@ struct edge_host {
     void (*link_connect)(void *ctx, struct edge_link *link);
     /* Bytes were added to edge_link_output. */
     void (*link_ready)(void *ctx, struct edge_link *link);
-    /* The link's peer does not read: close the stream; answer, after this call has returned, with
-     * edge_link_down. */
+    /* The link's peer does not read, or is taken for dead: close the stream, and hand in nothing more
+     * from it; answer, after this call has returned, with edge_link_down. */
     void (*link_drop)(void *ctx, struct edge_link *link, enum err why);
     /* Bytes were added to the connection's output. */
     void (*conn_ready)(void *ctx, void *user);
@@ -117,7 +117,7 @@ void edge_link_set_user(struct edge_link *link, void *user);
 void *edge_link_user(const struct edge_link *link);
 void edge_link_up(struct edge_link *link, uint64_t now_ms);
 /* The worker is not among the living, though its link may stand: it is stopped, or cut off from the
- * store. Its rooms get other owners. */
+ * store. The link is dropped, so its rooms get other owners. */
 void edge_worker_gone(struct edge *edge, struct str worker, uint64_t now_ms);
 /* Each link's worker, in no order; start with *pos = 0, NULL ends. */
 struct edge_link *edge_next_link(const struct edge *edge, uint32_t *pos);

@@ -28,7 +28,7 @@ static void send_one(struct edge_link *link, uint64_t number, const struct inbox
         frame.type = LINK_MESSAGE;
         frame.payload = (struct value){message->payload, message->len};
     }
-    link_send(link, &frame);
+    edge_link_send(link, &frame);
 }
 
 void inbox_send(struct edge_link *link, uint64_t number, const struct inbox *inbox)

@@ -194,8 +194,8 @@ void room_find_owner(struct edge_room *room);
 void room_unlink(struct edge_room *room);
 /* The owner is no more; the next one is looked for, at once or a little later. */
 void room_lost(struct edge_room *room, bool at_once);
-/* All rooms of a link. `stands`: its worker may still hear that we have left. */
-void link_lost(struct edge_link *link, bool stands);
+/* All rooms of a link. */
+void link_lost(struct edge_link *link);
 void room_moved(struct edge_link *link, const struct link_frame *frame);
 void room_set_channel(struct edge_room *room, uint64_t channel);
 /* Gives the session to the owner: opens it, or resumes it. */
@@ -220,7 +220,7 @@ void route_leave(struct edge_conn *conn, bool owner_knows);
 void route_retry_tick(struct edge *edge);
 void route_empty_tick(struct edge *edge);
 void route_destroy_room(struct edge_room *room);
-void link_send(struct edge_link *link, const struct link_frame *frame);
+void edge_link_send(struct edge_link *link, const struct link_frame *frame);
 /* The table must not name it any more. */
 void link_free(struct edge_link *link);
 

@@ -44,7 +44,7 @@ void linger_resume(struct edge_linger *linger)
     kept_write(&linger->kept, &frame, &ops);
     frame.seq = last == &linger->inbox.messages ? frame.answered
                                                 : list_entry(last, struct inbox_message, link)->seq;
-    link_send(room->link, &frame);
+    edge_link_send(room->link, &frame);
     inbox_send(room->link, linger->number, &linger->inbox);
     buf_finish(&ops);
 }

@@ -80,7 +80,7 @@ static void conn_resume(struct edge_conn *conn)
     kept_write(&conn->kept, &frame, &ops);
     frame.seq = last == &conn->inbox.messages ? frame.answered
                                               : list_entry(last, struct inbox_message, link)->seq;
-    link_send(conn->room->link, &frame);
+    edge_link_send(conn->room->link, &frame);
     buf_finish(&ops);
     conn->edge->counts.resumes++;
 }
@@ -94,7 +94,7 @@ static void conn_open(struct edge_conn *conn)
         .session = {conn->session, conn->session_len},
         .flags = open_flags(conn),
     };
-    link_send(conn->room->link, &frame);
+    edge_link_send(conn->room->link, &frame);
 }
 
 void owner_take(struct edge_conn *conn)
@@ -255,20 +255,7 @@ static int hottest_first(const void *a, const void *b)
     return (x->heat < y->heat) - (x->heat > y->heat);
 }
 
-/* Its worker must not take these connections for present when it hears of the room again. */
-static void tell_gone(struct edge_room *room)
-{
-    struct edge_conn *conn;
-    list_each(conn, &room->conns, room_link, struct edge_conn)
-    {
-        if (conn->state == EDGE_OPENED) {
-            struct link_frame frame = {.type = LINK_GONE, .conn = conn->number};
-            link_send(room->link, &frame);
-        }
-    }
-}
-
-void link_lost(struct edge_link *link, bool stands)
+void link_lost(struct edge_link *link)
 {
     size_t count = 0;
     struct edge_room *room;
@@ -285,21 +272,20 @@ void link_lost(struct edge_link *link, bool stands)
     }
     qsort(rooms, count, sizeof(*rooms), hottest_first);
     for (size_t i = 0; i < count; i++) {
-        if (stands) {
-            tell_gone(rooms[i]);
-        }
         /* A worker that could not even be reached will not be there an instant later. */
         room_lost(rooms[i], link->greeted);
     }
     free(rooms);
 }
 
+/* Not by leaving its rooms on a link that stands: what the worker still holds for their connections
+ * must not reach them once they have found their next owner, which may be this worker again. */
 void edge_worker_gone(struct edge *edge, struct str worker, uint64_t now_ms)
 {
     edge->now_ms = now_ms;
     struct edge_link *link = map_get(&edge->links, worker);
     if (link) {
-        link_lost(link, true);
+        edge->host->link_drop(edge->ctx, link, ERR_UNAVAILABLE);
     }
 }
 

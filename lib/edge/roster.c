@@ -61,7 +61,7 @@ void roster_send(struct edge_room *room)
     }
     struct link_frame frame = {
         .type = LINK_ROSTER, .room = str_of(room->name), .payload = buf_value(&ids)};
-    link_send(room->link, &frame);
+    edge_link_send(room->link, &frame);
     buf_finish(&ids);
 }
 

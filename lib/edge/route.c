@@ -5,7 +5,7 @@
 
 #include <stdlib.h>
 
-void link_send(struct edge_link *link, const struct link_frame *frame)
+void edge_link_send(struct edge_link *link, const struct link_frame *frame)
 {
     link_write(&link->output, frame);
     link->edge->host->link_ready(link->edge->ctx, link);
@@ -72,7 +72,7 @@ void route_leave(struct edge_conn *conn, bool owner_knows)
     }
     if (conn->state == EDGE_OPENED && !owner_knows) {
         struct link_frame frame = {.type = LINK_GONE, .conn = conn->number};
-        link_send(room->link, &frame);
+        edge_link_send(room->link, &frame);
     }
     if (conn->joined && !owner_knows && buf_len(&conn->kept.state) > 0) {
         linger_add(conn);
@@ -118,7 +118,7 @@ void edge_link_down(struct edge_link *link, uint64_t now_ms)
     /* Out of the table first: the rooms' next owner may be the same worker again. */
     map_remove(&edge->links, str_of(link->worker));
     edge->counts.links = edge->links.count;
-    link_lost(link, false);
+    link_lost(link);
     link_free(link);
 }
 

@@ -22,6 +22,8 @@ struct room {
     uint64_t deadline; /* not after the earliest thing due */
 };
 
+enum { PRESENCE_TOKEN_LEN = 21 };
+
 struct room_session {
     struct list link; /* in room.sessions */
     enum room_session_state state;
@@ -36,7 +38,7 @@ struct room_session {
     uint64_t presence_at;    /* presence clock of its last change */
     uint64_t since;          /* when it was opened, last interacted, or was cancelled: by state */
     struct record *presence; /* owned reference, or NULL */
-    char presence_token[21]; /* the random part of its presence id */
+    char presence_token[PRESENCE_TOKEN_LEN]; /* the random part of its presence id */
     uint32_t id_len;
     char id[];
 };

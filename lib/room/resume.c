@@ -19,7 +19,7 @@ void room_begin_epoch(struct room *room, uint64_t epoch)
 
 void room_session_write_state(const struct room_session *session, struct buf *out)
 {
-    pack_map(out, session->presence ? 5 : 4);
+    pack_map(out, session->presence ? 6 : 5);
     pack_str(out, STR("opened"));
     pack_u64(out, session->opened);
     pack_str(out, STR("place"));
@@ -28,6 +28,8 @@ void room_session_write_state(const struct room_session *session, struct buf *ou
     pack_bool(out, session->legacy_rejection);
     pack_str(out, STR("stringAppend"));
     pack_bool(out, session->string_append);
+    pack_str(out, STR("token"));
+    pack_str(out, (struct str){session->presence_token, sizeof(session->presence_token)});
     if (session->presence) {
         pack_member(out, STR("presence"), record_value(session->presence));
     }
@@ -36,6 +38,7 @@ void room_session_write_state(const struct room_session *session, struct buf *ou
 struct state {
     uint64_t opened, place;
     bool legacy_rejection, string_append;
+    struct str token; /* of its presence's id, also while it has none */
     struct value presence;
 };
 
@@ -54,17 +57,9 @@ static bool read_state(struct value value, struct state *state)
            value_u64(value_get(value, STR("place")), &state->place) &&
            value_bool(value_get(value, STR("legacyRejection")), &state->legacy_rejection) &&
            value_bool(value_get(value, STR("stringAppend")), &state->string_append) &&
+           value_string(value_get(value, STR("token")), &state->token) &&
+           state->token.len == PRESENCE_TOKEN_LEN &&
            (!value_present(state->presence) || is_record(state->presence));
-}
-
-/* The id that the session's presence has, so that it keeps it when it writes a whole new one. */
-static void take_token(struct room_session *session)
-{
-    struct str id = record_id(session->presence);
-    size_t len = sizeof(session->presence_token);
-    if (id.len > len && id.ptr[id.len - len - 1] == ':') {
-        memcpy(session->presence_token, id.ptr + id.len - len, len);
-    }
 }
 
 /* One presence member of a push; what the room before accepted, and nobody is told again. */
@@ -81,12 +76,15 @@ static void apply_presence(struct room *room, struct room_session *session, stru
     arena_finish(&scratch);
 }
 
+/* Its id stays what it was: to others it is the same person. */
 static void restore_presence(struct room *room, struct room_session *session,
                              const struct state *state, const struct room_resume *resume)
 {
+    memcpy(session->presence_token, state->token.ptr, sizeof(session->presence_token));
+    record_unref(session->presence);
+    session->presence = NULL;
     if (value_present(state->presence)) {
         session->presence = record_create(state->presence, 0);
-        take_token(session);
     }
     struct value_walk walk = value_items(resume->presence_ops);
     struct value member;
@@ -108,6 +106,7 @@ enum room_resumed room_session_resume(struct room *room, const struct room_resum
     if (session && session->opened > state.opened) {
         return ROOM_RESUME_SUPERSEDED;
     }
+    bool known = session && session->opened == state.opened;
     if (!session) {
         session = session_create(room, resume->session.id, state.place);
     } else {
@@ -120,12 +119,12 @@ enum room_resumed room_session_resume(struct room *room, const struct room_resum
     session->readonly = resume->session.readonly;
     session->object_write = resume->session.object_write;
     session->conn = resume->session.conn;
-    if (!session->presence) {
+    if (!known) {
         restore_presence(room, session, &state, resume);
     }
     session_set_state(room, session, ROOM_CONNECTED, now_ms);
     *out = session;
-    return ROOM_RESUMED;
+    return known ? ROOM_RESUMED_KNOWN : ROOM_RESUMED;
 }
 
 void room_answer_again(struct room *room, struct room_session *session,

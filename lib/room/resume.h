@@ -24,13 +24,15 @@ struct room_resume {
 };
 
 enum room_resumed {
-    ROOM_RESUMED,
+    ROOM_RESUMED,       /* as `state` says */
+    ROOM_RESUMED_KNOWN, /* as the room itself knows: the owner is the same, only the link was cut */
     ROOM_RESUME_SUPERSEDED, /* the session was opened again since */
     ROOM_RESUME_MALFORMED,
 };
 
-/* Puts a session straight into the connected state; nobody is told. If the room knows it already
- * (its link was cut, not its owner), what the room knows counts. *out is set with ROOM_RESUMED. */
+/* Puts a session straight into the connected state; nobody is told. If the room knows this opening
+ * of it already, what the room knows counts; what it knows of an earlier one is out of date. *out is
+ * set with the first two results. */
 enum room_resumed room_session_resume(struct room *room, const struct room_resume *resume,
                                       uint64_t now_ms, struct room_session **out);
 

@@ -1,6 +1,6 @@
 /* Presence while the store is away. Documents wait, for nobody may hear of what could be lost; but
  * cursors that stand still would look like a dead room. So presence is told at once, ahead of what
- * waits: whole, and with the clock of what is stored. What waits may hold older presence, and is
+ * waits: whole, and with the clock of what has been told before. What waits may hold older presence, and is
  * followed by the newest when it goes out. */
 #include "shard/internal.h"
 #include "value/pack.h"
@@ -62,10 +62,10 @@ bool ahead_broadcast(struct shard_room *room, const struct room_broadcast *broad
     struct buf event = {0};
     struct shard_conn *source = NULL;
     if (broadcast->effect == ROOM_PRESENCE_REMOVED) {
-        write_removal(broadcast->presence, room->durable_clock, &event);
+        write_removal(broadcast->presence, room->told_clock, &event);
     } else {
         source = conn_by_handle(room->shard, room_session_conn(broadcast->except));
-        room_write_presence(broadcast->except, room->durable_clock, &event);
+        room_write_presence(broadcast->except, room->told_clock, &event);
     }
     cast(room, source, broadcast, buf_value(&event));
     buf_finish(&event);
@@ -76,18 +76,29 @@ bool ahead_broadcast(struct shard_room *room, const struct room_broadcast *broad
     return !broadcast->documents;
 }
 
+static bool is_ahead(const struct shard_room *room, const struct room_session *session)
+{
+    const struct shard_conn *conn = conn_by_handle(room->shard, room_session_conn(session));
+    return conn && conn->ahead;
+}
+
 void ahead_settle(struct shard_room *room)
 {
     if (!room->ahead || ahead_is_due(room)) {
         return;
     }
-    room->ahead = false;
+    struct room_session *session;
+    for (session = room_next_session(room->room, NULL); session;
+         session = room_next_session(room->room, session)) {
+        /* Whose link was cut may be back with a connection that has not been ahead. */
+        if (room->ahead_left || is_ahead(room, session)) {
+            room_session_repeat_presence(room->room, session);
+        }
+    }
     struct shard_conn *conn;
     list_each(conn, &room->conns, room_link, struct shard_conn)
     {
-        if (conn->ahead && conn->session) {
-            room_session_repeat_presence(room->room, conn->session);
-        }
         conn->ahead = false;
     }
+    room->ahead = room->ahead_left = false;
 }

@@ -47,6 +47,7 @@ void conn_forget(struct shard_conn *conn)
 {
     resume_cancel(conn);
     recent_leave(conn->room, conn);
+    conn->room->ahead_left |= conn->ahead;
     if (conn->joined) {
         audience_remove(conn->room, conn->link);
     }

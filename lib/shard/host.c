@@ -53,7 +53,7 @@ static uint64_t host_result_clock(void *ctx, const struct room_session *session)
 {
     struct shard_room *room = ctx;
     const struct shard_conn *conn = conn_of(room, session);
-    return conn && answers_ahead(conn) ? room->durable_clock : room_documents(room->room)->clock;
+    return conn && answers_ahead(conn) ? room->told_clock : room_documents(room->room)->clock;
 }
 
 static void host_send(void *ctx, struct room_session *to, enum room_send how, struct value message)
@@ -84,7 +84,7 @@ static void host_send(void *ctx, struct room_session *to, enum room_send how, st
     conn->answer_sent = true;
     room->shard->counts.pushes += how == ROOM_SEND_EVENT; /* its own events are push results */
     if (how == ROOM_SEND_EVENT && answers_ahead(conn)) {
-        frame.clock = room->durable_clock;
+        frame.clock = room->told_clock;
         frame.presence_clock = 0; /* others' presence may wait */
         link_send(conn->link, &frame);
         return;
@@ -171,7 +171,6 @@ static void host_append(void *ctx, const struct room_entry *entry)
         conn->told_at = room->appended + 1; /* its answer has to wait */
     }
     if (shard->config->durability != SHARD_LOG) {
-        room->durable_clock = entry->clock;
         return; /* nothing waits for the store */
     }
     struct entry copy = {

@@ -132,7 +132,7 @@ struct shard_room {
     uint64_t appended;               /* number of the last entry made */
     uint64_t sent;                   /* number of the last one handed to the store */
     uint64_t durable;                /* number of the last one it has */
-    uint64_t durable_clock;          /* document clock of that */
+    uint64_t told_clock;             /* document clock that the frames sent bring clients to */
     struct list pending;             /* of struct entry.link: made, not yet durable; owned */
     struct buf outbox;               /* what waits for them, see outbox.c */
     uint64_t held_since;             /* of the first in it */
@@ -142,8 +142,7 @@ struct shard_room {
     struct list conns;  /* of struct shard_conn.room_link, joined or not */
     uint64_t log_bytes; /* in the log since the snapshot */
     uint64_t snapshot_bytes;
-    uint64_t snapshot_through; /* of the snapshot under way, and its document clock */
-    uint64_t snapshot_clock;
+    uint64_t snapshot_through; /* of the snapshot under way */
     bool snapshot_running;
     uint64_t loaded_at;
     struct map recent;       /* of struct recent by name; owned */
@@ -161,7 +160,8 @@ struct shard_room {
     bool fresh;        /* it was just read from the store: no need to ask whose it is */
     bool suspect;      /* an append failed: what the log holds is unknown, only a snapshot helps */
     bool dirty;        /* changed since the last snapshot was begun */
-    bool ahead;        /* some connection is */
+    bool ahead;        /* some connection is, */
+    bool ahead_left;   /* or was, and has left; its session may be here still */
     bool shown;        /* figures are up to date in Redis */
     uint64_t dirty_at; /* when it became so */
     uint64_t empty_at; /* when the last session left; for unloading */
@@ -221,8 +221,9 @@ void resume_begin(struct shard_conn *conn, const struct link_frame *frame, uint6
 /* A frame of a connection that is being resumed. */
 void resume_frame(struct shard_conn *conn, const struct link_frame *frame, uint64_t now_ms);
 void resume_cancel(struct shard_conn *conn);
-/* The clock goes above `clock`, before anybody hears anything more. */
-void resume_jump(struct shard_room *room, uint64_t clock);
+/* The clock goes far above `seen`, the highest that any client is known to have seen, before anybody
+ * hears anything more. */
+void resume_jump(struct shard_room *room, uint64_t seen);
 
 /* ghosts.c */
 void ghosts_add(struct shard_room *room, struct value roster, uint64_t now_ms);

@@ -48,6 +48,8 @@ static void give_up(struct shard_room *room)
              LOG_TEXTZ("to", room->move->worker));
     move_cancel(room);
     room->state = SHARD_ROOM_SERVING;
+    /* What waits is told anew to those who come back, on the same links. */
+    outbox_abandon(room, 1012, STR("room has moved on"));
     shard_room_announce_move(room, NULL);
     struct shard_conn *conn;
     list_each(conn, &room->conns, room_link, struct shard_conn)
@@ -91,6 +93,11 @@ void shard_handed(struct shard *shard, uint64_t number, enum err err, uint64_t n
     shard_turn_to(shard, str_of(room->name));
     if (err == ERR_FENCED) {
         persist_lost(room);
+    } else if (err == ERR_GAP) {
+        /* The store has lost something. It is given the room whole, and then asked again. */
+        room->suspect = room->dirty = true;
+        room->move->asked = false;
+        persist_tick(room, now_ms);
     } else if (err) {
         give_up(room);
     } else {

@@ -11,9 +11,6 @@
 enum { LOG_MIN_BYTES = 256 << 10 };
 /* How long changes may wait for a snapshot where that is all there is. */
 enum { SNAPSHOT_EVERY_MS = 5000 };
-/* How far the clock goes on where nobody knows what clients have seen: more changes than the last
- * seconds of any room hold. */
-enum { JUMP_UNSEEN = 1000000 };
 /* Between two attempts at a snapshot that fails. */
 enum { SNAPSHOT_RETRY_MIN_MS = 250, SNAPSHOT_RETRY_MAX_MS = 8000 };
 /* How long an unreadable room is refused without trying again. */
@@ -166,15 +163,15 @@ void shard_loaded(struct shard *shard, uint64_t number, const struct shard_loade
     room->dirty_at = now_ms;
     room->empty_at = now_ms;
     room->loaded_at = now_ms;
-    room->durable_clock = room_documents(room->room)->clock;
+    room->told_clock = room_documents(room->room)->clock;
     room->state = SHARD_ROOM_SERVING;
     struct log_scope scope = shard_room_scope(room);
     log_info(&scope, "room loaded", LOG_U64("epoch", room->epoch),
              LOG_U64("clock", room_documents(room->room)->clock),
              LOG_U64("records", room_documents(room->room)->records.count),
              LOG_U64("log_entries", loaded->entry_count));
-    if (may_be_behind(shard, loaded) && room_schema(room->room)) {
-        resume_jump(room, room_documents(room->room)->clock + JUMP_UNSEEN);
+    if (may_be_behind(shard, loaded)) {
+        resume_jump(room, room_documents(room->room)->clock);
     }
     room->fresh = true;
     deferred_replay(room, now_ms);
@@ -239,7 +236,6 @@ static void settle(struct shard_room *room, uint64_t number)
         if (entry->number > number) {
             break;
         }
-        room->durable_clock = entry->clock;
         list_remove(&entry->link);
         free(entry);
     }
@@ -283,6 +279,17 @@ void shard_appended(struct shard *shard, uint64_t number, uint64_t last, enum er
 
 /* ---- snapshots ---- */
 
+/* Whether what is stored will do. Where rooms live in memory only it is none of our business, until
+ * somebody must find it there: the room's next owner, or one who comes after a jump of the clock. */
+static bool may_keep_stored(const struct shard_room *room, bool release)
+{
+    if (room->suspect || room->jump_number > room->durable) {
+        return false;
+    }
+    return (room->shard->config->durability == SHARD_NONE && !room->move) ||
+           (release && !room->dirty);
+}
+
 void persist_snapshot(struct shard_room *room, bool release)
 {
     struct shard *shard = room->shard;
@@ -293,9 +300,7 @@ void persist_snapshot(struct shard_room *room, bool release)
     shard_room_info(room, &info);
     struct shard_snapshot snapshot = {.through = room->appended, .release = release};
     struct buf stored = {0};
-    bool keep =
-        (shard->config->durability == SHARD_NONE && !room->move) || (release && !room->dirty);
-    if (!keep) {
+    if (!may_keep_stored(room, release)) {
         struct buf body = {0};
         room_write_snapshot(room->room, &body);
         struct buf recent = {0};
@@ -308,7 +313,6 @@ void persist_snapshot(struct shard_room *room, bool release)
     snapshot.stored = buf_str(&stored);
     room->snapshot_running = true;
     room->snapshot_through = room->appended;
-    room->snapshot_clock = info.clock;
     room->sent = room->appended; /* the snapshot has them; appending them too would be twice */
     room->dirty = false;
     room->log_bytes = 0;
@@ -372,8 +376,6 @@ void shard_snapshot_stored(struct shard *shard, uint64_t number, enum err err, u
     room->suspect = (room->suspect && room->sent > room->snapshot_through) ||
                     room->jump_number > room->snapshot_through;
     settle(room, room->snapshot_through);
-    room->durable_clock =
-        room->snapshot_clock > room->durable_clock ? room->snapshot_clock : room->durable_clock;
     if (room->sent < room->appended && list_empty(&room->unsent_link)) {
         list_append(&shard->unsent, &room->unsent_link);
     }
@@ -410,7 +412,7 @@ void shard_store_changed(struct shard *shard, bool up, uint64_t now_ms)
         if (room->durable < room->appended) {
             room->suspect = true;
             persist_snapshot(room, false);
-        } else if (room->state == SHARD_ROOM_SERVING) {
+        } else if (room->state == SHARD_ROOM_SERVING || room->state == SHARD_ROOM_MOVING) {
             ask_for_log(room);
         }
     }

@@ -18,9 +18,14 @@ void resume_cancel(struct shard_conn *conn)
     }
 }
 
-void resume_jump(struct shard_room *room, uint64_t clock)
+/* How far the clock goes on where nobody knows what all clients have seen, those that are away
+ * included: more changes than the last seconds of any room hold. */
+enum { JUMP_UNSEEN = 1000000 };
+
+void resume_jump(struct shard_room *room, uint64_t seen)
 {
     const struct documents *documents = room_documents(room->room);
+    uint64_t clock = seen + JUMP_UNSEEN;
     struct log_scope scope = shard_room_scope(room);
     log_warn(&scope, "stored room may be older than what clients have seen; its clock jumps",
              LOG_U64("from", documents->clock), LOG_U64("to", clock));
@@ -163,8 +168,16 @@ static void bring_documents(struct walk *walk)
     answer_up_to(walk, conn->logged);
 }
 
+/* Where a session's presence comes from. */
+enum origin {
+    ORIGIN_KNOWN,    /* the room has it: others have been told of it all along */
+    ORIGIN_STATE,    /* the owner before had it: others may have been told by it */
+    ORIGIN_REPLACES, /* likewise, but here others may have been shown an older one meanwhile: its
+                        connection before came back first, from another gateway or as gone */
+};
+
 /* Others' presence to the session, and its own to those who cannot have seen it. */
-static void bring_presence(struct walk *walk, bool known)
+static void bring_presence(struct walk *walk, enum origin origin)
 {
     struct shard_conn *conn = walk->conn;
     struct shard_room *room = conn->room;
@@ -174,12 +187,12 @@ static void bring_presence(struct walk *walk, bool known)
         send_event(conn, buf_value(&event), clock);
     }
     buf_finish(&event);
-    if (known || !room_session_presence_at(conn->session)) {
-        return; /* they have been told of it all along */
+    if (origin == ORIGIN_KNOWN || !room_session_presence(conn->session)) {
+        return;
     }
     audience_show(room, room_session_presence(conn->session));
-    if (walk->now_ms - room->loaded_at >= GHOST_WAIT_MS) {
-        room_session_renew_presence(walk->room, conn->session); /* it was taken for a ghost */
+    if (origin == ORIGIN_REPLACES || walk->now_ms - room->loaded_at >= GHOST_WAIT_MS) {
+        room_session_renew_presence(walk->room, conn->session); /* or it was taken for a ghost */
         return;
     }
     room_write_presence(conn->session, clock, &event);
@@ -208,8 +221,8 @@ static void join(struct shard_conn *conn)
     outbox_send(room, conn->link, &frame);
     conn->brought_to = 0;
     conn->joined = true;
-    conn->joined_at = room->appended;
-    conn->joined_gate = room->gate;
+    conn->joined_at = conn->told_at = room->appended;
+    conn->joined_gate = conn->told_gate = room->gate;
     audience_add(room, conn->link);
 }
 
@@ -223,7 +236,8 @@ static void handle_rest(struct walk *walk, struct shard *shard, uint64_t handle)
     }
 }
 
-static void bring(struct shard_conn *conn, struct resuming *resuming, bool known, uint64_t now_ms)
+static void bring(struct shard_conn *conn, struct resuming *resuming, enum origin origin,
+                  uint64_t now_ms)
 {
     struct shard *shard = conn->room->shard;
     uint64_t handle = conn->handle;
@@ -233,9 +247,10 @@ static void bring(struct shard_conn *conn, struct resuming *resuming, bool known
     peek(&walk);
     conn->brought_to = resuming->clock;
     conn->presence_seen = resuming->presence_clock;
+    conn->room->shown = false;
     gate_want(conn->room);
     bring_documents(&walk);
-    bring_presence(&walk, known);
+    bring_presence(&walk, origin);
     join(conn);
     handle_rest(&walk, shard, handle);
     link_reader_finish(&walk.reader);
@@ -262,11 +277,11 @@ static bool can_bring(struct shard_room *room, const struct resuming *resuming, 
 {
     const struct documents *documents = room_documents(room->room);
     bool late = now_ms - room->loaded_at > RESUME_WINDOW_MS;
-    if (!room_schema(room->room) || (late && !known)) {
+    if (resuming->clock > documents->clock) {
+        resume_jump(room, resuming->clock);
         return false;
     }
-    if (resuming->clock > documents->clock) {
-        resume_jump(room, resuming->clock + 1);
+    if (!room_schema(room->room) || (late && !known)) {
         return false;
     }
     if (room->jump_number && resuming->clock <= room->before_jump) {
@@ -296,7 +311,8 @@ static enum room_resumed put_session(struct shard_conn *conn, const struct resum
     struct shard_conn *old =
         before ? conn_by_handle(conn->room->shard, room_session_conn(before)) : NULL;
     enum room_resumed result = room_session_resume(room, &resume, now_ms, &conn->session);
-    if (result == ROOM_RESUMED && old && old != conn) {
+    bool resumed = result == ROOM_RESUMED || result == ROOM_RESUMED_KNOWN;
+    if (resumed && old && old != conn) {
         conn_detach(old);
     }
     return result;
@@ -314,8 +330,10 @@ static void run(struct shard_conn *conn, uint64_t now_ms)
     } else {
         switch (put_session(conn, resuming, now_ms)) {
         case ROOM_RESUMED:
-            room->shown = false;
-            bring(conn, resuming, known, now_ms);
+            bring(conn, resuming, known ? ORIGIN_REPLACES : ORIGIN_STATE, now_ms);
+            break;
+        case ROOM_RESUMED_KNOWN:
+            bring(conn, resuming, ORIGIN_KNOWN, now_ms);
             break;
         case ROOM_RESUME_SUPERSEDED:
             conn_detach(conn);

@@ -126,10 +126,12 @@ Test(resume, a_worker_whose_key_is_gone_is_left)
 {
     fake_told(&fake, "w1");
     edge_worker_gone(fake.edge, STR("w1"), fake.now);
+    SAME_LINES(fake_asked(&fake), "drop w1\n");
+    fake_down(&fake, "w1");
     SAME_LINES(fake_asked(&fake), "find demo\n");
-    SAME_LINES(fake_told(&fake, "w1"), "gone 1\n");
     fake_owner(&fake, "demo", "w1"); /* it was only slow */
-    SAME_LINES(fake_told(&fake, "w1"), "resume 1 demo a 2 0 0 0 0 0 {\"who\":1} []\n");
+    SAME_LINES(fake_asked(&fake), "connect w1 unix:w1.sock\n");
+    SAME_LINES(fake_told(&fake, "w1"), HELLO "resume 1 demo a 2 0 0 0 0 0 {\"who\":1} []\n");
     SAME_LINES(fake_got(client), "");
 }
 

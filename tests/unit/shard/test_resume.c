@@ -248,9 +248,9 @@ Test(resume, ahead_of_the_room_makes_its_clock_jump)
     SAME_LINES(fake_asked(&fake), "load demo\nsnapshot demo 1\nappend demo 2-2\n");
     fake_answer_all(&fake);
     told("close 1 1012 room has moved on\n");
-    SAME_LINES(gateway_told(other), "resumed 9 1 121\nevent 9 2 " RESULT("2", "122", "\"commit\""));
+    SAME_LINES(gateway_told(other), "resumed 9 1 1000120\nevent 9 2 " RESULT("2", "1000121", "\"commit\""));
     gateway_join(other, 10, "demo", "c");
-    SAME_LINES(gateway_told(other), "connect 10 1 wipe_all 122 1\n");
+    SAME_LINES(gateway_told(other), "connect 10 1 wipe_all 1000121 1\n");
 }
 
 Test(resume, after_redis_may_have_lost_something_the_clock_jumps)

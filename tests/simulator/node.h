@@ -1,0 +1,83 @@
+/* The simulated node: worker and gateway processes that run the real cores, the links between them,
+ * and a supervisor that starts again what dies. */
+#ifndef SIM_NODE_H
+#define SIM_NODE_H
+
+#include "base/config.h"
+#include "edge/edge.h"
+#include "simulator/world.h"
+
+struct link;
+
+enum { NODE_WORKERS = 3, NODE_GATEWAYS = 2 };
+
+struct worker {
+    struct proc proc;
+    char id[24];
+    struct config config;
+    struct worker_core *core;
+    struct list links; /* of struct link.worker_link */
+    int slot;
+    bool leaving;
+};
+
+struct gateway {
+    struct proc proc;
+    char id[24];
+    struct config config;
+    struct gateway_core *core;
+    struct list links; /* of struct link.gateway_link */
+    struct list conns; /* of struct wsconn.gateway_link */
+    int slot;
+};
+
+struct node {
+    struct worker *workers[NODE_WORKERS]; /* NULL: dead, to be started again */
+    struct gateway *gateways[NODE_GATEWAYS];
+    int worker_count, gateway_count;
+    uint32_t next_id;
+    enum durability durability;
+    uint32_t unload_after_s;
+    bool forget_dead;         /* the supervisor takes dead workers off the list at once */
+    uint64_t link_unread_max; /* the most that a link's reader has left unread */
+};
+
+extern struct node node;
+
+void node_begin(int workers, int gateways);
+void node_end(void);
+
+/* kill -9; it is started again a little later. */
+void node_kill_worker(int slot);
+void node_kill_gateway(int slot);
+/* SIGTERM to one worker: it hands over, ends, and is started again. */
+void node_drain_worker(int slot);
+/* roomctl drain. */
+void node_set_draining(int slot, bool on);
+/* roomctl move. */
+void node_move_room(struct str room, int to_slot);
+/* A link breaks while both its ends live; what is under way is lost. */
+void node_cut_link(void);
+/* Both ways of a link are slow for a while. */
+void node_slow_link(uint64_t us);
+
+/* ---- client connections ---- */
+
+/* One WebSocket, its handshake done. Kept by the world. */
+struct wsconn;
+
+struct wsconn_handlers {
+    void (*on_bytes)(void *ctx, struct str bytes);
+    void (*on_closed)(void *ctx);
+};
+
+/* NULL if there is no gateway to take it. */
+struct wsconn *wsconn_open(struct str room, struct str session,
+                           const struct wsconn_handlers *handlers, void *ctx);
+void wsconn_send(struct wsconn *conn, struct str bytes);
+/* The client closes its socket; no handler is called any more. */
+void wsconn_close(struct wsconn *conn);
+/* The gateway that had it is dead. */
+bool wsconn_gateway_died(const struct wsconn *conn);
+
+#endif

@@ -1,0 +1,14 @@
+/* The operating system of a simulated process, as far as its code sees one. */
+#ifndef SIM_OS_H
+#define SIM_OS_H
+
+#include "simulator/world.h"
+
+struct event_base;
+
+/* What a process' code takes for its event loop. */
+struct event_base *os_base(struct proc *proc);
+/* Who has made an event last. */
+struct proc *os_last_proc(void);
+
+#endif
