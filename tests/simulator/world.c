@@ -214,15 +214,15 @@ void proc_thaw(struct proc *proc)
 {
     trace("%s goes on", proc->name);
     proc->frozen = false;
-    for (size_t i = 0; i < proc->backlog_count; i++) {
-        struct task *task = proc->backlog[i];
-        task->at_us = world.now_us + i;
-        task->order = ++world.order;
-        heap_push(task);
-    }
-    free(proc->backlog);
+    /* All of it at once, before anything new: what came on one way must keep its order. */
+    struct task **backlog = proc->backlog;
+    size_t count = proc->backlog_count;
     proc->backlog = NULL;
     proc->backlog_count = proc->backlog_cap = 0;
+    for (size_t i = 0; i < count; i++) {
+        run(backlog[i]);
+    }
+    free(backlog);
 }
 
 void proc_die(struct proc *proc)
