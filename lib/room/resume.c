@@ -19,7 +19,7 @@ void room_begin_epoch(struct room *room, uint64_t epoch)
 
 void room_session_write_state(const struct room_session *session, struct buf *out)
 {
-    pack_map(out, session->presence ? 5 : 4);
+    pack_map(out, session->presence ? 6 : 5);
     pack_str(out, STR("opened"));
     pack_u64(out, session->opened);
     pack_str(out, STR("place"));
@@ -28,6 +28,8 @@ void room_session_write_state(const struct room_session *session, struct buf *ou
     pack_bool(out, session->legacy_rejection);
     pack_str(out, STR("stringAppend"));
     pack_bool(out, session->string_append);
+    pack_str(out, STR("token"));
+    pack_str(out, (struct str){session->presence_token, sizeof(session->presence_token)});
     if (session->presence) {
         pack_member(out, STR("presence"), record_value(session->presence));
     }
@@ -36,6 +38,7 @@ void room_session_write_state(const struct room_session *session, struct buf *ou
 struct state {
     uint64_t opened, place;
     bool legacy_rejection, string_append;
+    struct str token; /* absent in states of workers that knew none */
     struct value presence;
 };
 
@@ -50,6 +53,9 @@ static bool is_record(struct value value)
 static bool read_state(struct value value, struct state *state)
 {
     state->presence = value_get(value, STR("presence"));
+    if (!value_string(value_get(value, STR("token")), &state->token)) {
+        state->token = (struct str){0};
+    }
     return value_u64(value_get(value, STR("opened")), &state->opened) &&
            value_u64(value_get(value, STR("place")), &state->place) &&
            value_bool(value_get(value, STR("legacyRejection")), &state->legacy_rejection) &&
@@ -57,13 +63,18 @@ static bool read_state(struct value value, struct state *state)
            (!value_present(state->presence) || is_record(state->presence));
 }
 
-/* The id that the session's presence has, so that it keeps it when it writes a whole new one. */
-static void take_token(struct room_session *session)
+/* The session keeps its presence id, by which others know it: also where its first presence is newer
+ * than the state, and for the next whole one that it writes. */
+static void take_token(struct room_session *session, struct str token)
 {
-    struct str id = record_id(session->presence);
     size_t len = sizeof(session->presence_token);
-    if (id.len > len && id.ptr[id.len - len - 1] == ':') {
-        memcpy(session->presence_token, id.ptr + id.len - len, len);
+    if (session->presence) {
+        struct str id = record_id(session->presence);
+        bool fits = id.len > len && id.ptr[id.len - len - 1] == ':';
+        token = fits ? (struct str){id.ptr + id.len - len, len} : token;
+    }
+    if (token.len == len) {
+        memcpy(session->presence_token, token.ptr, len);
     }
 }
 
@@ -86,8 +97,8 @@ static void restore_presence(struct room *room, struct room_session *session,
 {
     if (value_present(state->presence)) {
         session->presence = record_create(state->presence, 0);
-        take_token(session);
     }
+    take_token(session, state->token);
     struct value_walk walk = value_items(resume->presence_ops);
     struct value member;
     while (value_next_item(&walk, &member)) {

@@ -354,6 +354,17 @@ Test(resume, gives_everybody_the_presence_that_they_may_have_missed)
                                         "\":[\"patch\",{\"x\":[\"put\",5]}]},\"serverClock\":0}\n");
 }
 
+Test(resume, keeps_the_id_of_a_presence_that_is_newer_than_the_state)
+{
+    crash(0);
+    struct gateway *other = gateway_create(&fake, 2);
+    resume_cursor(gateway, 1, "a", FIRST, NULL, 0, 0);
+    resume_cursor(other, 2, "b", STATE_WITH("1048578", ",\"token\":\"" ID_B "\""),
+                  "[[\"put\",{\"typeName\":\"cursor\",\"x\":2}]]", epoch_1 + 1, epoch_1 + 1);
+    fake_answer_all(&fake);
+    told("resumed 1 5 0\nevent 1 5 " PUT_CURSOR(ID_B, "2"));
+}
+
 Test(resume, clocks_of_different_owners_prove_nothing)
 {
     crash(0);
@@ -428,4 +439,5 @@ Test(resume, state_follows_now_and_then)
     cr_assert(not(zero(ptr, (void *)state)), "%s", lines);
     cr_assert(strstr(state, "\"x\":17") != NULL && !strstr(state + 1, "\nstate"), "%s", lines);
     cr_assert(strstr(lines, "state 1 16 ") == NULL);
+    cr_assert(strstr(state, "\"token\":\"") != NULL, "%s", lines);
 }
