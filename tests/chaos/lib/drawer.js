@@ -296,8 +296,8 @@ export class Drawer {
     isWhole && this.docs.clear()
     this.presences.clear()
     const docs = this.#apply(diff)
+    this.#room.history.claim(this.clock, serverClock, isWhole ? [...this.docs] : docs, this.name, isWhole)
     this.clock = serverClock
-    this.#room.history.claim(serverClock, isWhole ? [...this.docs] : docs, this.name, isWhole)
     this.#request = null
     this.#state = 'online'
     this.#backOff = BACK_OFF_MS
@@ -382,7 +382,7 @@ export class Drawer {
       this.#room.history.change(clock, docs, this.#session, push && { session: this.#session, seq: push.seq })
     } else if (docs.length > 0) {
       this.#crowd.figures.sums++
-      this.#room.history.claim(clock, docs, this.#session)
+      this.#room.history.claim(this.clock, clock, docs, this.#session)
     }
     this.clock = clock
   }

@@ -49,7 +49,7 @@ export class History {
   #clock = 0 // of the state, which is verified
   #state = new Map()
   #changes = new Map() // clock to {docs, by: who said so first, pusher}
-  #claims = [] // {clock, docs, by, whole: it is all there was}
+  #claims = [] // {from, clock, docs, by, whole}
   #seen = new Set() // "connection message" of entries
   unverified = 0 // clocks for which only their sum is known
 
@@ -72,8 +72,10 @@ export class History {
     known.push ??= push
   }
 
-  claim(clock, docs, by, whole = false) {
-    this.#claims.push({ clock, docs, by, whole })
+  /* Somebody who was at clock `from` has been told in one of all that happened since; `whole`: of all that
+   * there is. */
+  claim(from, clock, docs, by, whole = false) {
+    this.#claims.push({ from, clock, docs, by, whole })
   }
 
   #compare(clock, docs, others, who, whoElse) {
@@ -90,29 +92,42 @@ export class History {
   verify(entries, end) {
     const log = this.#index(entries)
     const claims = this.#claims.sort((a, b) => a.clock - b.clock)
-    let isKnown = true
+    let unknown = Infinity // the first clock that nobody can tell of; from there on the state is not known
     let next = 0
-    const check = (clock) => {
+    const claimsUpTo = (clock) => {
+      const from = next
       for (; next < claims.length && claims[next].clock <= clock; next++) {
-        isKnown && this.#checkClaim(claims[next])
+        unknown = this.#learn(claims[next], unknown)
       }
+      unknown === Infinity && claims.slice(from, next).forEach((claim) => this.#checkClaim(claim))
     }
-    check(this.#clock)
+    claimsUpTo(this.#clock)
     for (let clock = this.#clock + 1; clock <= end.clock; clock++) {
-      const known = this.#step(clock, log.get(clock))
-      this.unverified += !known
-      isKnown &&= known
-      check(clock)
+      if (!this.#step(clock, log.get(clock), unknown === Infinity)) {
+        this.unverified++
+        unknown = Math.min(unknown, clock)
+      }
+      claimsUpTo(clock)
     }
-    for (; next < claims.length; next++) {
-      const { clock, by } = claims[next]
+    for (const { clock, by } of claims.slice(next)) {
       this.#report('history', `${by} was told of it, and the room ends at ${end.clock}`, clock)
     }
-    this.#checkEnd(log, end, isKnown)
+    this.#checkEnd(log, end, unknown === Infinity)
     this.#clock = end.clock
     this.#state = new Map(end.docs)
     this.#changes.clear()
     this.#claims = []
+  }
+
+  /* Where the owner had to store the room whole, Redis has no entries; who was told what they came to says
+   * how the room was after them. */
+  #learn({ from, docs, whole }, unknown) {
+    if (unknown === Infinity || (from >= unknown && !whole)) {
+      return unknown
+    }
+    whole && this.#state.clear()
+    set(this.#state, docs)
+    return Infinity
   }
 
   #index(entries) {
@@ -138,15 +153,15 @@ export class History {
     return log
   }
 
-  /* False if nobody knows what this change was. */
-  #step(clock, entry) {
+  /* False if nobody knows what this change was. `isKnown`: what was before it. */
+  #step(clock, entry, isKnown) {
     const change = this.#changes.get(clock)
     const docs = entry ? outcomeOf(this.#state, entry.diff) : change?.docs
     if (!docs) {
       return false
     }
     if (entry && change) {
-      this.#compare(clock, docs, change.docs, `entry ${entry.id} says`, `${change.by} was told`)
+      isKnown && this.#compare(clock, docs, change.docs, `entry ${entry.id} says`, `${change.by} was told`)
       if (change.push && entry.session !== change.push.session) {
         this.#report('lost', `${change.by} has an answer, and the entry is of ${entry.session}`, clock)
       }
