@@ -122,6 +122,10 @@ enum room_resumed room_session_resume(struct room *room, const struct room_resum
     if (!session) {
         session = session_create(room, resume->session.id, state.place);
     } else {
+        if (session->opened < state.opened) {
+            record_unref(session->presence);
+            session->presence = NULL;
+        }
         /* Its flags must not change while it counts as connected. */
         session_set_state(room, session, ROOM_AWAITING_CONNECT, now_ms);
     }
@@ -213,6 +217,11 @@ void room_write_presence(const struct room_session *session, uint64_t server_clo
     ops_put(&ops, record_id(session->presence), record_value(session->presence));
     event_patch(event, 1, &ops, server_clock);
     buf_finish(&ops);
+}
+
+uint64_t room_session_opened(const struct room_session *session)
+{
+    return session->opened;
 }
 
 uint64_t room_presence_clock(const struct room *room)

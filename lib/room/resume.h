@@ -59,6 +59,7 @@ void room_write_presence(const struct room_session *session, uint64_t server_clo
 
 /* ---- presence ---- */
 
+uint64_t room_session_opened(const struct room_session *session);
 uint64_t room_presence_clock(const struct room *room);
 /* Whether somebody who has been brought to presence clock `seen` has been shown a presence of clock
  * `at`. Clocks of two epochs say nothing of each other: a session may have passed over an owner

@@ -307,7 +307,9 @@ static void run(struct shard_conn *conn, uint64_t now_ms)
     struct shard_room *room = conn->room;
     struct resuming *resuming = conn->resuming;
     struct str session = {resuming->session, resuming->session_len};
-    bool known = room_session_find(room->room, session) != NULL;
+    struct room_session *there = room_session_find(room->room, session);
+    bool known = there != NULL;
+    uint64_t before = known ? room_session_opened(there) : 0;
     conn->resuming = NULL;
     if (!can_bring(room, resuming, known, now_ms)) {
         close_conn(conn, STR("room has moved on"));
@@ -315,7 +317,7 @@ static void run(struct shard_conn *conn, uint64_t now_ms)
         switch (put_session(conn, resuming, now_ms)) {
         case ROOM_RESUMED:
             room->shown = false;
-            bring(conn, resuming, known, now_ms);
+            bring(conn, resuming, known && room_session_opened(conn->session) == before, now_ms);
             break;
         case ROOM_RESUME_SUPERSEDED:
             conn_detach(conn);

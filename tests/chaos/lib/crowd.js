@@ -52,8 +52,11 @@ class Crowd {
 
   // ---- what clients tell ----
 
-  report(check, what, who) {
-    const lines = this.#shown++ < SHOWN_MOST ? (who?.trace?.lines() ?? []) : []
+  /* `who`, and perhaps others, noticed it: what they have heard lately is shown. */
+  report(check, what, ...who) {
+    const isShown = this.#shown++ < SHOWN_MOST
+    const tell = (drawer) => [`-- ${drawer.name}`, ...drawer.trace.lines()]
+    const lines = isShown ? who.filter((drawer) => drawer).flatMap(tell) : []
     parentPort.postMessage({ event: 'wrong', check, what, lines })
   }
 
@@ -110,7 +113,7 @@ class Crowd {
   async fill({ rooms, clients, originals }) {
     for (let i = 0; i < rooms; i++) {
       const room = { name: `chaos-${i}`, removes: 0, drawers: [], reader: null }
-      room.history = new History(room.name, (check, what, name, clock) => this.report(check, what, this.#witness(name, clock)))
+      room.history = new History(room.name, (check, what) => this.report(check, what, room.drawers[0]))
       for (let j = 0; j < clients; j++) {
         const name = `r${i}c${j}`
         const binary = j % BINARY_OF === BINARY_OF - 1
@@ -125,11 +128,6 @@ class Crowd {
       await until('clients in their rooms', () => some.every((drawer) => drawer.isOnline))
     }
     await this.#originals.join(this.#rooms.slice(0, originals).map((room) => room.name))
-  }
-
-  /* Some client of a room, whose trace may say how it came to be wrong. */
-  #witness(name) {
-    return this.#rooms.find((room) => room.name === name)?.drawers[0]
   }
 
   /* All but the first rooms are left. */
@@ -183,9 +181,12 @@ class Crowd {
     }
   }
 
-  #failing(check, what, drawers, isRight) {
+  /* Reports who is not as he should be, up to some; `other(drawer)`: who else may know why. */
+  #failing(check, what, drawers, isRight, other = () => null) {
     const bad = drawers.filter((drawer) => !isRight(drawer))
-    bad.slice(0, 5).forEach((drawer) => this.report(check, `${drawer.name}: ${what(drawer)}`, drawer))
+    for (const drawer of bad.slice(0, 5)) {
+      this.report(check, `${drawer.name} in ${drawer.room.name}: ${what(drawer)}`, drawer, other(drawer))
+    }
     throw new Error(`${bad.length} clients: ${check}`)
   }
 
@@ -229,22 +230,31 @@ class Crowd {
     const all = this.#rooms.flatMap((room) => [...room.drawers, room.reader])
     const isRight = (drawer) => this.#wrongPresence(drawer) === null
     await until('presence', () => all.every(isRight), PRESENCE_MS).catch(() =>
-      this.#failing('presence', (drawer) => this.#wrongPresence(drawer), all, isRight),
+      this.#failing(
+        'presence',
+        (drawer) => this.#wrongPresence(drawer).what,
+        all,
+        isRight,
+        (drawer) => this.#wrongPresence(drawer).whose,
+      ),
     )
     this.figures.presenceMs = Math.max(this.figures.presenceMs, now() - started)
   }
 
+  /* Null, or {what, whose}: what a viewer sees that is not so. */
   #wrongPresence(viewer) {
     const seen = [...viewer.presences.values()].filter(({ name }) => !this.#originals.isName(name))
     const others = viewer.room.drawers.filter((drawer) => drawer !== viewer)
-    for (const { name, cursor } of others) {
-      const of = seen.filter((record) => record.name === name)
-      const { x } = cursor.record.cursor
-      if (of.length !== 1 || of[0].cursor.x !== x || of[0].chat !== cursor.record.chat) {
-        return `sees ${JSON.stringify(of)} of ${name}, who is at ${x} and says "${cursor.record.chat}"`
+    for (const whose of others) {
+      const of = seen.filter(({ name }) => name === whose.name)
+      const { cursor, chat } = whose.cursor.record
+      if (of.length !== 1 || of[0].cursor.x !== cursor.x || of[0].chat !== chat) {
+        const what = `sees ${JSON.stringify(of)} of ${whose.name}, who is at ${cursor.x} and says "${chat}"`
+        return { what, whose }
       }
     }
-    return seen.length === others.length ? null : `sees ${seen.length} people, there are ${others.length}`
+    const what = `sees ${seen.length} people, there are ${others.length}`
+    return seen.length === others.length ? null : { what, whose: null }
   }
 
   #verify() {

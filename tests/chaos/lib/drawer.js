@@ -50,7 +50,7 @@ export class Drawer {
   drawing
   trace = new Trace()
 
-  /* `room` {name, history, removes}; `binary`: speaks msgpack. */
+  /* `room` {name, history, removes, drawers}; `binary`: speaks msgpack. */
   constructor(crowd, room, name, random, { binary = false, readonly = false } = {}) {
     this.#crowd = crowd
     this.#room = room
@@ -75,8 +75,9 @@ export class Drawer {
     return this.#room
   }
 
-  #wrong(check, what) {
-    this.#crowd.report(check, `${this.#session} in ${this.#room.name} at ${this.clock}: ${what}`, this)
+  #wrong(check, what, ...others) {
+    const where = `${this.#session} in ${this.#room.name} at ${this.clock}`
+    this.#crowd.report(check, `${where}: ${what}`, this, ...others)
   }
 
   // ---- connection ----
@@ -252,7 +253,7 @@ export class Drawer {
   }
 
   #push({ clientClock, diff, presence, seq }) {
-    this.trace.add('push', clientClock, seq, diff)
+    this.trace.add('push', clientClock, seq, presence, diff)
     this.#send({ type: 'push', clientClock, diff, presence })
     this.#crowd.figures.pushed++
   }
@@ -359,14 +360,21 @@ export class Drawer {
   }
 
   #applyPresence(id, [op, operand]) {
-    if (op === 'put') {
-      this.presences.set(id, operand)
-    } else if (op === 'remove') {
+    if (op === 'remove') {
       this.presences.delete(id)
-    } else if (this.presences.has(id)) {
-      this.presences.set(id, applyObjectDiff(this.presences.get(id), operand))
-    } else {
+      return
+    }
+    const before = this.presences.get(id)
+    if (op === 'patch' && !before) {
       this.#wrong('presence', `a patch of ${id}, which is not there`)
+      return
+    }
+    const record = op === 'put' ? operand : applyObjectDiff(before, operand)
+    this.presences.set(id, record)
+    const whose = this.#room.drawers.find(({ name }) => name === record.name)
+    if (whose && !whose.cursor.wasLike(record)) {
+      const what = `${id} of ${whose.name} is told as ${JSON.stringify(record)}, which it never was`
+      this.#wrong('presence', what, whose)
     }
   }
 

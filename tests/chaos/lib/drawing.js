@@ -9,6 +9,8 @@ import { note } from '../../e2e/lib/client.js'
 const OWN_MOST = 8
 const SHARED_TEXT_MOST = 600 // characters; then it begins anew
 const SHARED_LIST_MOST = 40
+const CHAT_MOST = 12
+const STATES_KEPT = 300
 const BIG_CHARACTERS = 300_000 // more than a chunk
 
 export const SHARED = { text: 'note:shared-text', place: 'note:shared-place', coming: 'note:shared-coming' }
@@ -86,11 +88,17 @@ export class Drawing {
 
 /* A cursor, and a chat message that grows: as a patch against what was pushed before, as a client does. */
 export class Cursor {
-  #chatMost = 12
+  #chats = new Map([[0, '']]) // x to what was said there: no two states have the same x
   record
 
   constructor(name) {
     this.record = { id: 'presence:x', typeName: 'presence', name, cursor: { x: 0, y: 0 }, chat: '' }
+  }
+
+  /* Whether it has ever been like that; of long ago nobody knows. */
+  wasLike({ cursor, chat }) {
+    const said = this.#chats.get(cursor.x)
+    return said === chat || (said === undefined && cursor.x < this.record.cursor.x - STATES_KEPT)
   }
 
   /* Moves, and returns the presence member of a push. */
@@ -99,7 +107,7 @@ export class Cursor {
     const x = cursor.x + 1
     const patch = { cursor: ['patch', { x: ['put', x] }] }
     let said = chat
-    if (chat.length >= this.#chatMost) {
+    if (chat.length >= CHAT_MOST) {
       said = ''
       patch.chat = ['put', '']
     } else if (random.chance(0.3)) {
@@ -107,6 +115,8 @@ export class Cursor {
       patch.chat = ['append', `${x % 10}`, chat.length]
     }
     this.record = { ...this.record, cursor: { ...cursor, x }, chat: said }
+    this.#chats.set(x, said)
+    this.#chats.delete(x - STATES_KEPT - 1)
     return ['patch', patch]
   }
 

@@ -55,7 +55,7 @@ export class History {
 
   constructor(room, report) {
     this.#room = room
-    this.#report = (check, what, clock) => report(check, `${room} at clock ${clock}: ${what}`, room, clock)
+    this.#report = (check, what, clock) => report(check, `${room} at clock ${clock}: ${what}`)
   }
 
   /* Somebody has been told all that one change did. `push` {session, seq}: it is the answer to his own. */

@@ -1,6 +1,6 @@
 /* The last things that happened to a client, to be shown if one of them was wrong. Keeping them costs
  * little; writing them out happens once. */
-const KEPT = 60
+const KEPT = 120
 
 export class Trace {
   #items = []
