@@ -371,7 +371,8 @@ export class Drawer {
     }
     const record = op === 'put' ? operand : applyObjectDiff(before, operand)
     this.presences.set(id, record)
-    const whose = this.#room.drawers.find(({ name }) => name === record.name)
+    /* A patch that waited for Redis may fall on what was told ahead of it, and is followed by the whole. */
+    const whose = op === 'put' ? this.#room.drawers.find(({ name }) => name === record.name) : null
     if (whose && !whose.cursor.wasLike(record)) {
       const what = `${id} of ${whose.name} is told as ${JSON.stringify(record)}, which it never was`
       this.#wrong('presence', what, whose)
