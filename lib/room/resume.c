@@ -63,8 +63,8 @@ static bool read_state(struct value value, struct state *state)
            (!value_present(state->presence) || is_record(state->presence));
 }
 
-/* The session keeps its presence id, by which others know it: also where its first presence is newer
- * than the state, and for the next whole one that it writes. */
+/* The session keeps its presence id, by which others know it: also where its first presence is
+ * newer than the state, and for the next whole one that it writes. */
 static void take_token(struct room_session *session, struct str token)
 {
     size_t len = sizeof(session->presence_token);
@@ -116,7 +116,7 @@ enum room_resumed room_session_resume(struct room *room, const struct room_resum
         return ROOM_RESUME_MALFORMED;
     }
     struct room_session *session = map_get(&room->by_id, resume->session.id);
-    if (session && session->opened > state.opened) {
+    if (resume->opened_since > state.opened || (session && session->opened > state.opened)) {
         return ROOM_RESUME_SUPERSEDED;
     }
     if (!session) {

@@ -20,7 +20,9 @@ struct room_resume {
     struct room_session_config session;
     struct value state;        /* of room_session_write_state */
     struct value presence_ops; /* array: presence members of pushes answered after that state */
-    uint64_t presence_at;      /* presence clock of the session's last presence, as far as told */
+    uint64_t
+        opened_since;     /* the session has changed something in an opening of this number; or 0 */
+    uint64_t presence_at; /* presence clock of the session's last presence, as far as told */
 };
 
 enum room_resumed {
@@ -59,6 +61,7 @@ void room_write_presence(const struct room_session *session, uint64_t server_clo
 
 /* ---- presence ---- */
 
+/* Number of the session's opening; it grows, over owners too. */
 uint64_t room_session_opened(const struct room_session *session);
 uint64_t room_presence_clock(const struct room *room);
 /* Whether somebody who has been brought to presence clock `seen` has been shown a presence of clock

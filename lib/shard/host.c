@@ -165,25 +165,25 @@ static void host_append(void *ctx, const struct room_entry *entry)
     struct room_session *session =
         entry->session.ptr ? room_session_find(room->room, entry->session) : NULL;
     struct shard_conn *conn = session ? conn_of(room, session) : NULL;
-    struct str by = conn ? conn_name(conn, name) : (struct str){0};
+    struct entry copy = {
+        .clock = entry->clock,
+        .seq = entry->seq,
+        .outcome = (uint32_t)entry->outcome,
+        .session = entry->session,
+        .opened = conn ? room_session_opened(session) : 0,
+        .by = conn ? conn_name(conn, name) : (struct str){0},
+        .diff = entry->diff,
+        .schema = entry->schema,
+    };
     if (conn) {
-        recent_note(room, by, entry->seq, false);
+        recent_note(room, &copy, false);
         conn->told_at = room->appended + 1; /* its answer has to wait */
     }
     if (shard->config->durability != SHARD_LOG) {
         room->durable_clock = entry->clock;
         return; /* nothing waits for the store */
     }
-    struct entry copy = {
-        .number = ++room->appended,
-        .clock = entry->clock,
-        .seq = entry->seq,
-        .outcome = (uint32_t)entry->outcome,
-        .session = entry->session,
-        .by = by,
-        .diff = entry->diff,
-        .schema = entry->schema,
-    };
+    copy.number = ++room->appended;
     struct entry *kept = entry_create(&copy);
     list_append(&room->pending, &kept->link);
     room->log_bytes += entry_bytes(kept);

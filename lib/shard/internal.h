@@ -103,9 +103,10 @@ struct shard_audience {
 struct recent {
     struct list gone_link; /* in shard_room.recent_gone unless the connection is here */
     uint64_t seq;
+    uint64_t opened; /* of its session */
     uint64_t gone_at;
-    uint32_t by_len;
-    char by[];
+    uint32_t by_len, session_len;
+    char text[]; /* by, session */
 };
 
 /* A presence record that clients have been shown and no session has. */
@@ -147,6 +148,7 @@ struct shard_room {
     bool snapshot_running;
     uint64_t loaded_at;
     struct map recent;       /* of struct recent by name; owned */
+    struct map newest;       /* of the same by session: of its latest opening that is in there */
     struct list recent_gone; /* of struct recent.gone_link, in order of time */
     struct tail tail;
     struct map ghosts; /* of struct ghost; owned */
@@ -204,7 +206,10 @@ void persist_lost(struct shard_room *room);
 void persist_tick(struct shard_room *room, uint64_t now_ms);
 
 /* recent.c: the room's memory of whose messages are applied. */
-void recent_note(struct shard_room *room, struct str by, uint64_t seq, bool gone);
+/* Reads by, seq, session and opened. */
+void recent_note(struct shard_room *room, const struct entry *entry, bool gone);
+/* The latest opening of a session that has changed something; 0 if none is known. */
+uint64_t recent_opening(const struct shard_room *room, struct str session);
 /* The connection is here (again); returns its last message in the log, or 0. */
 uint64_t recent_claim(struct shard_room *room, const struct shard_conn *conn);
 void recent_leave(struct shard_room *room, const struct shard_conn *conn);

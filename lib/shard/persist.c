@@ -63,7 +63,7 @@ static enum err replay_entries(struct shard_room *owner, const struct shard_load
     for (size_t i = 0; i < loaded->entry_count; i++) {
         struct entry *entry = loaded->entries[i];
         if (entry->by.len > 0) {
-            recent_note(owner, entry->by, entry->seq, true);
+            recent_note(owner, entry, true);
         }
         bool sets_schema = value_present(entry->schema);
         if (entry->clock < clock || (entry->clock == clock && !sets_schema)) {

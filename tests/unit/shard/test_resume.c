@@ -354,6 +354,57 @@ Test(resume, gives_everybody_the_presence_that_they_may_have_missed)
                                         "\":[\"patch\",{\"x\":[\"put\",5]}]},\"serverClock\":0}\n");
 }
 
+/* "a" leaves a message unanswered, comes back through another gateway and goes on there. */
+static void comes_back_elsewhere(void)
+{
+    struct gateway *other = gateway_create(&fake, 2);
+    gateway_join(other, 7, "demo", "a");
+    gateway_put(other, 7, 2, "note:1", 5);
+    fake_turn(&fake);
+    fake_answer_all(&fake);
+    cr_assert(eq(u64, store_clock(&fake.store.rooms[0]), 1));
+}
+
+static void is_too_late(void)
+{
+    crash(0);
+    resume(0, 1, 2);
+    gateway_put(gateway, 1, 2, "note:1", 1);
+    fake_answer_all(&fake);
+    told("detach 1\n");
+    cr_assert(eq(u64, store_clock(&fake.store.rooms[0]), 1));
+}
+
+Test(resume, does_not_apply_what_a_newer_connection_has_passed_by)
+{
+    comes_back_elsewhere();
+    is_too_late();
+}
+
+Test(resume, not_even_if_only_a_snapshot_tells_of_that)
+{
+    comes_back_elsewhere();
+    struct gateway *third = gateway_create(&fake, 3);
+    gateway_join(third, 9, "demo", "c");
+    struct buf json = {0};
+    buf_printf(&json, "{\"type\":\"push\",\"diff\":{\"note:2\":[\"put\",{\"id\":\"note:2\","
+                      "\"typeName\":\"note\",\"text\":\"");
+    enum { MUCH = 300 << 10 };
+    memset(buf_reserve(&json, MUCH), 'a', MUCH);
+    buf_commit(&json, MUCH);
+    buf_append(&json, "\"}]}}", 6);
+    gateway_message(third, 9, 2, (const char *)buf_head(&json));
+    buf_finish(&json);
+    fake_turn(&fake);
+    fake_answer_all(&fake);
+    cr_assert(zero(sz, fake.store.rooms[0].log_count));
+    crash(0);
+    resume(0, 1, 2);
+    gateway_put(gateway, 1, 2, "note:1", 1);
+    fake_answer_all(&fake);
+    told("detach 1\n");
+}
+
 Test(resume, keeps_the_id_of_a_presence_that_is_newer_than_the_state)
 {
     crash(0);
