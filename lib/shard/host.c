@@ -37,11 +37,6 @@ static void begin_to_listen(struct shard_conn *conn)
     }
 }
 
-static bool reply_is_out(const struct shard_conn *conn)
-{
-    return conn->room->durable >= conn->joined_at && conn->room->gate_passed >= conn->joined_gate;
-}
-
 /* A push that changes presence only need not wait for others' documents. One that changes documents
  * has made its entry by now. */
 static bool answers_ahead(const struct shard_conn *conn)
@@ -53,7 +48,7 @@ static uint64_t host_result_clock(void *ctx, const struct room_session *session)
 {
     struct shard_room *room = ctx;
     const struct shard_conn *conn = conn_of(room, session);
-    return conn && answers_ahead(conn) ? room->durable_clock : room_documents(room->room)->clock;
+    return conn && answers_ahead(conn) ? room->told_clock : room_documents(room->room)->clock;
 }
 
 static void host_send(void *ctx, struct room_session *to, enum room_send how, struct value message)
@@ -74,7 +69,7 @@ static void host_send(void *ctx, struct room_session *to, enum room_send how, st
         .channel = room->number,
         .payload = message,
     };
-    if (how == ROOM_SEND_PONG && outbox_holds(room) && reply_is_out(conn)) {
+    if (how == ROOM_SEND_PONG && outbox_holds(room) && conn_is_listening(conn)) {
         /* A sign of life waits for no store (MSG-4), or clients would give the connection up; but
          * it must not say anything of what waits. */
         frame.answered = frame.clock = frame.presence_clock = 0;
@@ -84,7 +79,7 @@ static void host_send(void *ctx, struct room_session *to, enum room_send how, st
     conn->answer_sent = true;
     room->shard->counts.pushes += how == ROOM_SEND_EVENT; /* its own events are push results */
     if (how == ROOM_SEND_EVENT && answers_ahead(conn)) {
-        frame.clock = room->durable_clock;
+        frame.clock = room->told_clock;
         frame.presence_clock = 0; /* others' presence may wait */
         link_send(conn->link, &frame);
         return;
@@ -180,7 +175,6 @@ static void host_append(void *ctx, const struct room_entry *entry)
         conn->told_at = room->appended + 1; /* its answer has to wait */
     }
     if (shard->config->durability != SHARD_LOG) {
-        room->durable_clock = entry->clock;
         return; /* nothing waits for the store */
     }
     copy.number = ++room->appended;

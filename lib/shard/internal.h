@@ -133,7 +133,7 @@ struct shard_room {
     uint64_t appended;               /* number of the last entry made */
     uint64_t sent;                   /* number of the last one handed to the store */
     uint64_t durable;                /* number of the last one it has */
-    uint64_t durable_clock;          /* document clock of that */
+    uint64_t told_clock;             /* document clock that all who listen have been brought to */
     struct list pending;             /* of struct entry.link: made, not yet durable; owned */
     struct buf outbox;               /* what waits for them, see outbox.c */
     uint64_t held_since;             /* of the first in it */
@@ -143,8 +143,7 @@ struct shard_room {
     struct list conns;  /* of struct shard_conn.room_link, joined or not */
     uint64_t log_bytes; /* in the log since the snapshot */
     uint64_t snapshot_bytes;
-    uint64_t snapshot_through; /* of the snapshot under way, and its document clock */
-    uint64_t snapshot_clock;
+    uint64_t snapshot_through; /* of the snapshot under way */
     bool snapshot_running;
     uint64_t loaded_at;
     struct map recent;       /* of struct recent by name; owned */
@@ -261,6 +260,8 @@ void conn_message(struct shard_conn *conn, const struct link_frame *frame, uint6
 void conn_gone(struct shard_conn *conn, uint64_t now_ms);
 /* Another connection took its session over. */
 void conn_detach(struct shard_conn *conn);
+/* It has joined, and what brings it to where the room is has gone out. */
+bool conn_is_listening(const struct shard_conn *conn);
 /* Sends what the next owner must know of its session. */
 void conn_send_state(struct shard_conn *conn);
 

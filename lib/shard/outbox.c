@@ -18,6 +18,7 @@ struct held {
     uint64_t at; /* when it began to wait */
     enum link_type type;
     uint64_t conn;
+    uint64_t clock;
     bool gated; /* a connect reply that waits at a gate */
 };
 
@@ -36,9 +37,15 @@ bool outbox_holds(const struct shard_room *room)
            buf_len(&room->outbox) > 0;
 }
 
+static void note_told(struct shard_room *room, uint64_t clock)
+{
+    room->told_clock = clock > room->told_clock ? clock : room->told_clock;
+}
+
 void outbox_send(struct shard_room *room, struct shard_link *link, const struct link_frame *frame)
 {
     if (!outbox_holds(room)) {
+        note_told(room, frame->clock);
         link_send(link, frame);
         return;
     }
@@ -49,6 +56,7 @@ void outbox_send(struct shard_room *room, struct shard_link *link, const struct 
         .at = room->shard->now_ms,
         .type = frame->type,
         .conn = frame->conn,
+        .clock = frame->clock,
         .gated = frame->how == LINK_HOW_CONNECT && room->gate != room->gate_passed,
     };
     size_t start = buf_len(&room->outbox);
@@ -78,6 +86,7 @@ void outbox_release(struct shard_room *room)
             return;
         }
         ungate(&held);
+        note_told(room, held.clock);
         if (held.link) {
             buf_append(&held.link->output, buf_head(&room->outbox) + sizeof(held), held.len);
             held.link->shard->host->link_ready(held.link->shard->ctx, held.link);

@@ -166,7 +166,7 @@ void shard_loaded(struct shard *shard, uint64_t number, const struct shard_loade
     room->dirty_at = now_ms;
     room->empty_at = now_ms;
     room->loaded_at = now_ms;
-    room->durable_clock = room_documents(room->room)->clock;
+    room->told_clock = room_documents(room->room)->clock;
     room->state = SHARD_ROOM_SERVING;
     struct log_scope scope = shard_room_scope(room);
     log_info(&scope, "room loaded", LOG_U64("epoch", room->epoch),
@@ -239,7 +239,6 @@ static void settle(struct shard_room *room, uint64_t number)
         if (entry->number > number) {
             break;
         }
-        room->durable_clock = entry->clock;
         list_remove(&entry->link);
         free(entry);
     }
@@ -308,7 +307,6 @@ void persist_snapshot(struct shard_room *room, bool release)
     snapshot.stored = buf_str(&stored);
     room->snapshot_running = true;
     room->snapshot_through = room->appended;
-    room->snapshot_clock = info.clock;
     room->sent = room->appended; /* the snapshot has them; appending them too would be twice */
     room->dirty = false;
     room->log_bytes = 0;
@@ -372,8 +370,6 @@ void shard_snapshot_stored(struct shard *shard, uint64_t number, enum err err, u
     room->suspect = (room->suspect && room->sent > room->snapshot_through) ||
                     room->jump_number > room->snapshot_through;
     settle(room, room->snapshot_through);
-    room->durable_clock =
-        room->snapshot_clock > room->durable_clock ? room->snapshot_clock : room->durable_clock;
     if (room->sent < room->appended && list_empty(&room->unsent_link)) {
         list_append(&shard->unsent, &room->unsent_link);
     }

@@ -416,6 +416,32 @@ Test(resume, keeps_the_id_of_a_presence_that_is_newer_than_the_state)
     told("resumed 1 5 0\nevent 1 5 " PUT_CURSOR(ID_B, "2"));
 }
 
+Test(resume, who_has_not_heard_what_is_new_is_not_answered_ahead_of_it)
+{
+    struct gateway *other = gateway_create(&fake, 2);
+    gateway_join(other, 7, "demo", "b");
+    gateway_put(other, 7, 2, "note:2", 5);
+    fake_turn(&fake);
+    fake_answer_all(&fake);
+    char id[24];
+    snprintf(id, sizeof(id), "%s", gateway->id);
+    gateway_destroy(gateway);
+    gateway = gateway_return(&fake, 1, id);
+    fake.hold_checks = true;
+    resume(0, 1, 1);
+    fake_pass(&fake, 250);
+    gateway_message(gateway, 1, 2,
+                    "{\"type\":\"push\",\"presence\":[\"put\",{\"typeName\":\"cursor\",\"x\":1}]}");
+    const char *lines = gateway_told(gateway);
+    cr_assert(strstr(lines, "push_result") == NULL, "%s", lines);
+    fake.hold_checks = false;
+    fake_answer_checks(&fake);
+    fake_turn(&fake);
+    lines = gateway_told(gateway);
+    const char *result = strstr(lines, "push_result");
+    cr_assert(result && strstr(lines, "note:2") < result, "%s", lines);
+}
+
 Test(resume, clocks_of_different_owners_prove_nothing)
 {
     crash(0);
