@@ -1,12 +1,9 @@
 /* Which ends of connections have a cause. All others are failures: a worker that dies, stands still, leaves
  * or is replaced, and a Redis that is away for less than a minute, close nothing. */
 
-const NOTICED_MS = 3000 // a busy machine, and a client's thread that is behind
+const NOTICED_MS = 3000 // a busy machine, and a clients' thread that is behind
 const OWNER_WAIT_MS = 10000 // the longest wait for an owner before the connect reply
-const CLIENTS_PATIENCE_MS = 10000
-
-const GATEWAYS_DIE = ['gateway-kill', 'supervisor-kill']
-const GATEWAYS_STAND = ['gateway-stop']
+const PATIENCE_MS = 15000 // of a client that hears nothing
 
 /* Some fault of these kinds, or of any, was at work within `before` ms before. */
 function hit(faults, at, before, kinds) {
@@ -15,24 +12,17 @@ function hit(faults, at, before, kinds) {
   )
 }
 
-/* The cause of a socket's end, {at, code, wasOnline}, in a few words, or null. */
-export function causeOf({ at, code, wasOnline }, faults) {
-  if (code === 1006 && hit(faults, at, NOTICED_MS, GATEWAYS_DIE)) {
+/* The cause in a few words, or null. The end is {at, wasOnline}, and {code} if the server's, {why} if the
+ * client's. */
+export function causeOf({ at, code, why, wasOnline }, faults) {
+  if (code === 1006 && hit(faults, at, NOTICED_MS, ['gateway-kill', 'supervisor-kill'])) {
     return 'its gateway died'
   }
-  if (code === 1013 && !wasOnline && hit(faults, at, OWNER_WAIT_MS)) {
-    return 'no owner within 10 s, before the connect reply'
-  }
-  return null
-}
-
-/* The same for a client that gave its connection up because it heard nothing, {at, state}. */
-export function causeOfSilence({ at, state }, faults) {
-  if (hit(faults, at, CLIENTS_PATIENCE_MS, GATEWAYS_STAND)) {
+  if (why && hit(faults, at, PATIENCE_MS, ['gateway-stop'])) {
     return 'its gateway stood still'
   }
-  if (state !== 'online' && hit(faults, at, OWNER_WAIT_MS)) {
-    return 'no owner, before the connect reply'
+  if ((why || code === 1013) && !wasOnline && hit(faults, at, OWNER_WAIT_MS)) {
+    return 'no owner within 10 s, before the connect reply'
   }
   return null
 }

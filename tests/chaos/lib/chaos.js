@@ -6,7 +6,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { Random } from '../../e2e/lib/random.js'
 import { Roomd } from '../../e2e/lib/roomd.js'
-import { causeOf, causeOfSilence } from './causes.js'
+import { causeOf } from './causes.js'
 import { CrowdCaller } from './crowd_caller.js'
 import { Faults, WEIGHTS } from './faults.js'
 import { Node } from './node.js'
@@ -82,22 +82,21 @@ export class Chaos {
     if (event === 'wrong') {
       this.#report.wrong(rest.check, rest.what, rest.lines)
     } else {
-      this.#ends.push({ event, ...rest })
+      this.#ends.push(rest)
     }
   }
 
   /* Whether connections ended for good reason: when all faults up to then are on record. */
   #judge() {
     for (const end of this.#ends.splice(0)) {
-      const find = end.event === 'closed' ? causeOf : causeOfSilence
-      const cause = find(end, this.#faults.done)
+      const cause = causeOf(end, this.#faults.done)
       if (cause) {
         this.#report.caused(cause)
       } else {
         const when = new Date(end.at).toISOString()
-        const how = end.event === 'closed' ? `${end.code} "${end.reason}"` : end.why
-        const whether = end.wasOnline || end.state === 'online' ? 'joined' : 'not joined yet'
-        this.#report.wrong('closed', `${end.session} in ${end.room} at ${when} (${whether}): ${how}`)
+        const how = end.why ?? `${end.code} "${end.reason}"`
+        const whether = end.wasOnline ? 'joined' : 'not joined yet'
+        this.#report.wrong('closed', `${end.session} in ${end.room} at ${when} (${whether}): ${how}`, end.lines)
       }
     }
   }

@@ -60,12 +60,9 @@ class Crowd {
     parentPort.postMessage({ event: 'wrong', check, what, lines })
   }
 
-  onClosed(how) {
-    parentPort.postMessage({ event: 'closed', at: Date.now(), ...how })
-  }
-
-  onGivenUp(how) {
-    parentPort.postMessage({ event: 'given up', at: Date.now(), ...how })
+  /* A connection ended: {code, reason} by the server, or {why} by the client, which had heard nothing. */
+  onEnd(drawer, how) {
+    parentPort.postMessage({ event: 'end', at: Date.now(), ...how, lines: drawer.trace.lines(30) })
   }
 
   onAnswer(drawer, push) {

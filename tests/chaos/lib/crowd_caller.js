@@ -6,7 +6,7 @@ export class CrowdCaller {
   #calls = new Map()
   #next = 1
 
-  /* `onEvent` gets {event, ...}: 'wrong', 'closed', 'given up'. */
+  /* `onEvent` gets {event, ...}: 'wrong', 'end'. */
   constructor(options, onEvent) {
     this.#worker = new Worker(new URL('crowd.js', import.meta.url), { workerData: options })
     this.#worker.on('message', (message) => (message.event ? onEvent(message) : this.#onAnswer(message)))

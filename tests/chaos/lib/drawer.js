@@ -114,7 +114,7 @@ export class Drawer {
     this.#away(this.#backOff)
     this.#backOff = Math.min(this.#backOff * BACK_OFF_FACTOR, BACK_OFF_MOST_MS)
     if (opened) {
-      this.#crowd.onClosed({ session: this.#session, room: this.#room.name, code, reason, wasOnline })
+      this.#crowd.onEnd(this, { session: this.#session, room: this.#room.name, code, reason, wasOnline })
     } else {
       this.#crowd.figures.refused++
     }
@@ -202,7 +202,8 @@ export class Drawer {
   #giveUp(why) {
     this.trace.add('gives up', why)
     this.#socket.drop()
-    this.#crowd.onGivenUp({ session: this.#session, room: this.#room.name, why, state: this.#state })
+    const wasOnline = this.isOnline
+    this.#crowd.onEnd(this, { session: this.#session, room: this.#room.name, why, wasOnline })
     this.#away(this.#backOff)
   }
 

@@ -10,8 +10,8 @@ export class Trace {
     this.#items[this.#next++ % KEPT] = { at: Date.now(), what, details }
   }
 
-  lines() {
-    const from = Math.max(0, this.#next - KEPT)
+  lines(most = KEPT) {
+    const from = Math.max(0, this.#next - most)
     return Array.from({ length: this.#next - from }, (_, i) => {
       const { at, what, details } = this.#items[(from + i) % KEPT]
       const words = details.map((detail) => JSON.stringify(detail)?.slice(0, 200) ?? '')
