@@ -13,6 +13,7 @@ struct entry {
     uint64_t seq;        /* the session's inbound message; 0 if no session did it */
     uint32_t outcome;    /* enum room_outcome */
     struct str session;  /* id; {NULL, 0} if none */
+    uint64_t opened;     /* number of that session's opening, growing over owners; 0 if none */
     struct str by;       /* name of its connection, never used again; {NULL, 0} if none */
     struct value diff;   /* network diff */
     struct value schema; /* serialized schema if this entry sets it, else absent */

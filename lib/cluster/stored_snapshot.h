@@ -3,8 +3,9 @@
  *      ["roomd-snapshot", version, clock, coding, size, checksum, body, recent]
  *
  * The body is the room snapshot (a map, room-rules SNAP-1) in msgpack, compressed when that pays.
- * `recent` says which pushes are in it (proto/ownership.md, "Applied once"): an array of pairs of a
- * connection's name and the number of its last message that changed something. */
+ * `recent` says which pushes are in it (proto/ownership.md, "Applied once"): an array that has, for
+ * each connection, its name, the number of its last message that changed something, and its
+ * session. */
 #ifndef CLUSTER_STORED_SNAPSHOT_H
 #define CLUSTER_STORED_SNAPSHOT_H
 

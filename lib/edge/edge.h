@@ -54,8 +54,8 @@ struct edge_host {
     void (*link_connect)(void *ctx, struct edge_link *link);
     /* Bytes were added to edge_link_output. */
     void (*link_ready)(void *ctx, struct edge_link *link);
-    /* The link's peer does not read, or is taken for dead: close the stream, and hand in nothing more
-     * from it; answer, after this call has returned, with edge_link_down. */
+    /* The link's peer does not read, or is taken for dead: close the stream, and hand in nothing
+     * more from it; answer, after this call has returned, with edge_link_down. */
     void (*link_drop)(void *ctx, struct edge_link *link, enum err why);
     /* Bytes were added to the connection's output. */
     void (*conn_ready)(void *ctx, void *user);

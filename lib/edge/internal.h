@@ -178,6 +178,8 @@ void kept_finish(struct kept *kept);
 /* Takes what there is to keep out of a connection that leaves its room. */
 void linger_add(struct edge_conn *conn);
 void linger_resume(struct edge_linger *linger);
+/* The owner has done with it: it was opened again since, or is not known any more. */
+void linger_end(struct edge_link *link, uint64_t number);
 void linger_tick(struct edge *edge);
 void linger_free(struct edge_linger *linger);
 

@@ -58,6 +58,18 @@ void linger_free(struct edge_linger *linger)
     free(linger);
 }
 
+void linger_end(struct edge_link *link, uint64_t number)
+{
+    struct edge_linger *linger;
+    list_each(linger, &link->edge->lingering, time_link, struct edge_linger)
+    {
+        if (linger->number == number && linger->room->link == link) {
+            linger_free(linger);
+            return;
+        }
+    }
+}
+
 void linger_tick(struct edge *edge)
 {
     while (!list_empty(&edge->lingering)) {

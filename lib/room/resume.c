@@ -103,7 +103,7 @@ enum room_resumed room_session_resume(struct room *room, const struct room_resum
         return ROOM_RESUME_MALFORMED;
     }
     struct room_session *session = map_get(&room->by_id, resume->session.id);
-    if (session && session->opened > state.opened) {
+    if (resume->opened_since > state.opened || (session && session->opened > state.opened)) {
         return ROOM_RESUME_SUPERSEDED;
     }
     bool known = session && session->opened == state.opened;
@@ -201,6 +201,11 @@ void room_write_presence(const struct room_session *session, uint64_t server_clo
     ops_put(&ops, record_id(session->presence), record_value(session->presence));
     event_patch(event, 1, &ops, server_clock);
     buf_finish(&ops);
+}
+
+uint64_t room_session_opened(const struct room_session *session)
+{
+    return session->opened;
 }
 
 uint64_t room_presence_clock(const struct room *room)

@@ -21,6 +21,7 @@ struct room_resume {
     struct value state;        /* of room_session_write_state */
     struct value presence_ops; /* array: presence members of pushes answered after that state */
     uint64_t presence_at;      /* presence clock of the session's last presence, as far as told */
+    uint64_t opened_since;     /* an opening of the session that has changed something; or 0 */
 };
 
 enum room_resumed {
@@ -31,8 +32,8 @@ enum room_resumed {
 };
 
 /* Puts a session straight into the connected state; nobody is told. If the room knows this opening
- * of it already, what the room knows counts; what it knows of an earlier one is out of date. *out is
- * set with the first two results. */
+ * of it already, what the room knows counts; what it knows of an earlier one is out of date. *out
+ * is set with the first two results. */
 enum room_resumed room_session_resume(struct room *room, const struct room_resume *resume,
                                       uint64_t now_ms, struct room_session **out);
 
@@ -61,6 +62,8 @@ void room_write_presence(const struct room_session *session, uint64_t server_clo
 
 /* ---- presence ---- */
 
+/* Number of the session's opening; it grows, over owners too. */
+uint64_t room_session_opened(const struct room_session *session);
 uint64_t room_presence_clock(const struct room *room);
 /* Whether somebody who has been brought to presence clock `seen` has been shown a presence of clock
  * `at`. Clocks of two epochs say nothing of each other: a session may have passed over an owner

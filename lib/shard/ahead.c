@@ -1,7 +1,7 @@
 /* Presence while the store is away. Documents wait, for nobody may hear of what could be lost; but
  * cursors that stand still would look like a dead room. So presence is told at once, ahead of what
- * waits: whole, and with the clock of what has been told before. What waits may hold older presence, and is
- * followed by the newest when it goes out. */
+ * waits: whole, and with the clock of what has been told. What waits may hold older presence, and
+ * is followed by the newest when it goes out. */
 #include "shard/internal.h"
 #include "value/pack.h"
 
@@ -18,7 +18,8 @@ bool ahead_is_due(const struct shard_room *room)
 bool ahead_may_answer(const struct shard_conn *conn)
 {
     const struct shard_room *room = conn->room;
-    return room->durable >= conn->told_at && room->gate_passed >= conn->told_gate;
+    return conn_is_listening(conn) && room->durable >= conn->told_at &&
+           room->gate_passed >= conn->told_gate;
 }
 
 static void cast(struct shard_room *room, const struct shard_conn *source,

@@ -77,6 +77,13 @@ void conn_detach(struct shard_conn *conn)
     conn_forget(conn);
 }
 
+bool conn_is_listening(const struct shard_conn *conn)
+{
+    const struct shard_room *room = conn->room;
+    return conn->joined && room->durable >= conn->joined_at &&
+           room->gate_passed >= conn->joined_gate;
+}
+
 void conn_send_state(struct shard_conn *conn)
 {
     struct buf state = {0};

@@ -37,11 +37,6 @@ static void begin_to_listen(struct shard_conn *conn)
     }
 }
 
-static bool reply_is_out(const struct shard_conn *conn)
-{
-    return conn->room->durable >= conn->joined_at && conn->room->gate_passed >= conn->joined_gate;
-}
-
 /* A push that changes presence only need not wait for others' documents. One that changes documents
  * has made its entry by now. */
 static bool answers_ahead(const struct shard_conn *conn)
@@ -74,7 +69,7 @@ static void host_send(void *ctx, struct room_session *to, enum room_send how, st
         .channel = room->number,
         .payload = message,
     };
-    if (how == ROOM_SEND_PONG && outbox_holds(room) && reply_is_out(conn)) {
+    if (how == ROOM_SEND_PONG && outbox_holds(room) && conn_is_listening(conn)) {
         /* A sign of life waits for no store (MSG-4), or clients would give the connection up; but
          * it must not say anything of what waits. */
         frame.answered = frame.clock = frame.presence_clock = 0;
@@ -165,24 +160,24 @@ static void host_append(void *ctx, const struct room_entry *entry)
     struct room_session *session =
         entry->session.ptr ? room_session_find(room->room, entry->session) : NULL;
     struct shard_conn *conn = session ? conn_of(room, session) : NULL;
-    struct str by = conn ? conn_name(conn, name) : (struct str){0};
+    struct entry copy = {
+        .clock = entry->clock,
+        .seq = entry->seq,
+        .outcome = (uint32_t)entry->outcome,
+        .session = entry->session,
+        .opened = conn ? room_session_opened(session) : 0,
+        .by = conn ? conn_name(conn, name) : (struct str){0},
+        .diff = entry->diff,
+        .schema = entry->schema,
+    };
     if (conn) {
-        recent_note(room, by, entry->seq, false);
+        recent_note(room, &copy, false);
         conn->told_at = room->appended + 1; /* its answer has to wait */
     }
     if (shard->config->durability != SHARD_LOG) {
         return; /* nothing waits for the store */
     }
-    struct entry copy = {
-        .number = ++room->appended,
-        .clock = entry->clock,
-        .seq = entry->seq,
-        .outcome = (uint32_t)entry->outcome,
-        .session = entry->session,
-        .by = by,
-        .diff = entry->diff,
-        .schema = entry->schema,
-    };
+    copy.number = ++room->appended;
     struct entry *kept = entry_create(&copy);
     list_append(&room->pending, &kept->link);
     room->log_bytes += entry_bytes(kept);

@@ -103,9 +103,10 @@ struct shard_audience {
 struct recent {
     struct list gone_link; /* in shard_room.recent_gone unless the connection is here */
     uint64_t seq;
+    uint64_t opened; /* of its session */
     uint64_t gone_at;
-    uint32_t by_len;
-    char by[];
+    uint32_t by_len, session_len;
+    char text[]; /* by, session */
 };
 
 /* A presence record that clients have been shown and no session has. */
@@ -146,6 +147,7 @@ struct shard_room {
     bool snapshot_running;
     uint64_t loaded_at;
     struct map recent;       /* of struct recent by name; owned */
+    struct map newest;       /* of the same by session: of its latest opening that is in there */
     struct list recent_gone; /* of struct recent.gone_link, in order of time */
     struct tail tail;
     struct map ghosts; /* of struct ghost; owned */
@@ -204,7 +206,10 @@ void persist_lost(struct shard_room *room);
 void persist_tick(struct shard_room *room, uint64_t now_ms);
 
 /* recent.c: the room's memory of whose messages are applied. */
-void recent_note(struct shard_room *room, struct str by, uint64_t seq, bool gone);
+/* Reads by, seq, session and opened. */
+void recent_note(struct shard_room *room, const struct entry *entry, bool gone);
+/* The latest opening of a session that has changed something; 0 if none is known. */
+uint64_t recent_opening(const struct shard_room *room, struct str session);
 /* The connection is here (again); returns its last message in the log, or 0. */
 uint64_t recent_claim(struct shard_room *room, const struct shard_conn *conn);
 void recent_leave(struct shard_room *room, const struct shard_conn *conn);
@@ -221,8 +226,8 @@ void resume_begin(struct shard_conn *conn, const struct link_frame *frame, uint6
 /* A frame of a connection that is being resumed. */
 void resume_frame(struct shard_conn *conn, const struct link_frame *frame, uint64_t now_ms);
 void resume_cancel(struct shard_conn *conn);
-/* The clock goes far above `seen`, the highest that any client is known to have seen, before anybody
- * hears anything more. */
+/* The clock goes far above `seen`, the highest that any client is known to have seen, before
+ * anybody hears anything more. */
 void resume_jump(struct shard_room *room, uint64_t seen);
 
 /* ghosts.c */
@@ -257,6 +262,8 @@ void conn_message(struct shard_conn *conn, const struct link_frame *frame, uint6
 void conn_gone(struct shard_conn *conn, uint64_t now_ms);
 /* Another connection took its session over. */
 void conn_detach(struct shard_conn *conn);
+/* It has joined, and what brings it to where the room is has gone out. */
+bool conn_is_listening(const struct shard_conn *conn);
 /* Sends what the next owner must know of its session. */
 void conn_send_state(struct shard_conn *conn);
 

@@ -19,7 +19,7 @@ struct held {
     enum link_type type;
     uint64_t conn;
     uint64_t clock; /* document clock that it brings its receivers to */
-    bool gated; /* a connect reply that waits at a gate */
+    bool gated;     /* a connect reply that waits at a gate */
 };
 
 void link_send(struct shard_link *link, const struct link_frame *frame)

@@ -60,7 +60,7 @@ static enum err replay_entries(struct shard_room *owner, const struct shard_load
     for (size_t i = 0; i < loaded->entry_count; i++) {
         struct entry *entry = loaded->entries[i];
         if (entry->by.len > 0) {
-            recent_note(owner, entry->by, entry->seq, true);
+            recent_note(owner, entry, true);
         }
         bool sets_schema = value_present(entry->schema);
         if (entry->clock < clock || (entry->clock == clock && !sets_schema)) {
@@ -280,7 +280,8 @@ void shard_appended(struct shard *shard, uint64_t number, uint64_t last, enum er
 /* ---- snapshots ---- */
 
 /* Whether what is stored will do. Where rooms live in memory only it is none of our business, until
- * somebody must find it there: the room's next owner, or one who comes after a jump of the clock. */
+ * somebody must find it there: the room's next owner, or one who comes after a jump of the clock.
+ */
 static bool may_keep_stored(const struct shard_room *room, bool release)
 {
     if (room->suspect || room->jump_number > room->durable) {

@@ -28,18 +28,43 @@ static void set_gone(struct shard_room *room, struct recent *recent, bool gone)
     }
 }
 
-void recent_note(struct shard_room *room, struct str by, uint64_t seq, bool gone)
+static struct str session_of(const struct recent *recent)
 {
-    struct recent *recent = find(room, by);
-    if (!recent) {
-        recent = xcalloc(1, sizeof(*recent) + by.len);
-        recent->by_len = (uint32_t)by.len;
-        memcpy(recent->by, by.ptr, by.len);
-        list_init(&recent->gone_link);
-        map_put(&room->recent, recent);
+    return (struct str){recent->text + recent->by_len, recent->session_len};
+}
+
+static struct recent *recent_create(struct shard_room *room, const struct entry *entry)
+{
+    struct recent *recent = xcalloc(1, sizeof(*recent) + entry->by.len + entry->session.len);
+    recent->opened = entry->opened;
+    recent->by_len = (uint32_t)entry->by.len;
+    recent->session_len = (uint32_t)entry->session.len;
+    memcpy(recent->text, entry->by.ptr, entry->by.len);
+    if (entry->session.len > 0) {
+        memcpy(recent->text + entry->by.len, entry->session.ptr, entry->session.len);
     }
-    recent->seq = seq > recent->seq ? seq : recent->seq;
+    list_init(&recent->gone_link);
+    map_put(&room->recent, recent);
+    const struct recent *newest = map_get(&room->newest, entry->session);
+    if (!newest || newest->opened < entry->opened) {
+        map_remove(&room->newest, entry->session);
+        map_put(&room->newest, recent);
+    }
+    return recent;
+}
+
+void recent_note(struct shard_room *room, const struct entry *entry, bool gone)
+{
+    struct recent *recent = find(room, entry->by);
+    recent = recent ? recent : recent_create(room, entry);
+    recent->seq = entry->seq > recent->seq ? entry->seq : recent->seq;
     set_gone(room, recent, gone);
+}
+
+uint64_t recent_opening(const struct shard_room *room, struct str session)
+{
+    const struct recent *newest = map_get(&room->newest, session);
+    return newest ? newest->opened : 0;
 }
 
 uint64_t recent_claim(struct shard_room *room, const struct shard_conn *conn)
@@ -65,7 +90,10 @@ void recent_leave(struct shard_room *room, const struct shard_conn *conn)
 static void forget(struct shard_room *room, struct recent *recent)
 {
     list_remove(&recent->gone_link);
-    map_remove(&room->recent, (struct str){recent->by, recent->by_len});
+    map_remove(&room->recent, (struct str){recent->text, recent->by_len});
+    if (map_get(&room->newest, session_of(recent)) == recent) {
+        map_remove(&room->newest, session_of(recent));
+    }
     free(recent);
 }
 
@@ -84,6 +112,7 @@ void recent_tick(struct shard_room *room, uint64_t now_ms)
 void recent_finish(struct shard_room *room)
 {
     struct recent *recent;
+    map_finish(&room->newest);
     for (uint32_t pos = 0; (recent = map_next(&room->recent, &pos));) {
         free(recent);
     }
@@ -96,23 +125,30 @@ void recent_write(const struct shard_room *room, struct buf *out)
     pack_array(out, room->recent.count);
     const struct recent *recent;
     for (uint32_t pos = 0; (recent = map_next(&room->recent, &pos));) {
-        pack_array(out, 2);
-        pack_str(out, (struct str){recent->by, recent->by_len});
+        pack_array(out, 4);
+        pack_str(out, (struct str){recent->text, recent->by_len});
         pack_u64(out, recent->seq);
+        pack_str(out, session_of(recent));
+        pack_u64(out, recent->opened);
     }
 }
 
 enum err recent_read(struct shard_room *room, struct value recent)
 {
     struct value_walk walk = value_items(recent);
-    struct value pair;
-    while (value_next_item(&walk, &pair)) {
-        struct str by;
-        uint64_t seq;
-        if (!value_string(value_item(pair, 0), &by) || !value_u64(value_item(pair, 1), &seq)) {
+    struct value item;
+    while (value_next_item(&walk, &item)) {
+        struct entry entry = {0};
+        if (!value_string(value_item(item, 0), &entry.by) ||
+            !value_u64(value_item(item, 1), &entry.seq)) {
             return ERR_MALFORMED;
         }
-        recent_note(room, by, seq, true);
+        /* Absent in the first ones that were written. */
+        if (value_string(value_item(item, 2), &entry.session) &&
+            !value_u64(value_item(item, 3), &entry.opened)) {
+            return ERR_MALFORMED;
+        }
+        recent_note(room, &entry, true);
     }
     return ERR_OK;
 }

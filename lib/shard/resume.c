@@ -293,10 +293,11 @@ static bool can_bring(struct shard_room *room, const struct resuming *resuming, 
 static enum room_resumed put_session(struct shard_conn *conn, const struct resuming *resuming,
                                      uint64_t now_ms)
 {
+    struct str session = {resuming->session, resuming->session_len};
     struct room_resume resume = {
         .session =
             {
-                .id = {resuming->session, resuming->session_len},
+                .id = session,
                 .readonly = resuming->flags & LINK_OPEN_READONLY,
                 .object_write = resuming->flags & LINK_OPEN_OBJECT_WRITE,
                 .conn = conn->handle,
@@ -304,6 +305,7 @@ static enum room_resumed put_session(struct shard_conn *conn, const struct resum
         .state = {buf_head(&resuming->state), resuming->ops_at},
         .presence_ops = {buf_head(&resuming->state) + resuming->ops_at,
                          buf_len(&resuming->state) - resuming->ops_at},
+        .opened_since = recent_opening(conn->room, session),
         .presence_at = resuming->presence_at,
     };
     struct room *room = conn->room->room;

@@ -34,7 +34,13 @@ static struct str conn_number_key(const void *entry)
 static struct str recent_key(const void *entry)
 {
     const struct recent *recent = entry;
-    return (struct str){recent->by, recent->by_len};
+    return (struct str){recent->text, recent->by_len};
+}
+
+static struct str recent_session_key(const void *entry)
+{
+    const struct recent *recent = entry;
+    return (struct str){recent->text + recent->by_len, recent->session_len};
 }
 
 static struct str ghost_key(const void *entry)
@@ -112,6 +118,7 @@ struct shard_room *shard_room_create(struct shard *shard, struct str name)
     list_init(&room->pending);
     list_init(&room->conns);
     map_init(&room->recent, recent_key);
+    map_init(&room->newest, recent_session_key);
     list_init(&room->recent_gone);
     map_init(&room->ghosts, ghost_key);
     map_put(&shard->rooms, room);

@@ -45,6 +45,8 @@ static struct entry *read_entry(const redisReply *reply)
             ok = reply_u64(value, &entry.seq);
         } else if (str_eq(name, STR("by"))) {
             entry.by = reply_str(value);
+        } else if (str_eq(name, STR("opened"))) {
+            ok = reply_u64(value, &entry.opened);
         } else if (str_eq(name, STR("outcome"))) {
             int outcome = entry_outcome_parse(reply_str(value));
             ok = outcome >= 0;

@@ -66,6 +66,7 @@ static void add_entry(struct store_args *args, const struct entry *entry)
     args_add(args, entry->session);
     args_add_u64(args, entry->seq);
     args_add(args, entry->by);
+    args_add_u64(args, entry->opened);
     args_add(args, str_of(entry_outcome_name(entry->outcome)));
     args_add(args, (struct str){(const char *)entry->diff.data, entry->diff.len});
     args_add(args, (struct str){(const char *)entry->schema.data, entry->schema.len});

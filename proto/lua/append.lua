@@ -2,7 +2,7 @@
 -- ends where the owner thinks, as after an outage.
 -- KEYS: room hash, log.
 -- ARGV: as fence.lua says, number of the first entry, and then for each entry: clock, session, seq,
--- by ('' if nobody), outcome, diff, schema ('' if it sets none).
+-- by ('' if nobody), opened, outcome, diff, schema ('' if it sets none).
 -- An entry's id in the stream is epoch-number; numbers count from 1 in each epoch, without gaps.
 local at = standing(KEYS[1])
 if at == 'newer' then
@@ -12,16 +12,18 @@ local number = tonumber(ARGV[9])
 if at == 'older' or appended(KEYS[1]) ~= number - 1 then
   return gap('the log does not end before this entry')
 end
-for i = 10, #ARGV, 7 do
+for i = 10, #ARGV, 8 do
   local fields = {'clock', ARGV[i], 'session', ARGV[i + 1], 'seq', ARGV[i + 2],
-    'outcome', ARGV[i + 4], 'diff', ARGV[i + 5]}
+    'outcome', ARGV[i + 5], 'diff', ARGV[i + 6]}
   if ARGV[i + 3] ~= '' then
     fields[#fields + 1] = 'by'
     fields[#fields + 1] = ARGV[i + 3]
+    fields[#fields + 1] = 'opened'
+    fields[#fields + 1] = ARGV[i + 4]
   end
-  if ARGV[i + 6] ~= '' then
+  if ARGV[i + 7] ~= '' then
     fields[#fields + 1] = 'schema'
-    fields[#fields + 1] = ARGV[i + 6]
+    fields[#fields + 1] = ARGV[i + 7]
   end
   redis.call('XADD', KEYS[2], ARGV[2] .. '-' .. string.format('%.0f', number), unpack(fields))
   number = number + 1

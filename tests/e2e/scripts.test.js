@@ -34,7 +34,7 @@ describe('scripts', () => {
   const hash = () => redis.hash(keys[0])
   const info = (owner, epoch, { clock = 7, run = 'r1' } = {}) => [owner, epoch, clock, 3, 300, 2, 'now', run]
   const claim = (seen, worker) => run('claim', 1, seen, worker, `node of ${worker}`, 'then')
-  const entry = (clock, { by = '', schema = '' } = {}) => [clock, 's', 1, by, 'commit', 'diff', schema]
+  const entry = (clock, { by = '', schema = '' } = {}) => [clock, 's', 1, by, 7, 'commit', 'diff', schema]
 
   function append(owner, epoch, first, ...entries) {
     const [hash, , log] = keys
@@ -89,7 +89,7 @@ describe('scripts', () => {
     const fields = (clock, ...rest) =>
       ['clock', clock, 'session', 's', 'seq', '1', 'outcome', 'commit', 'diff', 'diff', ...rest]
     assert.deepEqual(await redis.text('XRANGE', keys[2], '-', '+'), [
-      ['1-1', fields('8', 'by', 'g/1', 'schema', '{}')],
+      ['1-1', fields('8', 'by', 'g/1', 'opened', '7', 'schema', '{}')],
       ['1-2', fields('9')],
     ])
     const { appended, run, clock, records, bytes, sessions, updated } = await hash()

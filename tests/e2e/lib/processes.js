@@ -42,6 +42,13 @@ function nameOf(pid) {
   return at >= 0 ? args[at + 1] : /redis-server/.test(args[0]) ? 'redis' : null
 }
 
+/* What a worker or gateway is called in Redis: of this start, never used again. */
+export function idOf(pid) {
+  const args = read(`/proc/${pid}/cmdline`).split('\0')
+  const at = args.indexOf('--id')
+  return at >= 0 ? args[at + 1] : null
+}
+
 /* A supervisor's children: slot name ("worker-1", "redis") and pid of each. One that is between fork
  * and exec has no name yet and is left out. */
 export function childrenOf(pid) {

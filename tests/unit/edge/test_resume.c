@@ -192,6 +192,31 @@ Test(resume, who_has_just_left_is_resumed_as_gone)
     SAME_LINES(fake_told(&fake, "w3"), HELLO "open 2 demo b 2\n");
 }
 
+static void leaves_for_good(enum link_type told_by_the_owner)
+{
+    fake_open(&fake, "demo", "b");
+    fake_text(client, PUSH(1));
+    fake_gone(client);
+    fake_down(&fake, "w1");
+    fake_owner(&fake, "demo", "w2");
+    cr_assert(strstr(fake_told(&fake, "w2"), "resume 1 demo a") != NULL);
+    fake_greet(&fake, "w2");
+    say("w2", (struct link_frame){.type = told_by_the_owner, .conn = 1});
+    fake_down(&fake, "w2");
+    fake_owner(&fake, "demo", "w3");
+    SAME_LINES(fake_told(&fake, "w3"), HELLO "open 2 demo b 2\n");
+}
+
+Test(resume, who_has_left_and_is_back_elsewhere_is_not_resumed_again)
+{
+    leaves_for_good(LINK_DETACH);
+}
+
+Test(resume, nor_who_has_left_and_cannot_be)
+{
+    leaves_for_good(LINK_CLOSE);
+}
+
 Test(resume, an_empty_room_looks_for_nobody)
 {
     fake_gone(client);

@@ -342,6 +342,26 @@ Test(commit, presence_overtakes_a_store_that_is_slow)
          "cast 2 " PUT_CURSOR("2", 2, "1"));
 }
 
+/* What is durable may still wait for the answer whose room it is. */
+Test(commit, presence_that_overtakes_says_nothing_of_what_is_not_told)
+{
+    gateway_join(gateway, 2, "demo", "b");
+    gateway_told(gateway);
+    fake.hold_checks = true;
+    shard_verify(fake.shard);
+    gateway_put(gateway, 1, 2, "note:1", 1);
+    fake_turn(&fake);
+    fake_answer_all(&fake);
+    told("");
+    fake_pass(&fake, 250);
+    gateway_message(gateway, 2, 2, CURSOR(1));
+    told("event 2 2 " COMMIT("1", "0") "cast 2 " PUT_CURSOR("2", 1, "0"));
+    fake.hold_checks = false;
+    fake_answer_checks(&fake);
+    fake_turn(&fake);
+    told("event 1 2 " COMMIT("2", "1") "cast 1 " PUT_NOTE_1 "cast 2 " PUT_CURSOR("2", 1, "1"));
+}
+
 Test(commit, who_leaves_meanwhile_does_not_come_back)
 {
     gateway_join(gateway, 2, "demo", "b");

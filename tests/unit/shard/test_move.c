@@ -77,7 +77,8 @@ Test(move, that_nobody_knows_the_end_of_keeps_the_room)
                           .room = "demo",
                           .session = "a",
                           .state = "{\"opened\":1048577,\"place\":1048577,\"legacyRejection\":"
-                                   "false,\"stringAppend\":true}",
+                                   "false,\"stringAppend\":true,"
+                                   "\"token\":\"aaaaaaaaaaaaaaaaaaaaa\"}",
                           .answered = 1,
                           .seq = 2};
     gateway_resume(gateway, &back);

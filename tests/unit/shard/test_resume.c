@@ -27,9 +27,10 @@ static void told(const char *want)
     SAME_LINES(gateway_told(gateway), want);
 }
 
-#define STATE(opened) STATE_WITH(opened, "")
-#define STATE_WITH(opened, more)                                                                   \
-    "{\"opened\":" opened ",\"place\":1,\"legacyRejection\":false,\"stringAppend\":true" more "}"
+#define STATE(opened) STATE_WITH(opened, ID_A, "")
+#define STATE_WITH(opened, token, more)                                                            \
+    "{\"opened\":" opened ",\"place\":1,\"legacyRejection\":false,\"stringAppend\":true,"          \
+    "\"token\":\"" token "\"" more "}"
 /* Opened under epoch 1, as the first. */
 #define FIRST STATE("1048577")
 #define CURSOR(id, x) "{\"id\":\"cursor:" id "\",\"typeName\":\"cursor\",\"x\":" x "}"
@@ -248,7 +249,8 @@ Test(resume, ahead_of_the_room_makes_its_clock_jump)
     SAME_LINES(fake_asked(&fake), "load demo\nsnapshot demo 1\nappend demo 2-2\n");
     fake_answer_all(&fake);
     told("close 1 1012 room has moved on\n");
-    SAME_LINES(gateway_told(other), "resumed 9 1 1000120\nevent 9 2 " RESULT("2", "1000121", "\"commit\""));
+    SAME_LINES(gateway_told(other),
+               "resumed 9 1 1000120\nevent 9 2 " RESULT("2", "1000121", "\"commit\""));
     gateway_join(other, 10, "demo", "c");
     SAME_LINES(gateway_told(other), "connect 10 1 wipe_all 1000121 1\n");
 }
@@ -328,12 +330,12 @@ Test(resume, gives_everybody_the_presence_that_they_may_have_missed)
 {
     crash(0);
     struct gateway *other = gateway_create(&fake, 2);
-    resume_cursor(gateway, 1, "a", STATE_WITH("1048577", ",\"presence\":" CURSOR(ID_A, "1")), NULL,
-                  epoch_1 + 3, epoch_1 + 3);
+    resume_cursor(gateway, 1, "a", STATE_WITH("1048577", ID_A, ",\"presence\":" CURSOR(ID_A, "1")),
+                  NULL, epoch_1 + 3, epoch_1 + 3);
     fake_answer_all(&fake);
     told("resumed 1 5 0\n");
     /* Its last presence has reached nobody: the ops are newer than the state. */
-    resume_cursor(other, 2, "b", STATE_WITH("1048578", ",\"presence\":" CURSOR(ID_B, "1")),
+    resume_cursor(other, 2, "b", STATE_WITH("1048578", ID_B, ",\"presence\":" CURSOR(ID_B, "1")),
                   "[[\"put\",{\"typeName\":\"cursor\",\"x\":2}],[\"patch\",{\"x\":[\"put\",3]}]]",
                   epoch_1 + 3, epoch_1 + 4);
     fake_turn(&fake);
@@ -354,13 +356,101 @@ Test(resume, gives_everybody_the_presence_that_they_may_have_missed)
                                         "\":[\"patch\",{\"x\":[\"put\",5]}]},\"serverClock\":0}\n");
 }
 
+/* "a" leaves a message unanswered, comes back through another gateway and goes on there. */
+static void comes_back_elsewhere(void)
+{
+    struct gateway *other = gateway_create(&fake, 2);
+    gateway_join(other, 7, "demo", "a");
+    gateway_put(other, 7, 2, "note:1", 5);
+    fake_turn(&fake);
+    fake_answer_all(&fake);
+    cr_assert(eq(u64, store_clock(&fake.store.rooms[0]), 1));
+}
+
+static void is_too_late(void)
+{
+    crash(0);
+    resume(0, 1, 2);
+    gateway_put(gateway, 1, 2, "note:1", 1);
+    fake_answer_all(&fake);
+    told("detach 1\n");
+    cr_assert(eq(u64, store_clock(&fake.store.rooms[0]), 1));
+}
+
+Test(resume, does_not_apply_what_a_newer_connection_has_passed_by)
+{
+    comes_back_elsewhere();
+    is_too_late();
+}
+
+Test(resume, not_even_if_only_a_snapshot_tells_of_that)
+{
+    comes_back_elsewhere();
+    struct gateway *third = gateway_create(&fake, 3);
+    gateway_join(third, 9, "demo", "c");
+    struct buf json = {0};
+    buf_printf(&json, "{\"type\":\"push\",\"diff\":{\"note:2\":[\"put\",{\"id\":\"note:2\","
+                      "\"typeName\":\"note\",\"text\":\"");
+    enum { MUCH = 300 << 10 };
+    memset(buf_reserve(&json, MUCH), 'a', MUCH);
+    buf_commit(&json, MUCH);
+    buf_append(&json, "\"}]}}", 6);
+    gateway_message(third, 9, 2, (const char *)buf_head(&json));
+    buf_finish(&json);
+    fake_turn(&fake);
+    fake_answer_all(&fake);
+    cr_assert(zero(sz, fake.store.rooms[0].log_count));
+    crash(0);
+    resume(0, 1, 2);
+    gateway_put(gateway, 1, 2, "note:1", 1);
+    fake_answer_all(&fake);
+    told("detach 1\n");
+}
+
+Test(resume, keeps_the_id_of_a_presence_that_is_newer_than_the_state)
+{
+    crash(0);
+    struct gateway *other = gateway_create(&fake, 2);
+    resume_cursor(gateway, 1, "a", FIRST, NULL, 0, 0);
+    resume_cursor(other, 2, "b", STATE_WITH("1048578", ID_B, ""),
+                  "[[\"put\",{\"typeName\":\"cursor\",\"x\":2}]]", epoch_1 + 1, epoch_1 + 1);
+    fake_answer_all(&fake);
+    told("resumed 1 5 0\nevent 1 5 " PUT_CURSOR(ID_B, "2"));
+}
+
+Test(resume, who_has_not_heard_what_is_new_is_not_answered_ahead_of_it)
+{
+    struct gateway *other = gateway_create(&fake, 2);
+    gateway_join(other, 7, "demo", "b");
+    gateway_put(other, 7, 2, "note:2", 5);
+    fake_turn(&fake);
+    fake_answer_all(&fake);
+    char id[24];
+    snprintf(id, sizeof(id), "%s", gateway->id);
+    gateway_destroy(gateway);
+    gateway = gateway_return(&fake, 1, id);
+    fake.hold_checks = true;
+    resume(0, 1, 1);
+    fake_pass(&fake, 250);
+    gateway_message(gateway, 1, 2,
+                    "{\"type\":\"push\",\"presence\":[\"put\",{\"typeName\":\"cursor\",\"x\":1}]}");
+    const char *lines = gateway_told(gateway);
+    cr_assert(strstr(lines, "push_result") == NULL, "%s", lines);
+    fake.hold_checks = false;
+    fake_answer_checks(&fake);
+    fake_turn(&fake);
+    lines = gateway_told(gateway);
+    const char *result = strstr(lines, "push_result");
+    cr_assert(result && strstr(lines, "note:2") < result, "%s", lines);
+}
+
 Test(resume, clocks_of_different_owners_prove_nothing)
 {
     crash(0);
     struct gateway *other = gateway_create(&fake, 2);
     resume_cursor(gateway, 1, "a", FIRST, NULL, (2ull << 32) + 9, 0);
-    resume_cursor(other, 2, "b", STATE_WITH("1048578", ",\"presence\":" CURSOR(ID_B, "1")), NULL,
-                  epoch_1, epoch_1 + 1);
+    resume_cursor(other, 2, "b", STATE_WITH("1048578", ID_B, ",\"presence\":" CURSOR(ID_B, "1")),
+                  NULL, epoch_1, epoch_1 + 1);
     fake_answer_all(&fake);
     told("resumed 1 5 0\nevent 1 5 " PUT_CURSOR(ID_B, "1"));
 }
@@ -368,8 +458,8 @@ Test(resume, clocks_of_different_owners_prove_nothing)
 Test(resume, ghosts_are_taken_away)
 {
     crash(0);
-    resume_cursor(gateway, 1, "a", STATE_WITH("1048577", ",\"presence\":" CURSOR(ID_A, "1")), NULL,
-                  epoch_1, epoch_1);
+    resume_cursor(gateway, 1, "a", STATE_WITH("1048577", ID_A, ",\"presence\":" CURSOR(ID_A, "1")),
+                  NULL, epoch_1, epoch_1);
     gateway_roster(gateway, "demo", "[\"cursor:" ID_A "\",\"cursor:" ID_B "\"]");
     fake_answer_all(&fake);
     told("resumed 1 5 0\n");
@@ -380,8 +470,8 @@ Test(resume, ghosts_are_taken_away)
          "\":[\"remove\"]},\"serverClock\":0}\n");
     /* One comes back after all. */
     struct gateway *other = gateway_create(&fake, 2);
-    resume_cursor(other, 2, "b", STATE_WITH("1048578", ",\"presence\":" CURSOR(ID_B, "1")), NULL,
-                  epoch_1, epoch_1);
+    resume_cursor(other, 2, "b", STATE_WITH("1048578", ID_B, ",\"presence\":" CURSOR(ID_B, "1")),
+                  NULL, epoch_1, epoch_1);
     fake_turn(&fake);
     told("cast 0 " PUT_CURSOR(ID_B, "1"));
 }
@@ -395,7 +485,7 @@ Test(resume, of_who_has_left_takes_the_last_messages_and_lets_go)
     struct resume gone = {.conn = 1,
                           .room = "demo",
                           .session = "a",
-                          .state = STATE_WITH("1048577", ",\"presence\":" CURSOR(ID_A, "1")),
+                          .state = STATE_WITH("1048577", ID_A, ",\"presence\":" CURSOR(ID_A, "1")),
                           .presence_at = epoch_1,
                           .answered = 1,
                           .seq = 2,
@@ -428,4 +518,5 @@ Test(resume, state_follows_now_and_then)
     cr_assert(not(zero(ptr, (void *)state)), "%s", lines);
     cr_assert(strstr(state, "\"x\":17") != NULL && !strstr(state + 1, "\nstate"), "%s", lines);
     cr_assert(strstr(lines, "state 1 16 ") == NULL);
+    cr_assert(strstr(state, "\"token\":\"") != NULL, "%s", lines);
 }

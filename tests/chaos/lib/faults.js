@@ -1,0 +1,226 @@
+/* What befalls a node, by kind: how it is done, and what of it ends by itself later. A kind returns what it
+ * did in a few words, or null if there was nothing to do it to. */
+import { execFile } from 'node:child_process'
+import { setTimeout as pause } from 'node:timers/promises'
+import { promisify } from 'node:util'
+import { isAlive, kill } from '../../e2e/lib/processes.js'
+import { until } from '../../e2e/lib/wait.js'
+import { ROOMCTL, hasRoomctl } from './node.js'
+
+const TAKEN_OVER_MS = 4000
+const run = promisify(execFile)
+
+const killed = ({ name, pid }) => {
+  kill(pid)
+  return name
+}
+
+/* How often each kind is chosen, against the others. */
+export const WEIGHTS = {
+  'worker-kill': 20,
+  'workers-kill': 6,
+  'worker-kill-twice': 6,
+  'worker-kill-owner': 8,
+  'worker-stop': 14,
+  'worker-term': 12,
+  'worker-replace': 3,
+  'worker-drain': 8,
+  'room-move': 8,
+  'gateway-kill': 4,
+  'gateway-stop': 5,
+  'redis-kill': 6,
+  'redis-stop': 6,
+  'redis-and-worker-kill': 4,
+  'supervisor-stop': 3,
+  'supervisor-kill': 2,
+}
+
+const NEED_ROOMCTL = ['worker-drain', 'room-move']
+
+export function availableKinds() {
+  return Object.keys(WEIGHTS).filter((kind) => hasRoomctl() || !NEED_ROOMCTL.includes(kind))
+}
+
+export class Faults {
+  #node
+  #random
+  #rooms
+  #undoing = new Set()
+  done = [] // {at, kind, what}
+
+  /* `rooms`: the names of those in which somebody draws. */
+  constructor(node, random, rooms) {
+    this.#node = node
+    this.#random = random
+    this.#rooms = rooms
+  }
+
+  get counts() {
+    const counts = {}
+    this.done.forEach(({ kind }) => (counts[kind] = (counts[kind] ?? 0) + 1))
+    return counts
+  }
+
+  /* Does it; false if it could not be done. `victim`: instead of one at random. */
+  async strike(kind, victim) {
+    const at = Date.now()
+    const entry = { at, kind, what: '', until: at }
+    this.done.push(entry) // before it is done: what follows from it must find it here
+    entry.what = await this[kind](victim, entry)
+    if (entry.what === null) {
+      this.done.splice(this.done.indexOf(entry), 1)
+    }
+    return entry.what !== null
+  }
+
+  /* Waits until nothing stands still any more. */
+  async settled() {
+    while (this.#undoing.size > 0) {
+      await Promise.all(this.#undoing)
+    }
+  }
+
+  #one(role) {
+    const all = this.#node.processes(role)
+    return all.length > 0 ? this.#random.pick(all) : null
+  }
+
+  /* Does something after a while, without being waited for. */
+  #later(ms, body) {
+    const task = pause(ms)
+      .then(body)
+      .finally(() => this.#undoing.delete(task))
+    this.#undoing.add(task)
+  }
+
+  #stop({ name, pid }, entry, least, most) {
+    const ms = Math.round(least + this.#random.unit() ** 2 * (most - least)) // short ones are more common
+    kill(pid, 'SIGSTOP')
+    entry.until = Date.now() + ms
+    this.#later(ms, () => kill(pid, 'SIGCONT'))
+    return `${name} for ${ms} ms`
+  }
+
+  'worker-kill'(victim = this.#one('worker')) {
+    return victim && killed(victim)
+  }
+
+  'workers-kill'() {
+    const all = this.#node.processes('worker')
+    const count = this.#random.chance(0.3) ? all.length : Math.min(2, all.length)
+    return all.length < 2 ? null : all.slice(0, count).map(killed).join(' ')
+  }
+
+  /* The next one dies while it takes over. */
+  async 'worker-kill-twice'() {
+    const first = this.#one('worker')
+    if (!first || this.#node.processes('worker').length < 2) {
+      return null
+    }
+    killed(first)
+    const ms = this.#random.below(150)
+    await pause(ms)
+    const second = this.#one('worker')
+    return `${first.name}, and ${second ? killed(second) : 'nobody'} after ${ms} ms`
+  }
+
+  /* The owner of a room dies, and so does who takes it over, as soon as it has. */
+  async 'worker-kill-owner'() {
+    const room = this.#random.pick(this.#rooms)
+    const owner = async () => (await this.#node.owners([room]))[0]
+    const find = (id) => this.#node.processes('worker').find((process) => process.id === id)
+    const id = await owner()
+    const first = id && find(id)
+    if (!first) {
+      return null
+    }
+    killed(first)
+    const isOther = async () => {
+      const now = await owner()
+      return now !== id && find(now)
+    }
+    const next = await until('another owner', isOther, TAKEN_OVER_MS).catch(() => null)
+    return `${first.name} of ${room}, and then ${next ? killed(next) : 'nobody'}`
+  }
+
+  'worker-stop'(victim = this.#one('worker'), entry) {
+    return victim && this.#stop(victim, entry, 100, 8000)
+  }
+
+  'worker-term'(victim = this.#one('worker')) {
+    victim && kill(victim.pid, 'SIGTERM')
+    return victim && victim.name
+  }
+
+  'worker-replace'() {
+    kill(this.#node.roomd.pid, 'SIGHUP')
+    return 'all'
+  }
+
+  async #roomctl(...args) {
+    const env = { ...process.env, ROOMD_ADMIN: this.#node.roomd.admin }
+    return run(ROOMCTL, args, { env, timeout: 10000 }).then(
+      () => 'ok',
+      (error) => `status ${error.code}: ${error.stderr.trim()}`,
+    )
+  }
+
+  async 'worker-drain'(victim = this.#one('worker')) {
+    if (!victim) {
+      return null
+    }
+    const said = await this.#roomctl('drain', victim.id)
+    this.#later(500 + this.#random.below(2500), async () => {
+      await this.#roomctl('drain', '--undo', victim.id)
+    })
+    return `${victim.name}: ${said}`
+  }
+
+  async 'room-move'() {
+    const to = this.#one('worker')
+    const room = this.#random.pick(this.#rooms)
+    return to && `${room} to ${to.name}: ${await this.#roomctl('move', room, to.id)}`
+  }
+
+  'gateway-kill'(victim = this.#one('gateway')) {
+    return victim && killed(victim)
+  }
+
+  'gateway-stop'(victim = this.#one('gateway'), entry) {
+    return victim && this.#stop(victim, entry, 100, 4000)
+  }
+
+  'redis-kill'() {
+    const redis = this.#one('redis')
+    return redis && killed(redis)
+  }
+
+  'redis-stop'(_, entry) {
+    const redis = this.#one('redis')
+    return redis && this.#stop(redis, entry, 100, 6000)
+  }
+
+  'redis-and-worker-kill'() {
+    const redis = this.#one('redis')
+    const worker = this.#one('worker')
+    return redis && worker && `${killed(redis)} ${killed(worker)}`
+  }
+
+  'supervisor-stop'(_, entry) {
+    return this.#stop({ name: 'roomd', pid: this.#node.roomd.pid }, entry, 100, 3000)
+  }
+
+  /* All of them die with it; it is started again on the same ports and data. */
+  async 'supervisor-kill'(_, entry) {
+    const { roomd } = this.#node
+    kill(roomd.pid)
+    await roomd.ended()
+    await roomd.start()
+    entry.until = Date.now()
+    return 'roomd'
+  }
+
+  get isSupervisorAlive() {
+    return isAlive(this.#node.roomd.pid)
+  }
+}
