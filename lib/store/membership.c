@@ -19,8 +19,26 @@ static void send_args(struct store *store, struct store_args *args, store_reply_
     args_finish(args);
 }
 
-void membership_beat(struct store *store, const struct member *member)
+struct beat {
+    membership_lapsed_fn fn;
+    void *ctx;
+};
+
+/* How many fields the hash did not have before. */
+static void on_beat(void *ctx, enum err err, const redisReply *reply)
 {
+    struct beat *beat = ctx;
+    if (!err && reply->type == REDIS_REPLY_INTEGER && reply->integer > 0) {
+        beat->fn(beat->ctx);
+    }
+    free(beat);
+}
+
+void membership_beat(struct store *store, const struct member *member, membership_lapsed_fn fn,
+                     void *ctx)
+{
+    struct beat *beat = xmalloc(sizeof(*beat));
+    *beat = (struct beat){fn, ctx};
     char time[32];
     char *key = store_worker_key(member->id);
     struct store_args args;
@@ -45,7 +63,7 @@ void membership_beat(struct store *store, const struct member *member)
     args_add(&args, member->draining ? STR("1") : STR("0"));
     args_add(&args, STR("seen"));
     args_add(&args, store_time(time));
-    send_args(store, &args, NULL, NULL);
+    send_args(store, &args, on_beat, beat);
 
     args_init(&args);
     args_add(&args, STR("PEXPIRE"));

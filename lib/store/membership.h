@@ -15,8 +15,12 @@ struct member {
     bool draining;
 };
 
-/* A sign of life; with the figures that placement and operators look at. */
-void membership_beat(struct store *store, const struct member *member);
+/* A sign of life; with the figures that placement and operators look at. `fn` is called if there was
+ * none left of before: the worker counted as dead for a while, and others may have its rooms; also
+ * the first time. */
+typedef void (*membership_lapsed_fn)(void *ctx);
+void membership_beat(struct store *store, const struct member *member, membership_lapsed_fn fn,
+                     void *ctx);
 /* The worker takes its leave. */
 void membership_leave(struct store *store, struct str id);
 

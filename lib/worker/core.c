@@ -215,6 +215,14 @@ static const struct shard_host shard_host = {
 
 /* ---- among the workers ---- */
 
+/* It counted as dead: whoever took a room of it over did so without a word. */
+static void on_lapsed(void *ctx)
+{
+    struct worker_core *core = ctx;
+    shard_verify(core->shard);
+    mark_leave();
+}
+
 static void beat(struct worker_core *core)
 {
     const struct shard_counts *counts = shard_count(core->shard);
@@ -230,7 +238,7 @@ static void beat(struct worker_core *core)
         .load = counts->sessions + counts->rooms,
         .draining = core->draining || core->stopping,
     };
-    membership_beat(core->store, &member);
+    membership_beat(core->store, &member, on_lapsed, core);
     core->beat_at = now_of(core) + MEMBERSHIP_BEAT_MS;
 }
 
