@@ -1,6 +1,7 @@
 /* Allocation that aborts when memory is out. */
 #include "base/alloc.h"
 
+#include <malloc.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -70,4 +71,14 @@ char *xasprintf(const char *format, ...)
     int len = vasprintf(&text, format, args);
     va_end(args);
     return must(len < 0 ? NULL : text);
+}
+
+size_t alloc_bytes(void)
+{
+#ifdef HAVE_MALLINFO2
+    struct mallinfo2 info = mallinfo2();
+    return info.uordblks + info.hblkhd; /* from the heap, and mapped on their own */
+#else
+    return 0;
+#endif
 }

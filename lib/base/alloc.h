@@ -16,4 +16,8 @@ char *xstrndup(const char *text, size_t len) __attribute__((returns_nonnull));
 void free_strings(char **strings);
 char *xasprintf(const char *format, ...) __attribute__((format(printf, 1, 2), returns_nonnull));
 
+/* Bytes that this process has allocated and not freed, the allocator's rounding included; 0 where
+ * the C library does not say. What it keeps of freed memory is the rest of what is resident. */
+size_t alloc_bytes(void);
+
 #endif
