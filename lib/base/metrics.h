@@ -72,6 +72,8 @@ enum metric_role {
     X(STORE_ERRORS, COUNTER, ROLE_SUPERVISOR | ROLE_GATEWAY | ROLE_WORKER,                         \
       "roomd_store_errors_total",                                                                  \
       "Redis commands that failed, and connections lost.")                                         \
+    X(DATA_FREE_BYTES, GAUGE, ROLE_SUPERVISOR, "roomd_data_free_bytes",                            \
+      "Free space on the disk of the data directory.")                                             \
     X(HEAP_BYTES, GAUGE, ROLE_SUPERVISOR | ROLE_GATEWAY | ROLE_WORKER, "roomd_heap_bytes",         \
       "Bytes allocated and not freed. More may be resident: freed memory is kept for use.")
 
