@@ -1,10 +1,18 @@
 /* Allocation that aborts when memory is out. */
 #include "base/alloc.h"
 
+#include "base/procfs.h"
+
+#include <malloc.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* A sanitizer's allocator is another one. */
+#if defined(HAVE_MALLINFO2) && !defined(__SANITIZE_ADDRESS__)
+#define ALLOC_KNOWN
+#endif
 
 static void *must(void *ptr)
 {
@@ -70,4 +78,31 @@ char *xasprintf(const char *format, ...)
     int len = vasprintf(&text, format, args);
     va_end(args);
     return must(len < 0 ? NULL : text);
+}
+
+size_t alloc_bytes(void)
+{
+#ifdef ALLOC_KNOWN
+    struct mallinfo2 info = mallinfo2();
+    return info.uordblks + info.hblkhd; /* from the heap, and mapped on their own */
+#else
+    return 0;
+#endif
+}
+
+void alloc_trim(uint64_t now_ms)
+{
+#ifdef ALLOC_KNOWN
+    static uint64_t due_ms;
+    if (now_ms < due_ms) {
+        return;
+    }
+    due_ms = now_ms + ALLOC_TRIM_MS;
+    uint64_t resident = process_resident_bytes();
+    if (resident >= ALLOC_TRIM_BYTES && alloc_bytes() < resident / 4) {
+        malloc_trim(0);
+    }
+#else
+    (void)now_ms;
+#endif
 }

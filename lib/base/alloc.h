@@ -4,6 +4,7 @@
 #define BASE_ALLOC_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 void *xmalloc(size_t size) __attribute__((malloc, returns_nonnull));
 void *xcalloc(size_t count, size_t size) __attribute__((malloc, returns_nonnull));
@@ -15,5 +16,15 @@ char *xstrndup(const char *text, size_t len) __attribute__((returns_nonnull));
 /* Frees each string of a NULL-terminated array, and the array. NULL is fine. */
 void free_strings(char **strings);
 char *xasprintf(const char *format, ...) __attribute__((format(printf, 1, 2), returns_nonnull));
+
+/* Bytes that this process has allocated and not freed, the allocator's rounding included; 0 where
+ * the C library does not say. What it keeps of freed memory is the rest of what is resident. */
+size_t alloc_bytes(void);
+
+/* Gives freed memory back to the system if most of what is resident is not allocated any more, as
+ * when a crowd has left. Call it as often as you like: it looks every ALLOC_TRIM_MS, and takes 0.1
+ * ms for each MiB that it gives back. */
+enum { ALLOC_TRIM_MS = 30000, ALLOC_TRIM_BYTES = 16 << 20 };
+void alloc_trim(uint64_t now_ms);
 
 #endif

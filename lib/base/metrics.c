@@ -1,6 +1,8 @@
 /* The table of metrics and this process' values. */
 #include "base/metrics.h"
 
+#include "base/alloc.h"
+
 #define METRICS_INFO(name, kind, roles, text, help)                                                \
     [METRIC_##name] = {text, help, METRIC_##kind, roles},
 #define HISTOGRAMS_INFO(name, roles, text, help)                                                   \
@@ -15,6 +17,12 @@ const double metrics_bounds[METRICS_BOUNDS] = {0.00005, 0.0001, 0.00025, 0.0005,
                                                0.5,     1,      2.5,     5,      10};
 
 struct metrics metrics_own;
+
+const struct metrics *metrics_read(void)
+{
+    metrics_set(METRIC_HEAP_BYTES, (double)alloc_bytes());
+    return &metrics_own;
+}
 
 void metrics_observe(enum metric_histogram which, double seconds)
 {

@@ -71,7 +71,11 @@ enum metric_role {
       "Whether Redis takes writes of this process.")                                               \
     X(STORE_ERRORS, COUNTER, ROLE_SUPERVISOR | ROLE_GATEWAY | ROLE_WORKER,                         \
       "roomd_store_errors_total",                                                                  \
-      "Redis commands that failed, and connections lost.")
+      "Redis commands that failed, and connections lost.")                                         \
+    X(DATA_FREE_BYTES, GAUGE, ROLE_SUPERVISOR, "roomd_data_free_bytes",                            \
+      "Free space on the disk of the data directory.")                                             \
+    X(HEAP_BYTES, GAUGE, ROLE_SUPERVISOR | ROLE_GATEWAY | ROLE_WORKER, "roomd_heap_bytes",         \
+      "Bytes allocated and not freed. More may be resident: freed memory is kept for use.")
 
 /* X(NAME, roles, Prometheus name, help); seconds, in the buckets of metrics_bounds. */
 #define HISTOGRAMS(X)                                                                              \
@@ -118,6 +122,9 @@ static inline void metrics_set(enum metric metric, double value)
 {
     metrics_own.values[metric] = value;
 }
+
+/* This process' own, up to date: those that are looked up when somebody asks are looked up. */
+const struct metrics *metrics_read(void);
 
 void metrics_observe(enum metric_histogram which, double seconds);
 

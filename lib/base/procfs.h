@@ -20,4 +20,7 @@ enum err process_usage_read(pid_t pid, struct process_usage *out) NODISCARD;
 /* CPU time so far, cheaply; 0 when there is no such process. */
 uint64_t process_cpu_ms(pid_t pid);
 
+/* Of this process, cheaply; 0 if /proc is not there. */
+uint64_t process_resident_bytes(void);
+
 #endif

@@ -1,5 +1,7 @@
 /* The presence records that a room's clients here have been shown. If their people leave while the
- * room has no owner, nobody else knows that they are to be taken away again. */
+ * room has no owner, nobody else knows that they are to be taken away again. Without a client
+ * nobody has been shown anything; nor do we hear then who leaves, and the worker lists all to the
+ * next. */
 #include "base/alloc.h"
 #include "edge/internal.h"
 #include "value/pack.h"

@@ -77,6 +77,9 @@ void route_leave(struct edge_conn *conn, bool owner_knows)
     if (conn->joined && !owner_knows && buf_len(&conn->kept.state) > 0) {
         linger_add(conn);
     }
+    if (conn->joined && --room->listeners == 0) {
+        roster_finish(room);
+    }
     conn->joined = conn->attached = false;
     conn->room = NULL;
     list_remove(&conn->room_link);
@@ -138,6 +141,13 @@ static void conn_attach(struct edge_conn *conn, uint64_t channel)
     room_set_channel(conn->room, channel);
 }
 
+/* Its client is shown who is here. */
+static void room_listen(struct edge_conn *conn)
+{
+    conn->room->listeners += !conn->joined;
+    conn->joined = true;
+}
+
 static void on_resumed(struct edge_conn *conn, const struct link_frame *frame)
 {
     inbox_answered(conn, frame->answered, frame->presence_clock);
@@ -153,7 +163,7 @@ static void on_send(struct edge_conn *conn, const struct link_frame *frame)
     switch ((enum link_how)frame->how) {
     case LINK_HOW_CONNECT:
         deliver_drop_events(conn);
-        conn->joined = true;
+        room_listen(conn);
         conn->kept.clock = frame->clock;
         conn_attach(conn, frame->channel);
         deliver_message(conn, &message, false);
@@ -178,7 +188,7 @@ static void on_cast(struct edge_link *link, const struct link_frame *frame)
 {
     struct edge_room *room = map_get(
         &link->channels, (struct str){(const char *)&frame->channel, sizeof(frame->channel)});
-    if (!room) {
+    if (!room || room->listeners == 0) {
         return; /* the last of its listeners has just left */
     }
     if (frame->flags & LINK_CAST_ADDS) {
@@ -267,6 +277,9 @@ static void on_roster(struct edge_link *link, const struct link_frame *frame)
 {
     struct edge_room *room = map_get(&link->edge->rooms, frame->room);
     if (room && room->link == link) {
+        if (room->listeners == 0) {
+            roster_finish(room); /* this comes ahead of the first one's reply, and names all */
+        }
         roster_add_all(room, frame->payload);
     }
 }

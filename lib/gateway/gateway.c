@@ -1,6 +1,7 @@
 /* The gateway: puts clients and links around its core, and listens to its supervisor. */
 #include "gateway/gateway.h"
 
+#include "base/alloc.h"
 #include "base/map.h"
 #include "base/random.h"
 #include "gateway/internal.h"
@@ -50,6 +51,7 @@ static void on_tick(evutil_socket_t fd, short events, void *ctx)
     (void)events;
     uint64_t now = now_of(gateway);
     clients_tick(gateway, now);
+    alloc_trim(now);
     if (gateway->stop_by && (list_empty(&gateway->clients) || now >= gateway->stop_by)) {
         gateway->done = true;
     }

@@ -27,6 +27,7 @@ struct gateway {
     struct list links;       /* of struct gateway_link.link */
     struct list links_ready; /* of struct gateway_link.ready_link */
     struct log_limit accept_failures;
+    struct log_limit link_failures;
     uint64_t stop_by; /* when stopping ends whatever happens; 0: not stopping */
     bool done;
 };

@@ -1,5 +1,6 @@
 /* Links to workers: sockets under the edge's links. */
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/metrics.h"
 #include "gateway/internal.h"
 
@@ -34,11 +35,22 @@ static enum err on_input(void *ctx, const uint8_t *data, size_t len, size_t *use
     return edge_link_input(link->edge_link, data, len, used, loop_now_ms(link->gateway->base));
 }
 
+/* A worker that is listed and not there is tried twenty times a second until its key runs out. */
+static bool may_complain(struct gateway *gateway, uint32_t *suppressed)
+{
+    enum { PER_MINUTE = 20 };
+    return log_limit_pass(&gateway->link_failures, PER_MINUTE, clock_ms(), suppressed);
+}
+
 static void on_end(void *ctx, enum err why)
 {
     struct gateway_link *link = ctx;
-    log_warn(NULL, "link to a worker ended", LOG_STR("worker", edge_link_worker(link->edge_link)),
-             LOG_ERR(why));
+    uint32_t suppressed;
+    if (may_complain(link->gateway, &suppressed)) {
+        log_warn(NULL, "link to a worker ended",
+                 LOG_STR("worker", edge_link_worker(link->edge_link)), LOG_ERR(why),
+                 LOG_U64("suppressed", suppressed));
+    }
     link_destroy(link);
 }
 
@@ -73,13 +85,17 @@ void links_host_connect(void *ctx, struct edge_link *edge_link)
         free(path);
     }
     if (fd < 0) {
-        log_warn(NULL, "cannot reach a worker", LOG_STR("worker", edge_link_worker(edge_link)),
-                 LOG_STR("address", address), LOG_TEXTZ("why", strerror(errno)));
+        int why = errno;
+        uint32_t suppressed;
+        if (may_complain(gateway, &suppressed)) {
+            log_warn(NULL, "cannot reach a worker", LOG_STR("worker", edge_link_worker(edge_link)),
+                     LOG_STR("address", address), LOG_TEXTZ("why", strerror(why)),
+                     LOG_U64("suppressed", suppressed));
+        }
         event_active(link->failed, EV_TIMEOUT, 1);
         return;
     }
-    link->stream =
-        stream_create(gateway->base, fd, edge_link_output(edge_link), &handlers, link);
+    link->stream = stream_create(gateway->base, fd, edge_link_output(edge_link), &handlers, link);
     list_append(&gateway->links_ready, &link->ready_link);
 }
 

@@ -23,7 +23,7 @@ static void on_message(void *ctx, const struct control_message *message)
     switch (message->kind) {
     case CONTROL_STATS: {
         struct control_message answer = {
-            .kind = CONTROL_METRICS, .request = message->request, .metrics = metrics_own};
+            .kind = CONTROL_METRICS, .request = message->request, .metrics = *metrics_read()};
         control_channel_send(control->channel, &answer);
         break;
     }

@@ -57,7 +57,7 @@ static void finish(struct collector *collector)
     struct process_usage *usages = xcalloc(collector->count + 1, sizeof(*usages));
     size_t count = 1;
     processes[0] = (struct prometheus_process){
-        .process = "supervisor", .role = ROLE_SUPERVISOR, .up = true, .metrics = &metrics_own};
+        .process = "supervisor", .role = ROLE_SUPERVISOR, .up = true, .metrics = metrics_read()};
     if (!process_usage_read(getpid(), &usages[0])) {
         processes[0].usage = &usages[0];
     }

@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 #include "net/loop.h"
+#include "node/disk.h"
 #include "node/internal.h"
 #include "node/quarantine.h"
 #include "node/redis_child.h"
@@ -156,6 +157,20 @@ static void on_early_death(struct node *node, const struct child *child, const c
     }
 }
 
+/* Why the embedded Redis dies is in its log, unless that is what it could not write. */
+static void explain_redis_death(const struct node *node)
+{
+    char *log = redis_child_log_path(&node->data);
+    uint64_t free_bytes = disk_free_bytes(node->data.path);
+    if (disk_is_full(free_bytes)) {
+        log_error(NULL, "the disk of the data directory is full; changes wait until there is room",
+                  LOG_TEXTZ("data", node->data.path), LOG_U64("free_bytes", free_bytes));
+    } else {
+        log_info(NULL, "redis-server says in its log why it died", LOG_TEXTZ("log", log));
+    }
+    free(log);
+}
+
 static void on_child_end(void *ctx, struct child *child, const struct child_end *end)
 {
     struct node *node = ctx;
@@ -171,6 +186,9 @@ static void on_child_end(void *ctx, struct child *child, const struct child_end 
     } else if (node->was_up) {
         log_warn(NULL, "process died; starting it again", name, how,
                  LOG_TEXTZ("last_words", child_report(child)->why));
+        if (child_role(child) == ROLE_REDIS) {
+            explain_redis_death(node);
+        }
     } else {
         on_early_death(node, child, end->how);
     }
@@ -292,6 +310,9 @@ static bool is_ready(void *ctx, struct buf *reasons)
             buf_printf(reasons, "redis: %s\n", redis_client_why(node->redis));
         }
         buf_append_str(reasons, buf_str(&troubles));
+        if (disk_is_full(disk_free_bytes(node->data.path))) {
+            buf_printf(reasons, "the disk of %s is full\n", node->data.path);
+        }
     }
     buf_finish(&troubles);
     return ready;
@@ -300,6 +321,7 @@ static bool is_ready(void *ctx, struct buf *reasons)
 static void collect(void *ctx, admin_collected_fn done, void *arg)
 {
     struct node *node = ctx;
+    metrics_set(METRIC_DATA_FREE_BYTES, (double)disk_free_bytes(node->data.path));
     collector_ask(node->collector, done, arg);
 }
 

@@ -314,6 +314,7 @@ static enum room_resumed put_session(struct shard_conn *conn, const struct resum
         before ? conn_by_handle(conn->room->shard, room_session_conn(before)) : NULL;
     enum room_resumed result = room_session_resume(room, &resume, now_ms, &conn->session);
     bool resumed = result == ROOM_RESUMED || result == ROOM_RESUMED_KNOWN;
+    conn->room->shard->counts.resumes += resumed;
     if (resumed && old && old != conn) {
         conn_detach(old);
     }

@@ -59,6 +59,7 @@ struct shard_target {
 struct shard_counts {
     uint64_t rooms, sessions, room_bytes;
     uint64_t messages, pushes, broadcasts;
+    uint64_t resumes; /* sessions taken over from another owner */
 };
 
 /* A run of new log entries of one room, numbered without gaps. */

@@ -322,6 +322,7 @@ static void count(const struct worker_core *core)
     metrics_set(METRIC_SESSIONS, (double)counts->sessions);
     metrics_set(METRIC_ROOM_BYTES, (double)counts->room_bytes);
     metrics_set(METRIC_PUSHES, (double)counts->pushes);
+    metrics_set(METRIC_RESUMES, (double)counts->resumes);
     metrics_set(METRIC_BROADCASTS, (double)counts->broadcasts);
     metrics_set(METRIC_MESSAGES_RECEIVED, (double)counts->messages);
 }

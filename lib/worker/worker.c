@@ -242,6 +242,7 @@ static void end_of_turn(struct worker *worker)
         list_remove(&link->ready_link);
         stream_flush(link->stream);
     }
+    alloc_trim(loop_now_ms(worker->base));
 }
 
 static enum err start(struct worker *worker)

@@ -228,3 +228,31 @@ describe('SIGHUP', { concurrency: true }, () => {
       await allGone(pids)
     }))
 })
+
+/* Its children end with it, and what they had is there for whoever comes next: at once, and not when
+ * the keys of dead workers have run out. */
+describe('a supervisor that is killed', () => {
+  test('is followed by another one that serves the rooms at once', () =>
+    withRoomd({}, async (roomd) => {
+      const client = await Client.connect(roomd, 'demo')
+      await client.push({ diff: putNote('kept') })
+      const children = roomd.pids()
+      const redis = await roomd.redis()
+      const earlier = await redis.text('SMEMBERS', 'roomd:workers')
+      assert.equal(earlier.length, WORKERS)
+      roomd.forgetRedis()
+      kill(roomd.pid)
+      await roomd.ended()
+      await roomd.start()
+      await allGone(children)
+      const list = await (await roomd.redis()).text('SMEMBERS', 'roomd:workers')
+      assert.deepEqual(list.filter((id) => earlier.includes(id)), [])
+      assert.equal(list.length, WORKERS)
+      const { documents } = await readRoom(roomd, 'demo')
+      assert.deepEqual(Object.keys(documents), ['note:kept'])
+      assert.doesNotMatch(roomd.log, /link to a worker ended .*error=refused/, 'nobody was sent to the dead')
+      for (const id of earlier) {
+        assert.match(roomd.log, new RegExp(`a dead worker is taken off the list worker=${id}`))
+      }
+    }))
+})

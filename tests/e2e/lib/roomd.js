@@ -29,8 +29,8 @@ function launch(args, env, program = BINARY) {
   return { child, output, ended }
 }
 
-export function temporaryFolder() {
-  return mkdtemp(join(tmpdir(), 'roomd-e2e-'))
+export function temporaryFolder(parent = tmpdir()) {
+  return mkdtemp(join(parent, 'roomd-e2e-'))
 }
 
 export function removeFolder(path) {
@@ -53,11 +53,12 @@ export class Roomd {
   admin = '127.0.0.1:0'
   log = '' // all that was written to stderr, over all starts
 
-  /* `args` are more options, `env` more variables, `program` another roomd. */
-  static async start({ args = [], env = {}, program = BINARY } = {}) {
+  /* `args` are more options, `env` more variables, `program` another roomd, `disk` a folder for its
+   * data directory. */
+  static async start({ args = [], env = {}, program = BINARY, disk } = {}) {
     const roomd = new Roomd()
     roomd.#options = { args, env, program }
-    roomd.data = await temporaryFolder()
+    roomd.data = await temporaryFolder(disk)
     if (process.env.E2E_LOGS) {
       roomd.#record = createWriteStream(join(process.env.E2E_LOGS, `${basename(roomd.data)}.log`))
       roomd.#record.write(`${process.argv[1]} ${args.join(' ')}\n`)

@@ -1,7 +1,9 @@
 /* A room gets another owner, and its clients notice nothing. */
+#include "base/alloc.h"
 #include "fake_edge.h"
 
 #include <criterion/new/assert.h>
+#include <stdlib.h>
 
 static struct fake fake;
 static struct fake_client *client;
@@ -275,4 +277,57 @@ Test(resume, a_store_that_is_away_is_asked_again)
     fake_pass(&fake, EDGE_RETRY_MS);
     SAME_LINES(fake_asked(&fake), "find demo\n");
     SAME_LINES(fake_got(client), "");
+}
+
+/* What the next owner is told of the room's presence records. */
+static const char *roster_for(const char *worker, const char *before)
+{
+    static char *line;
+    fake_down(&fake, before);
+    fake_owner(&fake, "demo", worker);
+    free(line);
+    const char *told = strstr(fake_told(&fake, worker), "roster");
+    line = xstrdup(told ? told : "");
+    return line;
+}
+
+static void listed(const char *worker, const uint8_t *ids, size_t len)
+{
+    say(worker,
+        (struct link_frame){.type = LINK_ROSTER, .room = STR("demo"), .payload = {ids, len}});
+}
+
+static void shown(const char *worker, const char *id, uint64_t flags)
+{
+    say(worker, (struct link_frame){.type = LINK_CAST,
+                                    .channel = FAKE_CHANNEL,
+                                    .presence = str_of(id),
+                                    .flags = flags,
+                                    .payload = {(const uint8_t *)"\x80", 1}});
+}
+
+/* Or a room that is never empty for long would remember everybody who was ever in it. */
+Test(resume, the_roster_begins_anew_when_nobody_has_listened)
+{
+    shown("w1", "one", LINK_CAST_ADDS);
+    fake_gone(client);
+    shown("w1", "two", LINK_CAST_ADDS); /* was under way; that both leave nobody here is told */
+    fake_open(&fake, "demo", "b");
+    listed("w1", (const uint8_t *)"\x91\xa3six", 5);
+    join("w1", 2);
+    SAME_LINES(roster_for("w2", "w1"), "roster demo [\"six\"]\n");
+}
+
+Test(resume, the_roster_grows_while_somebody_listens)
+{
+    shown("w1", "one", LINK_CAST_ADDS);
+    fake_open(&fake, "demo", "b");
+    listed("w1", (const uint8_t *)"\x91\xa3six", 5);
+    join("w1", 2);
+    fake_gone(client);
+    shown("w1", "two", LINK_CAST_ADDS);
+    shown("w1", "one", LINK_CAST_REMOVES);
+    const char *roster = roster_for("w2", "w1");
+    cr_assert(strstr(roster, "\"six\"") && strstr(roster, "\"two\"") && !strstr(roster, "one"),
+              "%s", roster);
 }

@@ -82,6 +82,7 @@ Test(resume, of_who_misses_nothing_says_nothing)
     resume(1, 2, 2);
     fake_answer_all(&fake);
     told("resumed 1 2 1\n");
+    cr_assert(eq(u64, shard_count(fake.shard)->resumes, 1));
     gateway_put(gateway, 1, 3, "note:3", 9);
     fake_turn(&fake);
     fake_answer_all(&fake);
