@@ -12,7 +12,7 @@ import { Faults, WEIGHTS } from './faults.js'
 import { Node } from './node.js'
 
 export const ARTEFACTS = fileURLToPath(new URL('../../artefacts/chaos', import.meta.url))
-const CALM_DRAWING = 0.5 // pushes per client and second while pauses are measured
+const CALM_DRAWING = 1 // pushes per client and second while pauses are measured
 const BEFORE_MS = 500 // of undisturbed drawing
 const NOTICED_MS = 300 // from a client's end of a socket to the note of the fault
 
