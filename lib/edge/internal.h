@@ -64,6 +64,7 @@ struct kept {
     uint64_t presence_clock; /* likewise, of the presence of others */
     uint64_t presence_at;    /* presence clock of its own last presence, or a later one */
     struct buf state;        /* the worker's words, told before the connect reply */
+    uint64_t state_at;       /* messages up to this are in it */
     struct buf ops; /* presence members of messages answered since: struct kept_op, bytes */
     uint32_t ops_count;
 };

@@ -46,6 +46,10 @@ static void drop_ops(struct kept *kept, uint64_t answered)
 
 void kept_state(struct kept *kept, const struct link_frame *frame)
 {
+    if (frame->answered < kept->state_at) {
+        return; /* one that waited for the log, overtaken by one that did not */
+    }
+    kept->state_at = frame->answered;
     buf_finish(&kept->state);
     buf_append(&kept->state, frame->payload.data, frame->payload.len);
     drop_ops(kept, frame->answered);

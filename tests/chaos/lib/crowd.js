@@ -17,6 +17,7 @@ const OPENING_AT_ONCE = 50
 const SETTLE_MS = 90000 // the server's own bound is 60 s
 const PRESENCE_MS = 15000 // removal wait of 5 s, passes every 2.5 s, and a new owner
 const SHOWN_MOST = 40
+const DRAWN_WITHIN_MS = 200 // of a fault
 
 const now = () => performance.now()
 
@@ -143,9 +144,15 @@ class Crowd {
     this.#originals.draw(perSecond > 0)
   }
 
+  /* Waits are noted from now on, in some rooms or all; each client there has something under way soon. */
   openWindow({ rooms }) {
     this.#delay.reset()
-    return this.pauses.open(rooms && new Set(rooms))
+    const names = rooms && new Set(rooms)
+    const at = now()
+    for (const room of this.#rooms.filter(({ name }) => !names || names.has(name))) {
+      room.drawers.forEach((drawer) => drawer.drawWithin(DRAWN_WITHIN_MS, at))
+    }
+    return this.pauses.open(names)
   }
 
   closeWindow({ window }) {

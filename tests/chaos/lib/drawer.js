@@ -235,6 +235,11 @@ export class Drawer {
     this.#drawAt = perSecond > 0 ? now + this.#random.below(this.interval) : Infinity
   }
 
+  /* Draws once more, within that time: so that something of it is under way. */
+  drawWithin(ms, now) {
+    this.#drawAt = Math.min(this.#drawAt, now + this.#random.below(ms))
+  }
+
   #draw(now) {
     this.#drawAt = now + this.interval * (0.5 + this.#random.unit())
     if (this.pending.length >= PENDING_MOST) {

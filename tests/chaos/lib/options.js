@@ -15,7 +15,7 @@ that was acknowledged is lost, nothing is applied twice, nobody is thrown out, a
     --measures N     how often each kind is measured, alone; 0: not at all (2)
     --storm-rooms N  rooms for what comes after that, many faults at once (40)
     --gap MS         the mean time between two of those (350)
-    --rate N         pushes of a client per second in the storm (2); it is 0.5 when pauses are measured
+    --rate N         pushes of a client per second in the storm (2); it is 1 when pauses are measured
     --workers N      (4)
     --gateways N     (2)
     --originals N    rooms with two of the original's clients beside the others (2)

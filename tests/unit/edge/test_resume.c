@@ -91,6 +91,7 @@ Test(resume, a_new_state_replaces_what_it_holds)
         say("w1", (struct link_frame){.type = LINK_ACK, .conn = 1, .answered = seq});
     }
     fake_state(&fake, "w1", 1, 2, "{\"who\":2}");
+    fake_state(&fake, "w1", 1, 1, "{\"who\":\"late\"}"); /* it was overtaken */
     fake_down(&fake, "w1");
     fake_owner(&fake, "demo", "w2");
     SAME_LINES(fake_told(&fake, "w2"),
