@@ -91,7 +91,8 @@ static void restore_presence(struct room *room, struct room_session *session,
     while (value_next_item(&walk, &member)) {
         apply_presence(room, session, member);
     }
-    session->presence_at = session->presence ? resume->presence_at : 0;
+    session->presence_at =
+        session->presence ? room_presence_clock_elsewhere(room, resume->presence_at) : 0;
     session->presence_unsure = true;
 }
 
@@ -114,6 +115,7 @@ enum room_resumed room_session_resume(struct room *room, const struct room_resum
         session_set_state(room, session, ROOM_AWAITING_CONNECT, now_ms);
     }
     session->opened = state.opened;
+    room->arrivals = state.opened > room->arrivals ? state.opened : room->arrivals;
     session->legacy_rejection = state.legacy_rejection;
     session->string_append = state.string_append;
     session->readonly = resume->session.readonly;
@@ -211,6 +213,11 @@ uint64_t room_session_opened(const struct room_session *session)
 uint64_t room_presence_clock(const struct room *room)
 {
     return room->presence_clock;
+}
+
+uint64_t room_presence_clock_elsewhere(const struct room *room, uint64_t clock)
+{
+    return clock >> PRESENCE_CLOCK_BITS == room->presence_clock >> PRESENCE_CLOCK_BITS ? 0 : clock;
 }
 
 bool room_presence_seen(uint64_t seen, uint64_t at)

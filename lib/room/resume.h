@@ -69,6 +69,9 @@ uint64_t room_presence_clock(const struct room *room);
  * `at`. Clocks of two epochs say nothing of each other: a session may have passed over an owner
  * that the other never met. */
 bool room_presence_seen(uint64_t seen, uint64_t at);
+/* A presence clock that was not made here. Where it looks as if it were, a store that lost the end
+ * of what it had has given the number of this epoch twice, and it proves nothing: 0. */
+uint64_t room_presence_clock_elsewhere(const struct room *room, uint64_t clock);
 /* Presence clock of the session's last presence; 0 if it has none. */
 uint64_t room_session_presence_at(const struct room_session *session);
 /* Makes it a new one, which everyone is told. */

@@ -246,7 +246,10 @@ static void bring(struct shard_conn *conn, struct resuming *resuming, enum origi
     link_reader_init(&walk.reader);
     peek(&walk);
     conn->brought_to = resuming->clock;
-    conn->presence_seen = resuming->presence_clock;
+    conn->presence_seen =
+        origin == ORIGIN_KNOWN
+            ? resuming->presence_clock
+            : room_presence_clock_elsewhere(conn->room->room, resuming->presence_clock);
     conn->room->shown = false;
     gate_want(conn->room);
     bring_documents(&walk);
