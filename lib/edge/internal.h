@@ -131,7 +131,6 @@ struct edge_room {
     uint64_t retry_due, empty_due;
     uint64_t channel;    /* the worker's number for casts; 0 until a connect reply names it */
     struct list conns;   /* of struct edge_conn.room_link */
-    uint32_t listeners;  /* of them have joined */
     struct list lingers; /* of struct edge_linger.room_link; owned */
     struct map roster;   /* of struct roster_id: presence records that clients were shown; owned */
     uint32_t heat;       /* messages, the older the less they count */

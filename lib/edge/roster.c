@@ -1,7 +1,8 @@
 /* The presence records that a room's clients here have been shown. If their people leave while the
  * room has no owner, nobody else knows that they are to be taken away again. Without a client
  * nobody has been shown anything; nor do we hear then who leaves, and the worker lists all to the
- * next. */
+ * next. One that is still on its way in counts as a client: for the worker the one before may not
+ * have left yet, and then nothing is listed anew. */
 #include "base/alloc.h"
 #include "edge/internal.h"
 #include "value/pack.h"

@@ -77,13 +77,11 @@ void route_leave(struct edge_conn *conn, bool owner_knows)
     if (conn->joined && !owner_knows && buf_len(&conn->kept.state) > 0) {
         linger_add(conn);
     }
-    if (conn->joined && --room->listeners == 0) {
-        roster_finish(room);
-    }
     conn->joined = conn->attached = false;
     conn->room = NULL;
     list_remove(&conn->room_link);
     if (list_empty(&room->conns)) {
+        roster_finish(room);
         /* Not freed here: callers may be walking its connections. And who comes back at once finds
          * the owner still known. */
         room->empty_due = room->edge->now_ms + EDGE_ROOM_KEEP_MS;
@@ -141,13 +139,6 @@ static void conn_attach(struct edge_conn *conn, uint64_t channel)
     room_set_channel(conn->room, channel);
 }
 
-/* Its client is shown who is here. */
-static void room_listen(struct edge_conn *conn)
-{
-    conn->room->listeners += !conn->joined;
-    conn->joined = true;
-}
-
 static void on_resumed(struct edge_conn *conn, const struct link_frame *frame)
 {
     inbox_answered(conn, frame->answered, frame->presence_clock);
@@ -163,7 +154,7 @@ static void on_send(struct edge_conn *conn, const struct link_frame *frame)
     switch ((enum link_how)frame->how) {
     case LINK_HOW_CONNECT:
         deliver_drop_events(conn);
-        room_listen(conn);
+        conn->joined = true;
         conn->kept.clock = frame->clock;
         conn_attach(conn, frame->channel);
         deliver_message(conn, &message, false);
@@ -188,7 +179,7 @@ static void on_cast(struct edge_link *link, const struct link_frame *frame)
 {
     struct edge_room *room = map_get(
         &link->channels, (struct str){(const char *)&frame->channel, sizeof(frame->channel)});
-    if (!room || room->listeners == 0) {
+    if (!room || list_empty(&room->conns)) {
         return; /* the last of its listeners has just left */
     }
     if (frame->flags & LINK_CAST_ADDS) {
@@ -277,9 +268,6 @@ static void on_roster(struct edge_link *link, const struct link_frame *frame)
 {
     struct edge_room *room = map_get(&link->edge->rooms, frame->room);
     if (room && room->link == link) {
-        if (room->listeners == 0) {
-            roster_finish(room); /* this comes ahead of the first one's reply, and names all */
-        }
         roster_add_all(room, frame->payload);
     }
 }
