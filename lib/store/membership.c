@@ -24,27 +24,32 @@ struct beat {
     void *ctx;
 };
 
-/* How many fields the hash did not have before. */
+/* [fields that the hash did not have before, 1]. */
 static void on_beat(void *ctx, enum err err, const redisReply *reply)
 {
     struct beat *beat = ctx;
-    if (!err && reply->type == REDIS_REPLY_INTEGER && reply->integer > 0) {
+    if (!err && reply->type == REDIS_REPLY_ARRAY && reply->elements > 0 &&
+        reply->element[0]->type == REDIS_REPLY_INTEGER && reply->element[0]->integer > 0) {
         beat->fn(beat->ctx);
     }
     free(beat);
 }
 
-void membership_beat(struct store *store, const struct member *member, membership_lapsed_fn fn,
-                     void *ctx)
+static void send_word(struct store *store, struct str word, store_reply_fn fn, void *ctx)
 {
-    struct beat *beat = xmalloc(sizeof(*beat));
-    *beat = (struct beat){fn, ctx};
+    struct store_args args;
+    args_init(&args);
+    args_add(&args, word);
+    send_args(store, &args, fn, ctx);
+}
+
+static void send_member(struct store *store, const struct member *member, struct str key)
+{
     char time[32];
-    char *key = store_worker_key(member->id);
     struct store_args args;
     args_init(&args);
     args_add(&args, STR("HSET"));
-    args_add(&args, str_of(key));
+    args_add(&args, key);
     args_add(&args, STR("node"));
     args_add(&args, member->node);
     args_add(&args, STR("address"));
@@ -63,20 +68,32 @@ void membership_beat(struct store *store, const struct member *member, membershi
     args_add(&args, member->draining ? STR("1") : STR("0"));
     args_add(&args, STR("seen"));
     args_add(&args, store_time(time));
-    send_args(store, &args, on_beat, beat);
+    send_args(store, &args, NULL, NULL);
 
     args_init(&args);
     args_add(&args, STR("PEXPIRE"));
-    args_add(&args, str_of(key));
+    args_add(&args, key);
     args_add_u64(&args, MEMBERSHIP_TTL_MS);
     send_args(store, &args, NULL, NULL);
+}
 
+void membership_beat(struct store *store, const struct member *member, membership_lapsed_fn fn,
+                     void *ctx)
+{
+    struct beat *beat = xmalloc(sizeof(*beat));
+    *beat = (struct beat){fn, ctx};
+    char *key = store_worker_key(member->id);
+    /* One transaction: a key without an end would keep a dead worker among the living for ever. */
+    send_word(store, STR("MULTI"), NULL, NULL);
+    send_member(store, member, str_of(key));
+    send_word(store, STR("EXEC"), on_beat, beat);
+    free(key);
+    struct store_args args;
     args_init(&args);
     args_add(&args, STR("SADD"));
     args_add(&args, STR(WORKERS_KEY));
     args_add(&args, member->id);
     send_args(store, &args, NULL, NULL);
-    free(key);
 }
 
 static void remove_id(struct store *store, struct str id, store_reply_fn fn, void *ctx)

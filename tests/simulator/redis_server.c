@@ -25,6 +25,7 @@ struct redis_conn {
     uint64_t last_up_us, last_down_us; /* arrival of the last thing sent, each way */
     bool broken;                       /* the server's end is closed */
     bool in_multi;
+    bool multi_failed; /* a command of it was refused */
     struct str **multi_argv; /* kept by the world */
     uint32_t *multi_argc;
     uint32_t multi_count;
@@ -79,6 +80,11 @@ static struct reply run_multi(struct redis_conn *conn)
 {
     arena_reset(&redis.scratch);
     struct reply all = reply_array(&redis.scratch, conn->multi_count);
+    if (conn->multi_failed) {
+        conn->in_multi = conn->multi_failed = false;
+        conn->multi_count = 0;
+        return reply_error("EXECABORT Transaction discarded because of previous errors.");
+    }
     for (uint32_t i = 0; i < conn->multi_count; i++) {
         if (!redis_basic_command(conn->multi_argv[i], conn->multi_argc[i], &all.items[i])) {
             violated("the simulated Redis does not know a command of a transaction");
@@ -94,6 +100,10 @@ static struct reply queue(struct redis_conn *conn, struct str *argv, uint32_t ar
     enum { MULTI_MAX = 8 };
     if (conn->multi_count == MULTI_MAX) {
         return reply_error("ERR too many commands in a transaction");
+    }
+    if (redis.refuses && redis_is_write(argv[0])) {
+        conn->multi_failed = true;
+        return reply_error("OOM command not allowed when used memory > 'maxmemory'.");
     }
     conn->multi_argv[conn->multi_count] = argv;
     conn->multi_argc[conn->multi_count++] = argc;
