@@ -252,9 +252,13 @@ static void bring(struct shard_conn *conn, struct resuming *resuming, enum origi
             : room_presence_clock_elsewhere(conn->room->room, resuming->presence_clock);
     conn->room->shown = false;
     gate_want(conn->room);
+    uint64_t answered = conn->answered;
     bring_documents(&walk);
     bring_presence(&walk, origin);
     join(conn);
+    if (conn->answered != answered) {
+        conn_send_state(conn); /* its gateway keeps only so many presence operations */
+    }
     handle_rest(&walk, shard, handle);
     link_reader_finish(&walk.reader);
     conn = conn_by_handle(shard, handle);
