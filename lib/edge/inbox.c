@@ -99,10 +99,9 @@ void inbox_free(struct edge *edge, struct inbox *inbox)
     }
 }
 
-void inbox_answered(struct edge_conn *conn, uint64_t seq, uint64_t presence_clock)
+void inbox_answered(struct edge_conn *conn, uint64_t seq)
 {
     struct kept *kept = &conn->kept;
-    uint32_t ops = kept->ops_count;
     struct inbox_message *message;
     list_each(message, &conn->inbox.messages, link, struct inbox_message)
     {
@@ -111,9 +110,6 @@ void inbox_answered(struct edge_conn *conn, uint64_t seq, uint64_t presence_cloc
         }
         kept_message(kept, message);
         drop(conn->edge, &conn->inbox, message);
-    }
-    if (kept->ops_count > ops && presence_clock > kept->presence_at) {
-        kept->presence_at = presence_clock;
     }
     kept->answered = seq > kept->answered ? seq : kept->answered;
     set_paused(conn, inbox_full(conn));

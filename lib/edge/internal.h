@@ -62,7 +62,7 @@ struct kept {
     uint64_t answered;       /* the last message with an answer */
     uint64_t clock;          /* document clock that the client has been brought to */
     uint64_t presence_clock; /* likewise, of the presence of others */
-    uint64_t presence_at;    /* presence clock of its own last presence, or a later one */
+    uint64_t presence_at;    /* presence clock of its own last presence that was answered */
     struct buf state;        /* the worker's words, told before the connect reply */
     uint64_t state_at;       /* messages up to this are in it */
     struct buf ops; /* presence members of messages answered since: struct kept_op, bytes */
@@ -158,7 +158,7 @@ void inbox_add(struct edge_conn *conn, struct str payload, bool broken, bool fat
 /* Hands everything in the inbox to the owner, from the first message that is not answered. */
 void inbox_send_all(struct edge_conn *conn);
 /* Messages up to `seq` are dealt with; what they said of presence is kept. */
-void inbox_answered(struct edge_conn *conn, uint64_t seq, uint64_t presence_clock);
+void inbox_answered(struct edge_conn *conn, uint64_t seq);
 void inbox_clear(struct edge_conn *conn);
 void inbox_send(struct edge_link *link, uint64_t number, const struct inbox *inbox);
 void inbox_free(struct edge *edge, struct inbox *inbox);

@@ -60,6 +60,8 @@ void kept_brought(struct kept *kept, const struct link_frame *frame)
     kept->clock = frame->clock > kept->clock ? frame->clock : kept->clock;
     kept->presence_clock =
         frame->presence_clock > kept->presence_clock ? frame->presence_clock : kept->presence_clock;
+    kept->presence_at =
+        frame->presence_at > kept->presence_at ? frame->presence_at : kept->presence_at;
 }
 
 void kept_write(const struct kept *kept, struct link_frame *frame, struct buf *ops)

@@ -141,7 +141,7 @@ static void conn_attach(struct edge_conn *conn, uint64_t channel)
 
 static void on_resumed(struct edge_conn *conn, const struct link_frame *frame)
 {
-    inbox_answered(conn, frame->answered, frame->presence_clock);
+    inbox_answered(conn, frame->answered);
     kept_brought(&conn->kept, frame);
     conn_attach(conn, frame->channel);
 }
@@ -149,7 +149,7 @@ static void on_resumed(struct edge_conn *conn, const struct link_frame *frame)
 static void on_send(struct edge_conn *conn, const struct link_frame *frame)
 {
     struct rendered message = rendered_of(frame->payload);
-    inbox_answered(conn, frame->answered, frame->presence_clock);
+    inbox_answered(conn, frame->answered);
     kept_brought(&conn->kept, frame);
     switch ((enum link_how)frame->how) {
     case LINK_HOW_CONNECT:
@@ -221,7 +221,7 @@ static void on_conn_frame(struct edge_conn *conn, const struct link_frame *frame
         on_send(conn, frame);
         break;
     case LINK_ACK:
-        inbox_answered(conn, frame->answered, 0);
+        inbox_answered(conn, frame->answered);
         break;
     case LINK_STATE:
         kept_state(&conn->kept, frame);

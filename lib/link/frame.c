@@ -48,7 +48,7 @@ static const struct shape {
     {LINK_SEND,
      "send",
      {U64(conn), U64(answered), U64(clock), U64(how), U64(channel), VALUE(payload),
-      U64(presence_clock)}},
+      U64(presence_clock), U64(presence_at)}},
     {LINK_CAST,
      "cast",
      {U64(channel), U64(conn), U64(clock), VALUE(payload), U64(presence_clock), STRING(presence),
@@ -60,7 +60,7 @@ static const struct shape {
     {LINK_STATE, "state", {U64(conn), U64(answered), VALUE(payload)}},
     {LINK_RESUMED,
      "resumed",
-     {U64(conn), U64(answered), U64(clock), U64(presence_clock), U64(channel)}},
+     {U64(conn), U64(answered), U64(clock), U64(presence_clock), U64(channel), U64(presence_at)}},
     {LINK_MOVED, "moved", {STRING(room), STRING(id), STRING(address)}},
 };
 

@@ -32,7 +32,7 @@ enum link_type {
     LINK_ROSTER = 7, /* room payload(array of presence ids) */
     /* worker to gateway */
     LINK_SEND = 16,    /* conn answered clock how payload, channel for a connect reply;
-                          presence_clock */
+                          presence_clock presence_at */
     LINK_CAST = 17,    /* channel conn(except, 0: none) clock payload; presence_clock, presence,
                           flags */
     LINK_CLOSE = 18,   /* conn code reason */
@@ -40,7 +40,7 @@ enum link_type {
     LINK_REFUSE = 20,  /* conn code(enum link_refusal) reason */
     LINK_ACK = 21,     /* conn answered */
     LINK_STATE = 22,   /* conn answered payload */
-    LINK_RESUMED = 23, /* conn answered clock presence_clock channel */
+    LINK_RESUMED = 23, /* conn answered clock presence_clock channel presence_at */
     LINK_MOVED = 24,   /* room id address, both empty if unknown */
 };
 

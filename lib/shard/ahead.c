@@ -73,8 +73,17 @@ bool ahead_broadcast(struct shard_room *room, const struct room_broadcast *broad
     if (!source) {
         return false; /* a removal follows what waits as well, or that would bring it back */
     }
+    if (!room->ahead) {
+        room->ahead_of = room_session_presence_at(broadcast->except) - 1;
+    }
     source->ahead = room->ahead = true;
     return !broadcast->documents;
+}
+
+/* Not what is told ahead: it passes those by whose connect reply waits. */
+uint64_t ahead_presence_seen(const struct shard_room *room)
+{
+    return room->ahead ? room->ahead_of : room_presence_clock(room->room);
 }
 
 static bool is_ahead(const struct shard_room *room, const struct room_session *session)
@@ -88,6 +97,7 @@ void ahead_settle(struct shard_room *room)
     if (!room->ahead || ahead_is_due(room)) {
         return;
     }
+    room->ahead = false;
     struct room_session *session;
     for (session = room_next_session(room->room, NULL); session;
          session = room_next_session(room->room, session)) {
@@ -101,5 +111,5 @@ void ahead_settle(struct shard_room *room)
     {
         conn->ahead = false;
     }
-    room->ahead = room->ahead_left = false;
+    room->ahead_left = false;
 }

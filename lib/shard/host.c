@@ -64,7 +64,8 @@ static void host_send(void *ctx, struct room_session *to, enum room_send how, st
         .conn = conn->number,
         .answered = conn->answered,
         .clock = up_to_date ? room_documents(room->room)->clock : conn->brought_to,
-        .presence_clock = up_to_date ? room_presence_clock(room->room) : conn->presence_seen,
+        .presence_clock = up_to_date ? ahead_presence_seen(room) : conn->presence_seen,
+        .presence_at = room_session_presence_at(to),
         .how = (uint64_t)how_on_link(how),
         .channel = room->number,
         .payload = message,
@@ -72,7 +73,7 @@ static void host_send(void *ctx, struct room_session *to, enum room_send how, st
     if (how == ROOM_SEND_PONG && outbox_holds(room) && conn_is_listening(conn)) {
         /* A sign of life waits for no store (MSG-4), or clients would give the connection up; but
          * it must not say anything of what waits. */
-        frame.answered = frame.clock = frame.presence_clock = 0;
+        frame.answered = frame.clock = frame.presence_clock = frame.presence_at = 0;
         link_send(conn->link, &frame);
         return;
     }
@@ -126,7 +127,7 @@ static void host_broadcast(void *ctx, const struct room_broadcast *broadcast)
             .channel = room->number,
             .conn = here ? source->number : 0,
             .clock = room_documents(room->room)->clock,
-            .presence_clock = room_presence_clock(room->room),
+            .presence_clock = ahead_presence_seen(room),
             .presence = telling ? broadcast->presence : (struct str){0},
             .flags = cast_flags(broadcast->effect),
             .payload = broadcast->event,

@@ -163,6 +163,7 @@ struct shard_room {
     bool suspect;      /* an append failed: what the log holds is unknown, only a snapshot helps */
     bool dirty;        /* changed since the last snapshot was begun */
     bool ahead;        /* some connection is, */
+    uint64_t ahead_of; /* and since then frames claim no later presence than this to be seen */
     bool ahead_left;   /* or was, and has left; its session may be here still */
     bool shown;        /* figures are up to date in Redis */
     uint64_t dirty_at; /* when it became so */
@@ -275,6 +276,8 @@ bool ahead_may_answer(const struct shard_conn *conn);
 /* Tells what an event does to presence, if anything, at once; false: the event itself must follow
  * the others. */
 bool ahead_broadcast(struct shard_room *room, const struct room_broadcast *broadcast);
+/* The presence clock that whoever gets a frame made now has been brought to. */
+uint64_t ahead_presence_seen(const struct shard_room *room);
 /* Some of what waited has gone out. */
 void ahead_settle(struct shard_room *room);
 

@@ -215,7 +215,8 @@ static void join(struct shard_conn *conn)
         .conn = conn->number,
         .answered = conn->answered,
         .clock = room_documents(room->room)->clock,
-        .presence_clock = room_presence_clock(room->room),
+        .presence_clock = ahead_presence_seen(room),
+        .presence_at = room_session_presence_at(conn->session),
         .channel = room->number,
     };
     outbox_send(room, conn->link, &frame);

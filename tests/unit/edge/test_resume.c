@@ -59,6 +59,7 @@ Test(resume, the_next_owner_is_told_what_the_last_one_knew)
                                 .answered = 1,
                                 .clock = 41,
                                 .presence_clock = 77,
+                                .presence_at = 76,
                                 .how = LINK_HOW_EVENT,
                                 .payload = {(const uint8_t *)"\x80", 1}};
     say("w1", answer);
@@ -68,7 +69,7 @@ Test(resume, the_next_owner_is_told_what_the_last_one_knew)
     SAME_LINES(fake_asked(&fake), "find demo\n");
     fake_owner(&fake, "demo", "w2");
     fake_greet(&fake, "w2");
-    SAME_LINES(fake_told(&fake, "w2"), HELLO "resume 1 demo a 2 41 77 77 1 3 {\"who\":1} [" CURSOR(
+    SAME_LINES(fake_told(&fake, "w2"), HELLO "resume 1 demo a 2 41 77 76 1 3 {\"who\":1} [" CURSOR(
                                            1) "]\n"
                                               "message 1 2 " PUSH(2) "\nmessage 1 3 " PUSH(3) "\n");
     fake_pass(&fake, 100);

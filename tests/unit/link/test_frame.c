@@ -48,14 +48,15 @@ static struct type_case types[] = {
      CONN | OPENING | FLAGS | CLOCK | PRESENCE_CLOCK | PRESENCE_AT | ANSWERED | SEQ | PAYLOAD |
          OPS},
     {LINK_ROSTER, "roster", ROOM | PAYLOAD},
-    {LINK_SEND, "send", CONN | ANSWERED | CLOCK | HOW | CHANNEL | PAYLOAD | PRESENCE_CLOCK},
+    {LINK_SEND, "send",
+     CONN | ANSWERED | CLOCK | HOW | CHANNEL | PAYLOAD | PRESENCE_CLOCK | PRESENCE_AT},
     {LINK_CAST, "cast", CHANNEL | CONN | CLOCK | PAYLOAD | PRESENCE_CLOCK | PRESENCE | FLAGS},
     {LINK_CLOSE, "close", CONN | CODE},
     {LINK_DETACH, "detach", CONN},
     {LINK_REFUSE, "refuse", CONN | CODE},
     {LINK_ACK, "ack", CONN | ANSWERED},
     {LINK_STATE, "state", CONN | ANSWERED | PAYLOAD},
-    {LINK_RESUMED, "resumed", CONN | ANSWERED | CLOCK | PRESENCE_CLOCK | CHANNEL},
+    {LINK_RESUMED, "resumed", CONN | ANSWERED | CLOCK | PRESENCE_CLOCK | CHANNEL | PRESENCE_AT},
     {LINK_MOVED, "moved", ROOM | NAME | ADDRESS},
 };
 enum { TYPES = sizeof(types) / sizeof(types[0]) };
