@@ -73,6 +73,7 @@ void control_report(struct control *control, enum control_state state, bool stor
 {
     struct control_message message = {.kind = CONTROL_REPORT, .state = state, .store_ok = store_ok};
     snprintf(message.why, sizeof(message.why), "%s", why);
+    snprintf(message.version, sizeof(message.version), "%s", ROOMD_VERSION);
     bool same = control->reported && control->last.state == state &&
                 control->last.store_ok == store_ok && strcmp(control->last.why, message.why) == 0;
     if (!same && control->channel) {

@@ -53,11 +53,12 @@ static void pack_message(msgpack_packer *packer, const struct control_message *m
 {
     switch (message->kind) {
     case CONTROL_REPORT:
-        msgpack_pack_array(packer, 4);
+        msgpack_pack_array(packer, 5);
         pack_text(packer, "state");
         pack_text(packer, state_names[message->state]);
         message->store_ok ? msgpack_pack_true(packer) : msgpack_pack_false(packer);
         pack_text(packer, message->why);
+        pack_text(packer, message->version);
         break;
     case CONTROL_METRICS:
         msgpack_pack_array(packer, 4);
@@ -124,9 +125,9 @@ static bool is_number(const msgpack_object *object, double *out)
 
 static bool read_report(const msgpack_object *fields, uint32_t count, struct control_message *out)
 {
-    struct str state, why;
+    struct str state, why, version = STR("");
     if (count < 4 || !is_text(&fields[1], &state) || fields[2].type != MSGPACK_OBJECT_BOOLEAN ||
-        !is_text(&fields[3], &why)) {
+        !is_text(&fields[3], &why) || (count > 4 && !is_text(&fields[4], &version))) {
         return false;
     }
     for (unsigned i = 0; i < STATES; i++) {
@@ -135,6 +136,7 @@ static bool read_report(const msgpack_object *fields, uint32_t count, struct con
             out->state = (enum control_state)i;
             out->store_ok = fields[2].via.boolean;
             snprintf(out->why, sizeof(out->why), "%.*s", STR_ARG(why));
+            snprintf(out->version, sizeof(out->version), "%.*s", STR_ARG(version));
             return true;
         }
     }

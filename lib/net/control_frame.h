@@ -8,6 +8,7 @@
 
 #define CONTROL_FRAME_MAX (64 * 1024)
 #define CONTROL_WHY_MAX 255
+#define CONTROL_VERSION_MAX 31
 
 /* How a child is. */
 enum control_state {
@@ -18,7 +19,7 @@ enum control_state {
 };
 
 enum control_kind {
-    CONTROL_REPORT,  /* child: state, store_ok, why */
+    CONTROL_REPORT,  /* child: state, store_ok, why, version */
     CONTROL_METRICS, /* child: request, metrics; the answer to CONTROL_STATS */
     CONTROL_STATS,   /* supervisor: request */
     CONTROL_STOP,    /* supervisor: deadline_ms; the node ends */
@@ -28,11 +29,12 @@ enum control_kind {
 struct control_message {
     enum control_kind kind;
     enum control_state state;
-    bool store_ok;                 /* whether it can make changes durable now */
-    char why[CONTROL_WHY_MAX + 1]; /* for people; may be empty */
-    uint64_t request;              /* chosen by the supervisor, repeated in the answer */
-    uint64_t deadline_ms;          /* time left for stopping or draining, from now */
-    struct metrics metrics;        /* those of the names both sides know; others are 0 */
+    bool store_ok;                         /* whether it can make changes durable now */
+    char why[CONTROL_WHY_MAX + 1];         /* for people; may be empty */
+    char version[CONTROL_VERSION_MAX + 1]; /* of its program; empty if it does not say */
+    uint64_t request;                      /* chosen by the supervisor, repeated in the answer */
+    uint64_t deadline_ms;                  /* time left for stopping or draining, from now */
+    struct metrics metrics;                /* those of the names both sides know; others are 0 */
 };
 
 /* Appends one frame. Only the fields of its kind are read. */

@@ -2,6 +2,7 @@
 #include "node/child.h"
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/procfs.h"
 #include "base/random.h"
@@ -15,7 +16,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/wait.h>
-#include <time.h>
 
 /* Characters that make one start differ from all others, after restarts of the node too. */
 #define START_LEN 8
@@ -46,13 +46,6 @@ struct child {
 
 static void step(struct child *child, enum child_event event, uint32_t stop_limit_ms);
 
-static uint64_t unix_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
 /* ---- its words ---- */
 
 static void on_message(void *ctx, const struct control_message *message)
@@ -61,7 +54,7 @@ static void on_message(void *ctx, const struct control_message *message)
     switch (message->kind) {
     case CONTROL_REPORT:
         if (child->report.state != message->state) {
-            child->since_unix_ms = unix_ms();
+            child->since_unix_ms = clock_unix_ms();
         }
         child->report = *message;
         if (message->state == CONTROL_READY) {
@@ -205,7 +198,7 @@ static void step(struct child *child, enum child_event event, uint32_t stop_limi
         break;
     }
     if (child->life.state != before) {
-        child->since_unix_ms = unix_ms();
+        child->since_unix_ms = clock_unix_ms();
     }
     if (child->life.state != before || event == CHILD_EV_READY) {
         child->handlers->on_change(child->ctx, child);

@@ -32,6 +32,7 @@ struct node {
     struct event *turn; /* runs on_turn soon: something changed */
     struct event *look; /* at children, now and then */
     enum node_phase phase;
+    uint64_t since_unix_ms; /* when it came to this kind of phase: starting, up, stopping */
     enum replacement replacement;
     bool replacement_failed; /* the one under way, or the last */
     bool replace_again;      /* was asked for amid another one */
@@ -46,6 +47,9 @@ struct node {
 
 /* A child, Redis or somebody's wish has changed: the phase is looked at soon. */
 void node_changed(struct node *node);
+
+/* What the supervisor shows of itself. */
+void node_show_own(void *ctx, struct admin_process *own);
 
 /* node_redis.c */
 extern const struct redis_client_handlers node_redis_handlers;

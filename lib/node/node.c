@@ -2,6 +2,7 @@
 #include "node/node.h"
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "net/loop.h"
 #include "node/internal.h"
 #include "node/quarantine.h"
@@ -120,6 +121,9 @@ static void on_turn(evutil_socket_t fd, short what, void *ctx)
     if (next != node->phase) {
         log_debug(NULL, "phase", LOG_TEXTZ("phase", phase_name(next)));
         node->phase = next;
+        if (next == PHASE_UP || next == PHASE_STOP_GATEWAYS) {
+            node->since_unix_ms = clock_unix_ms();
+        }
         enter(node);
         event_active(node->turn, EV_TIMEOUT, 0);
     } else if (node_replacement_turn(node)) {
@@ -140,6 +144,7 @@ static void on_child_change(void *ctx, struct child *child)
     if (child_role(child) == ROLE_REDIS && child_state(child) == CHILD_STARTING) {
         redis_client_hurry(node->redis);
     }
+    collector_update(node->collector);
     node_changed(node);
 }
 
@@ -161,7 +166,6 @@ static void on_child_end(void *ctx, struct child *child, const struct child_end 
     struct node *node = ctx;
     struct log_field name = LOG_TEXTZ("child", child_name(child));
     struct log_field how = LOG_TEXTZ("how", end->how);
-    collector_update(node->collector);
     if (end->kind == CHILD_END_ASKED) {
         log_debug(NULL, "process stopped", name, how);
     } else if (child_part(child) == CHILD_NEXT) {
@@ -303,6 +307,20 @@ static void collect(void *ctx, admin_collected_fn done, void *arg)
     collector_ask(node->collector, done, arg);
 }
 
+static const char *state_word(enum node_phase phase)
+{
+    return phase < PHASE_UP ? "starting" : phase == PHASE_UP ? "ready" : "stopping";
+}
+
+void node_show_own(void *ctx, struct admin_process *own)
+{
+    const struct node *node = ctx;
+    own->id = node->data.node_id;
+    own->state = state_word(node->phase);
+    own->detail = redis_client_is_up(node->redis) ? "" : redis_client_why(node->redis);
+    own->since_unix_ms = node->since_unix_ms;
+}
+
 static const struct admin_source admin_source = {is_ready, collect};
 
 /* ---- start and end ---- */
@@ -369,7 +387,8 @@ static void finish(struct node *node)
 
 int node_run(struct config *config)
 {
-    struct node node = {.config = config, .listen_fd = -1, .phase = PHASE_REDIS};
+    struct node node = {
+        .config = config, .listen_fd = -1, .phase = PHASE_REDIS, .since_unix_ms = clock_unix_ms()};
     if (make_loop(&node) && node_open_data(&node) && node_open_ports(&node, &admin_source) &&
         node_make_children(&node, &child_handlers, &node_redis_handlers)) {
         enter(&node);

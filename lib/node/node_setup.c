@@ -182,7 +182,8 @@ bool node_make_children(struct node *node, const struct child_handlers *children
     if ((embedded && !add_redis(node)) || !add_workers(node) || !add_gateways(node)) {
         return false;
     }
-    node->collector = collector_create(node->base, node->children, node->child_count);
+    node->collector =
+        collector_create(node->base, node_show_own, node, node->children, node->child_count);
     node->redis =
         redis_client_create(node->base, &node->config->redis,
                             !embedded && node->config->durability == DURABILITY_LOG, redis, node);
