@@ -1,10 +1,9 @@
 /* The operator's HTTP server, on evhttp. */
 #include "admin/admin.h"
 
+#include "admin/api.h"
 #include "admin/call.h"
-#include "admin/processes.h"
 #include "admin/prometheus.h"
-#include "admin/route.h"
 #include "base/alloc.h"
 
 #include <assert.h>
@@ -56,19 +55,37 @@ static void on_metrics_collected(void *arg, const struct admin_process *processe
     buf_finish(&body);
 }
 
-/* ---- the API ---- */
-
-static void on_processes_collected(void *arg, const struct admin_process *processes, size_t count)
-{
-    struct buf body = {0};
-    processes_render(processes, count, &body);
-    call_answer(arg, HTTP_OK, "OK", CALL_JSON, buf_str(&body));
-    buf_finish(&body);
-}
-
 /* ---- requests ---- */
 
-static void handle(struct admin *admin, const struct route_match *match, struct admin_call *call)
+/* A browser says from which site's page a request comes; curl and roomctl say nothing. Without
+ * this any page that an operator looks at could drain the workers on his own machine. */
+static bool is_foreign(struct evhttp_request *request)
+{
+    struct evkeyvalq *headers = evhttp_request_get_input_headers(request);
+    const char *origin = evhttp_find_header(headers, "Origin");
+    const char *host = evhttp_find_header(headers, "Host");
+    const char *site = origin ? strstr(origin, "://") : NULL;
+    return origin && (!site || !host || strcmp(site + 3, host) != 0);
+}
+
+static void handle_api(struct admin *admin, const struct route_match *match,
+                       struct evhttp_request *request, struct admin_call *call)
+{
+    const char *query = evhttp_uri_get_query(evhttp_request_get_evhttp_uri(request));
+    struct evbuffer *input = evhttp_request_get_input_buffer(request);
+    size_t len = evbuffer_get_length(input);
+    struct str body = {(const char *)evbuffer_pullup(input, -1), len};
+    if (match->route->method != METHOD_GET && is_foreign(request)) {
+        admin_answer_problem(call, PROBLEM_FOREIGN_ORIGIN, "Origin and Host differ");
+    } else if (len > BODY_MAX) {
+        admin_answer_problem(call, PROBLEM_TOO_LARGE, "a body may have %d bytes", BODY_MAX);
+    } else {
+        api_handle(admin, match, str_of(query), body, call);
+    }
+}
+
+static void handle(struct admin *admin, const struct route_match *match,
+                   struct evhttp_request *request, struct admin_call *call)
 {
     switch (match->route->id) {
     case ROUTE_INDEX:
@@ -84,7 +101,13 @@ static void handle(struct admin *admin, const struct route_match *match, struct 
         admin->source->collect(admin->ctx, on_metrics_collected, call);
         break;
     case ROUTE_PROCESSES:
-        admin->source->collect(admin->ctx, on_processes_collected, call);
+    case ROUTE_ROOMS:
+    case ROUTE_ROOM:
+    case ROUTE_MOVE:
+    case ROUTE_RELEASE:
+    case ROUTE_DRAIN:
+    case ROUTE_UNDRAIN:
+        handle_api(admin, match, request, call);
         break;
     }
 }
@@ -143,13 +166,9 @@ static void on_request(struct evhttp_request *request, void *ctx)
     const char *text = uri ? evhttp_uri_get_path(uri) : NULL;
     struct str path = str_of(text ? text : "");
     struct route_match match;
-    if (evbuffer_get_length(evhttp_request_get_input_buffer(request)) > BODY_MAX) {
-        admin_answer_problem(call, PROBLEM_TOO_LARGE, "a body may have %d bytes", BODY_MAX);
-        return;
-    }
     switch (route_find(path, method_of(request), &match)) {
     case ROUTE_FOUND:
-        handle(admin, &match, call);
+        handle(admin, &match, request, call);
         break;
     case ROUTE_NO_PATH:
         refuse_path(call, path);

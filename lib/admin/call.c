@@ -12,6 +12,7 @@
 struct admin_call {
     struct admin *admin;
     struct evhttp_request *request; /* NULL once evhttp has freed it with its connection */
+    struct buf body;
 };
 
 static void on_client_gone(struct evhttp_connection *connection, void *ctx)
@@ -31,9 +32,9 @@ struct admin_call *call_create(struct admin *admin, struct evhttp_request *reque
     return call;
 }
 
-bool admin_call_is_gone(const struct admin_call *call)
+struct buf *call_body(struct admin_call *call)
 {
-    return !call->request;
+    return &call->body;
 }
 
 void call_add_header(struct admin_call *call, const char *name, struct str value)
@@ -72,6 +73,7 @@ void call_answer(struct admin_call *call, int status, const char *phrase, const 
         reply(call->request, status, phrase, type, body);
     }
     call->admin->pending--;
+    buf_finish(&call->body);
     free(call);
 }
 

@@ -19,6 +19,8 @@ struct admin {
 #define CALL_JSON "application/json"
 
 struct admin_call *call_create(struct admin *admin, struct evhttp_request *request);
+/* For an answer that is built piece by piece; it goes with the call. */
+struct buf *call_body(struct admin_call *call);
 /* Of the answer. */
 void call_add_header(struct admin_call *call, const char *name, struct str value);
 /* Answers, if there still is somebody to hear it, and ends the call. */

@@ -28,7 +28,7 @@ static const struct problem_info infos[PROBLEMS] = {
     [PROBLEM_TOO_LARGE] = {413, "Content Too Large", "too-large", "The request is too large"},
     [PROBLEM_NOT_MOVED] = {503, "Service Unavailable", "not-moved", "The room was not moved"},
     [PROBLEM_BUSY] = {503, "Service Unavailable", "busy", "Too many requests are under way"},
-    [PROBLEM_REDIS_AWAY] = {503, "Service Unavailable", "redis-away", "Redis does not answer"},
+    [PROBLEM_REDIS_AWAY] = {503, "Service Unavailable", "redis-away", "Redis cannot be used now"},
     [PROBLEM_STOPPING] = {503, "Service Unavailable", "stopping", "The node starts or stops"},
     [PROBLEM_TIMEOUT] = {504, "Gateway Timeout", "timeout", "It took too long"},
 };

@@ -66,5 +66,4 @@ void processes_render(const struct admin_process *processes, size_t count, struc
     }
     fields_close(out, ']');
     fields_close(out, '}');
-    buf_append_byte(out, '\n');
 }

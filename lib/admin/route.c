@@ -8,6 +8,12 @@ const struct route routes[] = {
      "200 while clients can be served and changes kept, else 503 and why"},
     {ROUTE_METRICS, METHOD_GET, "/metrics", "for Prometheus"},
     {ROUTE_PROCESSES, METHOD_GET, "/v1/processes", "the processes of the node"},
+    {ROUTE_ROOMS, METHOD_GET, "/v1/rooms", "the rooms in Redis, by pages; ?cursor=&limit=&worker="},
+    {ROUTE_ROOM, METHOD_GET, "/v1/rooms/{room}", "one room"},
+    {ROUTE_MOVE, METHOD_POST, "/v1/rooms/{room}/move", "to another worker: {\"worker\":ID}"},
+    {ROUTE_RELEASE, METHOD_DELETE, "/v1/rooms/{room}/quarantine", "let people in again"},
+    {ROUTE_DRAIN, METHOD_POST, "/v1/workers/{worker}/drain", "give all its rooms to others"},
+    {ROUTE_UNDRAIN, METHOD_DELETE, "/v1/workers/{worker}/drain", "let it take rooms again"},
 };
 const size_t route_count = sizeof(routes) / sizeof(routes[0]);
 

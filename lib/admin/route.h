@@ -20,6 +20,12 @@ enum route_id {
     ROUTE_READYZ,
     ROUTE_METRICS,
     ROUTE_PROCESSES,
+    ROUTE_ROOMS,
+    ROUTE_ROOM,
+    ROUTE_MOVE,
+    ROUTE_RELEASE,
+    ROUTE_DRAIN,
+    ROUTE_UNDRAIN,
 };
 
 struct route {

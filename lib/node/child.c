@@ -34,6 +34,7 @@ struct child {
     pid_t pid;
     struct control_channel *control; /* owned; NULL while there is none */
     struct mark_page *mark;          /* owned; NULL while there is none */
+    bool draining;                   /* it was told to */
     struct hang hang;
     bool hung;                /* and was killed for it */
     struct mark_view hung_at; /* what it was at then */
@@ -67,9 +68,14 @@ static void on_message(void *ctx, const struct control_message *message)
         child->metrics = *message;
         child->handlers->on_metrics(child->ctx, child);
         break;
+    case CONTROL_OUTCOME:
+        child->handlers->on_outcome(child->ctx, child, message);
+        break;
     case CONTROL_STATS:
     case CONTROL_STOP:
     case CONTROL_DRAIN:
+    case CONTROL_SET_DRAINING:
+    case CONTROL_MOVE:
         break; /* a supervisor's words */
     }
 }
@@ -122,7 +128,7 @@ static void spawn(struct child *child)
     child->report = (struct control_message){.kind = CONTROL_REPORT, .store_ok = true};
     child->metrics = (struct control_message){0};
     child->hang = (struct hang){0};
-    child->hung = false;
+    child->hung = child->draining = false;
     child->starts++;
     struct buf why = {0};
     struct launched launched;
@@ -297,14 +303,31 @@ void child_reaped(struct child *child, int status)
     buf_finish(&how);
 }
 
+static bool tell(struct child *child, const struct control_message *message)
+{
+    if (child->control) {
+        control_channel_send(child->control, message);
+    }
+    return child->control != NULL; /* an end that does not read was just given up */
+}
+
 bool child_ask_metrics(struct child *child, uint64_t request)
 {
-    if (!child->control) {
-        return false;
-    }
     struct control_message ask = {.kind = CONTROL_STATS, .request = request};
-    control_channel_send(child->control, &ask);
-    return child->control != NULL; /* an end that does not read was just given up */
+    return tell(child, &ask);
+}
+
+bool child_set_draining(struct child *child, bool on)
+{
+    struct control_message message = {.kind = CONTROL_SET_DRAINING, .on = on};
+    child->draining = on;
+    return tell(child, &message);
+}
+
+bool child_ask_move(struct child *child, uint64_t request, const struct control_move *move)
+{
+    struct control_message message = {.kind = CONTROL_MOVE, .request = request, .move = *move};
+    return tell(child, &message);
 }
 
 void child_destroy(struct child *child)
@@ -368,6 +391,16 @@ uint64_t child_since_unix_ms(const struct child *child)
 uint64_t child_up_ms(const struct child *child)
 {
     return child->life.state == CHILD_UP ? loop_now_ms(child->base) - child->life.up_since_ms : 0;
+}
+
+bool child_is_draining(const struct child *child)
+{
+    return child->draining || child->report.state == CONTROL_DRAINING;
+}
+
+const char *child_socket(const struct child *child)
+{
+    return child->spec.socket ? child->spec.socket : "";
 }
 
 uint32_t child_restarts(const struct child *child)

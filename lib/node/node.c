@@ -97,6 +97,7 @@ static void enter(struct node *node)
         say_ready(node);
         break;
     case PHASE_STOP_GATEWAYS:
+        node_moves_stop(node);
         stop_group(node, ROLE_GATEWAY, STOP_GATEWAYS_MS);
         break;
     case PHASE_STOP_WORKERS:
@@ -184,6 +185,7 @@ static void on_child_end(void *ctx, struct child *child, const struct child_end 
     /* Last: from then on others may take its rooms. */
     if (child_role(child) == ROLE_WORKER) {
         redis_client_forget_worker(node->redis, child_id(child));
+        node_move_owner_ended(node, child);
     }
 }
 
@@ -194,8 +196,14 @@ static void on_child_metrics(void *ctx, struct child *child)
     collector_update(node->collector);
 }
 
+static void on_child_outcome(void *ctx, struct child *child, const struct control_message *message)
+{
+    (void)child;
+    node_move_outcome(ctx, message);
+}
+
 static const struct child_handlers child_handlers = {on_child_change, on_child_end,
-                                                     on_child_metrics};
+                                                     on_child_metrics, on_child_outcome};
 
 /* ---- signals ---- */
 
@@ -321,7 +329,15 @@ void node_show_own(void *ctx, struct admin_process *own)
     own->since_unix_ms = node->since_unix_ms;
 }
 
-static const struct admin_source admin_source = {is_ready, collect};
+static const struct admin_source admin_source = {
+    .ready = is_ready,
+    .collect = collect,
+    .list_rooms = node_list_rooms,
+    .room = node_show_room,
+    .move = node_move_room,
+    .release = node_release_room,
+    .drain = node_drain_worker,
+};
 
 /* ---- start and end ---- */
 
@@ -356,9 +372,11 @@ static int final_status(const struct node *node)
 
 static void finish(struct node *node)
 {
+    /* Requests of operators are answered by those, whether anybody hears it or not. */
     collector_destroy(node->collector);
-    admin_destroy(node->admin);
+    node_moves_stop(node);
     redis_client_destroy(node->redis);
+    admin_destroy(node->admin);
     for (size_t i = 0; i < node->child_count; i++) {
         child_destroy(node->children[i]);
     }
@@ -389,6 +407,7 @@ int node_run(struct config *config)
 {
     struct node node = {
         .config = config, .listen_fd = -1, .phase = PHASE_REDIS, .since_unix_ms = clock_unix_ms()};
+    list_init(&node.moves);
     if (make_loop(&node) && node_open_data(&node) && node_open_ports(&node, &admin_source) &&
         node_make_children(&node, &child_handlers, &node_redis_handlers)) {
         enter(&node);

@@ -112,6 +112,7 @@ void node_add_worker(struct node *node, uint32_t slot, bool other_socket, enum c
     spec.args = xcalloc(3, sizeof(*spec.args));
     spec.args[0] = xstrdup("--socket");
     spec.args[1] = datadir_socket(&node->data, name);
+    spec.socket = spec.args[1];
     add_child(node, &spec);
     child_set_part(node->children[node->child_count - 1], part);
 }

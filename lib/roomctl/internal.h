@@ -5,6 +5,7 @@
 #include "net/http_client.h"
 #include "roomctl/options.h"
 #include "roomctl/roomctl.h"
+#include "roomctl/table.h"
 #include "value/value.h"
 
 struct ctl {
@@ -39,6 +40,17 @@ struct str ctl_text(struct value object, const char *name, const char *other);
 double ctl_number(struct value object, const char *name);
 bool ctl_is_true(struct value object, const char *name);
 
+/* "/v1/rooms/" NAME "/move", the name encoded; the caller frees it. */
+char *ctl_path(const char *before, const char *name, const char *after);
+
+/* The next cell: a member that is a number, or "-". */
+void table_add_number(struct table *table, struct value object, const char *name);
+void table_add_bytes(struct table *table, struct value object, const char *name);
+
 enum ctl_exit ctl_ps(struct ctl *ctl);
+enum ctl_exit ctl_rooms(struct ctl *ctl);
+enum ctl_exit ctl_drain(struct ctl *ctl);
+enum ctl_exit ctl_move(struct ctl *ctl);
+enum ctl_exit ctl_release(struct ctl *ctl);
 
 #endif

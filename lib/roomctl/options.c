@@ -22,6 +22,50 @@ static const struct ctl_command commands[] = {
             "connections. While workers are replaced a slot has two processes. With an\n"
             "external Redis there is no process for it.\n",
     },
+    {
+        .id = CTL_ROOMS,
+        .name = "rooms",
+        .operands = "[ROOM]...",
+        .summary = "all rooms in Redis, or these",
+        .details =
+            "STATE: open; idle (loaded, nobody is in it); closed (nobody owns it); orphaned\n"
+            "(its owner is dead, and nobody has come since); quarantined.\n",
+        .operands_max = SIZE_MAX,
+        .options = CTL_WORKER,
+    },
+    {
+        .id = CTL_DRAIN,
+        .name = "drain",
+        .operands = "WORKER",
+        .summary = "move all rooms off a worker, and give it no new ones",
+        .details =
+            "Nobody is disconnected. The worker stays, draining, until drain --undo, or until\n"
+            "it ends: the next one of its name takes rooms. Without --no-wait the command\n"
+            "waits until the worker has no rooms and no gateway sends it any.\n",
+        .operands_min = 1,
+        .operands_max = 1,
+        .options = CTL_TIMEOUT | CTL_UNDO | CTL_NO_WAIT | CTL_FORCE,
+        .timeout_s = 60,
+    },
+    {
+        .id = CTL_MOVE,
+        .name = "move",
+        .operands = "ROOM WORKER",
+        .summary = "give a room to a worker; nobody is disconnected",
+        .operands_min = 2,
+        .operands_max = 2,
+    },
+    {
+        .id = CTL_RELEASE,
+        .name = "release",
+        .operands = "ROOM",
+        .summary = "let people into a room that is quarantined",
+        .details =
+            "A room that workers died of three times within a minute is quarantined for five;\n"
+            "roomctl rooms shows it. Its crashes are forgotten.\n",
+        .operands_min = 1,
+        .operands_max = 1,
+    },
 };
 enum { COMMANDS = sizeof(commands) / sizeof(commands[0]) };
 

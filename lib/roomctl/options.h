@@ -7,6 +7,10 @@
 
 enum ctl_command_id {
     CTL_PS,
+    CTL_ROOMS,
+    CTL_DRAIN,
+    CTL_MOVE,
+    CTL_RELEASE,
 };
 
 /* Bits: what a command takes beside --admin, --json and --help, which all take. */

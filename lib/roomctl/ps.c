@@ -1,33 +1,11 @@
 /* roomctl ps */
 #include "roomctl/internal.h"
-#include "roomctl/table.h"
-
-#include <stdio.h>
 
 static const struct table_column columns[] = {
     {"NAME", false},    {"PID", true},    {"STATE", false}, {"ROOMS", true}, {"SESSIONS", true},
     {"RESTARTS", true}, {"MEMORY", true}, {"SINCE", false}, {"ID", false},   {"REMARKS", false},
 };
 enum { COLUMNS = sizeof(columns) / sizeof(columns[0]) };
-
-/* A whole number, or "-". */
-static void add_number(struct table *table, struct value object, const char *name)
-{
-    char text[32];
-    double number;
-    bool is = value_number(value_get(object, str_of(name)), &number);
-    snprintf(text, sizeof(text), "%.0f", is ? number : 0);
-    table_add(table, is ? str_of(text) : STR("-"));
-}
-
-static void add_bytes(struct table *table, struct value object, const char *name)
-{
-    char text[16];
-    double number;
-    bool is = value_number(value_get(object, str_of(name)), &number);
-    table_bytes(is ? number : 0, text);
-    table_add(table, is ? str_of(text) : STR("-"));
-}
 
 static void add_remarks(struct table *table, struct value process)
 {
@@ -47,12 +25,12 @@ static void add_remarks(struct table *table, struct value process)
 static void add_process(struct table *table, struct value process)
 {
     table_add(table, ctl_text(process, "name", "?"));
-    add_number(table, process, "pid");
+    table_add_number(table, process, "pid");
     table_add(table, ctl_text(process, "state", "?"));
-    add_number(table, process, "rooms");
-    add_number(table, process, "sessions");
-    add_number(table, process, "restarts");
-    add_bytes(table, process, "memory_bytes");
+    table_add_number(table, process, "rooms");
+    table_add_number(table, process, "sessions");
+    table_add_number(table, process, "restarts");
+    table_add_bytes(table, process, "memory_bytes");
     table_add(table, ctl_text(process, "since", "-"));
     table_add(table, ctl_text(process, "id", "-"));
     add_remarks(table, process);

@@ -1,6 +1,7 @@
 /* What roomctl's commands have in common: asking the node, and telling the operator. */
 #include "roomctl/roomctl.h"
 
+#include "base/url.h"
 #include "roomctl/internal.h"
 #include "value/json.h"
 
@@ -96,6 +97,17 @@ enum ctl_exit ctl_get(struct ctl *ctl, const char *path, struct ctl_answer *answ
     return ctl_ask(ctl, &request, answer);
 }
 
+char *ctl_path(const char *before, const char *name, const char *after)
+{
+    struct buf path = {0};
+    size_t len;
+    buf_append_str(&path, str_of(before));
+    url_encode_name(str_of(name), &path);
+    buf_append_str(&path, str_of(after));
+    buf_append_byte(&path, '\0');
+    return (char *)buf_take(&path, &len);
+}
+
 /* ---- reading ---- */
 
 struct str ctl_text(struct value object, const char *name, const char *other)
@@ -116,6 +128,26 @@ bool ctl_is_true(struct value object, const char *name)
     return value_bool(value_get(object, str_of(name)), &is) && is;
 }
 
+/* ---- cells ---- */
+
+void table_add_number(struct table *table, struct value object, const char *name)
+{
+    char text[32];
+    double number;
+    bool is = value_number(value_get(object, str_of(name)), &number);
+    snprintf(text, sizeof(text), "%.0f", is ? number : 0);
+    table_add(table, is ? str_of(text) : STR("-"));
+}
+
+void table_add_bytes(struct table *table, struct value object, const char *name)
+{
+    char text[16];
+    double number;
+    bool is = value_number(value_get(object, str_of(name)), &number);
+    table_bytes(is ? number : 0, text);
+    table_add(table, is ? str_of(text) : STR("-"));
+}
+
 /* ---- all of it ---- */
 
 static enum ctl_exit run_command(struct ctl *ctl)
@@ -123,6 +155,14 @@ static enum ctl_exit run_command(struct ctl *ctl)
     switch (ctl->options.command->id) {
     case CTL_PS:
         return ctl_ps(ctl);
+    case CTL_ROOMS:
+        return ctl_rooms(ctl);
+    case CTL_DRAIN:
+        return ctl_drain(ctl);
+    case CTL_MOVE:
+        return ctl_move(ctl);
+    case CTL_RELEASE:
+        return ctl_release(ctl);
     }
     return CTL_USAGE;
 }
