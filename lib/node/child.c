@@ -398,6 +398,11 @@ bool child_is_draining(const struct child *child)
     return child->draining || child->report.state == CONTROL_DRAINING;
 }
 
+bool child_was_told_to_drain(const struct child *child)
+{
+    return child->draining;
+}
+
 const char *child_socket(const struct child *child)
 {
     return child->spec.socket ? child->spec.socket : "";

@@ -91,8 +91,9 @@ pid_t child_pid(const struct child *child); /* 0 while none runs */
 /* When its state, or that of its report, changed last; milliseconds since 1970. */
 uint64_t child_since_unix_ms(const struct child *child);
 uint64_t child_up_ms(const struct child *child); /* for how long it has been up; 0: it is not */
-/* It was told to give its rooms away, or does so by itself. */
+/* It was told to give its rooms away (child_set_draining), or does so by a plan of its own. */
 bool child_is_draining(const struct child *child);
+bool child_was_told_to_drain(const struct child *child);
 /* Path of the link socket of a worker, as its arguments say. */
 const char *child_socket(const struct child *child);
 uint32_t child_restarts(const struct child *child);

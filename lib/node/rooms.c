@@ -278,7 +278,7 @@ void node_list_rooms(void *ctx, const struct admin_room_query *query, struct adm
     struct node *node = ctx;
     const struct child *worker = node_find_worker(node, query->worker);
     if (node->pages >= PAGES_AT_ONCE) {
-        admin_answer_problem(call, PROBLEM_BUSY, "%d lists of rooms are being read", node->pages);
+        admin_answer_problem(call, PROBLEM_BUSY, "%u lists of rooms are being read", node->pages);
         return;
     }
     struct page *page = xcalloc(1, sizeof(*page));

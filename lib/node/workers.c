@@ -56,6 +56,12 @@ void node_answer_not_ready(const struct child *child, struct admin_call *call)
                                    : control_state_name(child_report(child)->state));
 }
 
+/* Somebody sent it a SIGTERM: it cannot be talked out of that. */
+static bool leaves_by_itself(const struct child *child)
+{
+    return child_is_draining(child) && !child_was_told_to_drain(child);
+}
+
 static void drain(struct child *child, bool on, struct admin_call *call)
 {
     bool changed = child_is_draining(child) != on;
@@ -78,7 +84,7 @@ void node_drain_worker(void *ctx, struct str name, bool on, bool force, struct a
         admin_answer_problem(call, PROBLEM_STOPPING, "%s", phase_name(node->phase));
     } else if (!child) {
         node_answer_no_worker(node, name, call);
-    } else if (child_state(child) != CHILD_UP) {
+    } else if (child_state(child) != CHILD_UP || (!on && leaves_by_itself(child))) {
         node_answer_not_ready(child, call);
     } else if (on && !force && !child_is_draining(child) && !others_take_rooms(node, child)) {
         admin_answer_problem(call, PROBLEM_LAST_WORKER,

@@ -131,6 +131,17 @@ static void rest(void)
     nanosleep(&time, NULL);
 }
 
+static enum ctl_exit complain_late(const struct drain *drain)
+{
+    char rooms[32] = "it does not say how many";
+    if (drain->rooms >= 0) {
+        snprintf(rooms, sizeof(rooms), "%.0f", drain->rooms);
+    }
+    ctl_complain("%s (%s) is not drained after %u s, and goes on; rooms left: %s", drain->name,
+                 drain->id, drain->ctl->options.timeout_s, rooms);
+    return CTL_LATE;
+}
+
 /* Until it has no rooms, and nobody will send it any. */
 static enum ctl_exit wait_for_end(struct drain *drain)
 {
@@ -157,9 +168,7 @@ static enum ctl_exit wait_for_end(struct drain *drain)
             return CTL_OK;
         }
         if (took_ms >= limit_ms) {
-            ctl_complain("%s (%s) still has %.0f rooms after %u s; it goes on draining",
-                         drain->name, drain->id, drain->rooms, drain->ctl->options.timeout_s);
-            return CTL_LATE;
+            return complain_late(drain);
         }
         rest();
     }

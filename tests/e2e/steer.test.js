@@ -343,7 +343,7 @@ describe('roomctl drain', { concurrency: true }, () => {
       assert.match(refused.stderr, /No other worker could take the rooms: worker-1 is the last one of this node/)
       const late = await ctl(roomd, 'drain', 'worker-1', '--force', '--timeout', '1')
       assert.deepEqual([late.code, late.stdout], [LATE, ''])
-      assert.match(late.stderr, /worker-1 \(\S+\) still has 1 rooms after 1 s; it goes on draining/)
+      assert.match(late.stderr, /worker-1 \(\S+\) is not drained after 1 s, and goes on; rooms left: 1\n$/)
       assert.equal((await ctl(roomd, 'drain', '--undo', 'worker-1')).code, 0)
       await Promise.all(crowd.map((drawer) => drawer.goesOn()))
       await check(roomd, 'r', crowd)
@@ -376,6 +376,25 @@ describe('roomctl drain', { concurrency: true }, () => {
       }
       assert.equal((await ctl(roomd, 'drain', 'worker-2', '--no-wait')).code, 0)
       assert.equal((await roomd.stop()).code, 0)
+    }))
+
+  test('cannot keep a worker that leaves by its own plan', () =>
+    withRoomd({}, async (roomd) => {
+      const crowd = await drawers(roomd, ['r'])
+      const { from } = await sidesOf(roomd, 'r')
+      const redis = await roomd.child('redis')
+      kill(redis, 'SIGSTOP') // so that it is slow to go
+      kill(from.pid, 'SIGTERM')
+      await until('it leaves', async () => {
+        const now = (await workersOf(roomd)).find(({ id }) => id === from.id)
+        return now.state === 'draining'
+      })
+      const { code, stderr } = await ctl(roomd, 'drain', '--undo', from.id)
+      kill(redis, 'SIGCONT')
+      assert.equal(code, FAILED)
+      assert.match(stderr, /takes no rooms now: \S+ \(\S+\) is draining\n$/)
+      await Promise.all(crowd.map((drawer) => drawer.goesOn()))
+      await check(roomd, 'r', crowd)
     }))
 
   test('of a worker that is not there', () =>
