@@ -1,158 +1,184 @@
 /* The operator's HTTP server, on evhttp. */
 #include "admin/admin.h"
 
+#include "admin/api.h"
+#include "admin/call.h"
+#include "admin/prometheus.h"
 #include "base/alloc.h"
 
 #include <assert.h>
 #include <event2/buffer.h>
-#include <event2/event.h>
 #include <event2/http.h>
-#include <stdio.h>
 #include <stdlib.h>
 
-#define TIMEOUT_S 15
+#define TIMEOUT_S 30
 #define HEADERS_MAX 16384
+/* A longer body gets evhttp's own answer, which is no problem document; so we look ourselves for
+ * what is too long for us, and leave to evhttp what nobody means. */
 #define BODY_MAX 65536
+#define BODY_MAX_EVHTTP (1024 * 1024)
 
-struct admin {
-    struct evhttp *http; /* owned */
-    const struct admin_source *source;
-    void *ctx;
-    unsigned pending; /* requests that wait for a collect */
-};
+/* ---- pages for people and probes ---- */
 
-struct route {
-    const char *path;
-    const char *help;
-    void (*handle)(struct admin *admin, struct evhttp_request *request);
-};
-
-static void reply(struct evhttp_request *request, int code, const char *reason, const char *type,
-                  const struct buf *body)
-{
-    struct evkeyvalq *headers = evhttp_request_get_output_headers(request);
-    evhttp_add_header(headers, "Content-Type", type);
-    evhttp_add_header(headers, "Cache-Control", "no-store");
-    struct evbuffer *out = evbuffer_new();
-    if (evhttp_request_get_command(request) == EVHTTP_REQ_HEAD) {
-        /* Same headers, no body: evhttp would send what it is given. */
-        char length[24];
-        snprintf(length, sizeof(length), "%zu", buf_len(body));
-        evhttp_add_header(headers, "Content-Length", length);
-    } else {
-        evbuffer_add(out, buf_head(body), buf_len(body));
-    }
-    evhttp_send_reply(request, code, reason, out);
-    evbuffer_free(out);
-}
-
-static void reply_text(struct evhttp_request *request, int code, const char *reason,
-                       const char *text)
-{
-    struct buf body = {0};
-    buf_append_str(&body, str_of(text));
-    reply(request, code, reason, "text/plain; charset=utf-8", &body);
-    buf_finish(&body);
-}
-
-/* ---- pages ---- */
-
-static void on_healthz(struct admin *admin, struct evhttp_request *request)
-{
-    (void)admin; /* that the loop got here is the answer */
-    reply_text(request, HTTP_OK, "OK", "ok\n");
-}
-
-static void on_readyz(struct admin *admin, struct evhttp_request *request)
+static void on_readyz(struct admin *admin, struct admin_call *call)
 {
     struct buf body = {0};
     bool ready = admin->source->ready(admin->ctx, &body);
     if (ready) {
         buf_append_str(&body, STR("ready\n"));
     }
-    reply(request, ready ? HTTP_OK : HTTP_SERVUNAVAIL, ready ? "OK" : "Service Unavailable",
-          "text/plain; charset=utf-8", &body);
+    call_answer(call, ready ? HTTP_OK : HTTP_SERVUNAVAIL, ready ? "OK" : "Service Unavailable",
+                CALL_TEXT, buf_str(&body));
     buf_finish(&body);
 }
 
-/* One request that waits for figures; its client may go away meanwhile. */
-struct pending {
-    struct admin *admin;
-    struct evhttp_request *request; /* NULL once evhttp has freed it with its connection */
-};
-
-static void on_client_gone(struct evhttp_connection *connection, void *ctx)
+static void on_index(struct admin_call *call)
 {
-    (void)connection;
-    struct pending *pending = ctx;
-    pending->request = NULL;
-}
-
-static void on_collected(void *arg, const struct prometheus_process *processes, size_t count)
-{
-    struct pending *pending = arg;
-    pending->admin->pending--;
-    if (pending->request) {
-        evhttp_connection_set_closecb(evhttp_request_get_connection(pending->request), NULL, NULL);
-        struct buf body = {0};
-        prometheus_render(processes, count, &body);
-        reply(pending->request, HTTP_OK, "OK", PROMETHEUS_CONTENT_TYPE, &body);
-        buf_finish(&body);
-    }
-    free(pending);
-}
-
-static void on_metrics(struct admin *admin, struct evhttp_request *request)
-{
-    struct pending *pending = xcalloc(1, sizeof(*pending));
-    pending->admin = admin;
-    pending->request = request;
-    admin->pending++;
-    evhttp_connection_set_closecb(evhttp_request_get_connection(request), on_client_gone, pending);
-    admin->source->collect(admin->ctx, on_collected, pending);
-}
-
-static void on_index(struct admin *admin, struct evhttp_request *request);
-
-static const struct route routes[] = {
-    {"/", "this page", on_index},
-    {"/healthz", "200 while the supervisor runs", on_healthz},
-    {"/readyz", "200 while clients can be served and changes kept, else 503 and why", on_readyz},
-    {"/metrics", "for Prometheus", on_metrics},
-};
-enum { ROUTES = sizeof(routes) / sizeof(routes[0]) };
-
-static void on_index(struct admin *admin, struct evhttp_request *request)
-{
-    (void)admin;
     struct buf body = {0};
     buf_printf(&body, "roomd %s\n\n", ROOMD_VERSION);
-    for (size_t i = 0; i < ROUTES; i++) {
-        buf_printf(&body, "%-10s %s\n", routes[i].path, routes[i].help);
+    for (size_t i = 0; i < route_count; i++) {
+        struct buf method = {0};
+        route_allow(routes[i].method, &method);
+        buf_printf(&body, "%-10.*s %-30s %s\n", STR_ARG(buf_str(&method)), routes[i].path,
+                   routes[i].help);
+        buf_finish(&method);
     }
-    reply(request, HTTP_OK, "OK", "text/plain; charset=utf-8", &body);
+    call_answer(call, HTTP_OK, "OK", CALL_TEXT, buf_str(&body));
     buf_finish(&body);
+}
+
+static void on_metrics_collected(void *arg, const struct admin_process *processes, size_t count)
+{
+    struct buf body = {0};
+    prometheus_render(processes, count, &body);
+    call_answer(arg, HTTP_OK, "OK", PROMETHEUS_CONTENT_TYPE, buf_str(&body));
+    buf_finish(&body);
+}
+
+/* ---- requests ---- */
+
+/* A browser says from which site's page a request comes; curl and roomctl say nothing. Without
+ * this any page that an operator looks at could drain the workers on his own machine. */
+static bool is_foreign(struct evhttp_request *request)
+{
+    struct evkeyvalq *headers = evhttp_request_get_input_headers(request);
+    const char *origin = evhttp_find_header(headers, "Origin");
+    const char *host = evhttp_find_header(headers, "Host");
+    const char *site = origin ? strstr(origin, "://") : NULL;
+    return origin && (!site || !host || strcmp(site + 3, host) != 0);
+}
+
+static void handle_api(struct admin *admin, const struct route_match *match,
+                       struct evhttp_request *request, struct admin_call *call)
+{
+    const char *query = evhttp_uri_get_query(evhttp_request_get_evhttp_uri(request));
+    struct evbuffer *input = evhttp_request_get_input_buffer(request);
+    size_t len = evbuffer_get_length(input);
+    struct str body = {(const char *)evbuffer_pullup(input, -1), len};
+    if (match->route->method != METHOD_GET && is_foreign(request)) {
+        admin_answer_problem(call, PROBLEM_FOREIGN_ORIGIN, "Origin and Host differ");
+    } else if (len > BODY_MAX) {
+        admin_answer_problem(call, PROBLEM_TOO_LARGE, "a body may have %d bytes", BODY_MAX);
+    } else {
+        api_handle(admin, match, str_of(query), body, call);
+    }
+}
+
+static void handle(struct admin *admin, const struct route_match *match,
+                   struct evhttp_request *request, struct admin_call *call)
+{
+    switch (match->route->id) {
+    case ROUTE_INDEX:
+        on_index(call);
+        break;
+    case ROUTE_HEALTHZ: /* that the loop got here is the answer */
+        call_answer(call, HTTP_OK, "OK", CALL_TEXT, STR("ok\n"));
+        break;
+    case ROUTE_READYZ:
+        on_readyz(admin, call);
+        break;
+    case ROUTE_METRICS:
+        admin->source->collect(admin->ctx, on_metrics_collected, call);
+        break;
+    case ROUTE_PROCESSES:
+    case ROUTE_ROOMS:
+    case ROUTE_ROOM:
+    case ROUTE_MOVE:
+    case ROUTE_RELEASE:
+    case ROUTE_DRAIN:
+    case ROUTE_UNDRAIN:
+        handle_api(admin, match, request, call);
+        break;
+    }
+}
+
+static enum route_method method_of(struct evhttp_request *request)
+{
+    switch (evhttp_request_get_command(request)) {
+    case EVHTTP_REQ_GET:
+    case EVHTTP_REQ_HEAD:
+        return METHOD_GET;
+    case EVHTTP_REQ_POST:
+        return METHOD_POST;
+    case EVHTTP_REQ_PUT:
+        return METHOD_PUT;
+    case EVHTTP_REQ_PATCH:
+        return METHOD_PATCH;
+    case EVHTTP_REQ_DELETE:
+        return METHOD_DELETE;
+    case EVHTTP_REQ_OPTIONS:
+    case EVHTTP_REQ_TRACE:
+    case EVHTTP_REQ_CONNECT:
+        break;
+    }
+    return METHOD_OTHER;
+}
+
+static void refuse_path(struct admin_call *call, struct str path)
+{
+    if (route_is_api(path)) {
+        admin_answer_problem(call, PROBLEM_NO_PAGE, "GET / lists what there is");
+    } else {
+        call_answer(call, HTTP_NOTFOUND, "Not Found", CALL_TEXT,
+                    STR("not found; / lists what there is\n"));
+    }
+}
+
+static void refuse_method(struct admin_call *call, struct str path, unsigned methods)
+{
+    struct buf allow = {0};
+    route_allow(methods, &allow);
+    call_add_header(call, "Allow", buf_str(&allow));
+    if (route_is_api(path)) {
+        admin_answer_problem(call, PROBLEM_METHOD, "it has %.*s", STR_ARG(buf_str(&allow)));
+    } else {
+        call_answer(call, HTTP_BADMETHOD, "Method Not Allowed", CALL_TEXT,
+                    STR("only GET and HEAD\n"));
+    }
+    buf_finish(&allow);
 }
 
 static void on_request(struct evhttp_request *request, void *ctx)
 {
     struct admin *admin = ctx;
+    struct admin_call *call = call_create(admin, request);
     const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(request);
-    const char *path = uri ? evhttp_uri_get_path(uri) : NULL;
-    const struct route *route = NULL;
-    for (size_t i = 0; path && i < ROUTES; i++) {
-        if (strcmp(path, routes[i].path) == 0) {
-            route = &routes[i];
-        }
-    }
-    enum evhttp_cmd_type method = evhttp_request_get_command(request);
-    if (!route) {
-        reply_text(request, HTTP_NOTFOUND, "Not Found", "not found; / lists what there is\n");
-    } else if (method != EVHTTP_REQ_GET && method != EVHTTP_REQ_HEAD) {
-        evhttp_add_header(evhttp_request_get_output_headers(request), "Allow", "GET, HEAD");
-        reply_text(request, HTTP_BADMETHOD, "Method Not Allowed", "only GET and HEAD\n");
-    } else {
-        route->handle(admin, request);
+    const char *text = uri ? evhttp_uri_get_path(uri) : NULL;
+    struct str path = str_of(text ? text : "");
+    struct route_match match;
+    switch (route_find(path, method_of(request), &match)) {
+    case ROUTE_FOUND:
+        handle(admin, &match, request, call);
+        break;
+    case ROUTE_NO_PATH:
+        refuse_path(call, path);
+        break;
+    case ROUTE_NO_METHOD:
+        refuse_method(call, path, match.methods);
+        break;
+    case ROUTE_BAD_NAME:
+        admin_answer_problem(call, PROBLEM_BAD_REQUEST, "the name in the path %s", match.why);
+        break;
     }
 }
 
@@ -166,7 +192,7 @@ struct admin *admin_create(struct event_base *base, int fd, const struct admin_s
     assert(admin->http);
     evhttp_set_timeout(admin->http, TIMEOUT_S);
     evhttp_set_max_headers_size(admin->http, HEADERS_MAX);
-    evhttp_set_max_body_size(admin->http, BODY_MAX);
+    evhttp_set_max_body_size(admin->http, BODY_MAX_EVHTTP);
     /* All of them, so that on_request answers 405 rather than evhttp 501. */
     evhttp_set_allowed_methods(admin->http, UINT16_MAX);
     evhttp_set_gencb(admin->http, on_request, admin);

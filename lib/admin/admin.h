@@ -1,28 +1,76 @@
-/* The operator's HTTP server: /healthz, /readyz, /metrics. It knows nothing of children or Redis:
- * what it shows comes from a source. A page more is a line more in the table of routes. */
+/* The operator's HTTP server: health, metrics and the API of proto/admin.md. It knows nothing of
+ * children or Redis: what it shows comes from a source. Which paths there are is route.h's. */
 #ifndef ADMIN_ADMIN_H
 #define ADMIN_ADMIN_H
 
-#include "admin/prometheus.h"
+#include "admin/problem.h"
+#include "admin/process.h"
+#include "admin/room.h"
 
 struct admin;
 struct event_base;
 
-/* Takes the collected figures; they are borrowed for the time of the call. */
-typedef void (*admin_collected_fn)(void *arg, const struct prometheus_process *processes,
-                                   size_t count);
+/* Takes what is known of all processes; it is borrowed for the time of the call. */
+typedef void (*admin_collected_fn)(void *arg, const struct admin_process *processes, size_t count);
+
+/* Which rooms a page is to have. */
+struct admin_room_query {
+    uint64_t cursor;   /* 0: from the beginning */
+    uint64_t limit;    /* about so many; 1 to ADMIN_PAGE_MAX */
+    struct str worker; /* only those that it owns; empty: all */
+};
+
+enum { ADMIN_PAGE_MAX = 1000 };
+
+/* A room that is where it was to go. */
+struct admin_moved {
+    struct str room;
+    struct str from;        /* the owner before; empty: it was there already */
+    struct str owner, node; /* now */
+    const char *slot;       /* the owner's name, if it is of this node; else NULL */
+    uint64_t epoch;
+};
+
+/* A request that waits for its answer. The source is given it together with the question, and
+ * answers exactly once, with one of the admin_answer_* functions, at once or later. */
+struct admin_call;
 
 struct admin_source {
     /* Whether clients may be sent here now; if not, appends one line per reason. */
     bool (*ready)(void *ctx, struct buf *reasons);
     /* Calls `done` exactly once, soon, at once if it likes. */
     void (*collect)(void *ctx, admin_collected_fn done, void *arg);
+    /* admin_add_room for each, then admin_answer_rooms. */
+    void (*list_rooms)(void *ctx, const struct admin_room_query *query, struct admin_call *call);
+    /* admin_answer_room. */
+    void (*room)(void *ctx, struct str room, struct admin_call *call);
+    /* admin_answer_moved, once it is there. `worker` is a name or an id. */
+    void (*move)(void *ctx, struct str room, struct str worker, struct admin_call *call);
+    /* admin_answer_released. */
+    void (*release)(void *ctx, struct str room, struct admin_call *call);
+    /* admin_answer_drain. `force`: also if no other worker can take its rooms. */
+    void (*drain)(void *ctx, struct str worker, bool on, bool force, struct admin_call *call);
 };
+
+void admin_add_room(struct admin_call *call, const struct admin_room *room);
+/* `cursor` is where the next page begins; 0: that was the last. */
+void admin_answer_rooms(struct admin_call *call, uint64_t cursor);
+void admin_answer_room(struct admin_call *call, const struct admin_room *room);
+void admin_answer_moved(struct admin_call *call, const struct admin_moved *moved);
+/* `was`: it was in quarantine, or on its way there. */
+void admin_answer_released(struct admin_call *call, struct str room, bool was);
+/* `changed`: it was not so before. */
+void admin_answer_drain(struct admin_call *call, const char *id, const char *slot, bool draining,
+                        bool changed);
+
+/* `format` says what it is about this time, for people. */
+void admin_answer_problem(struct admin_call *call, enum problem problem, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 /* Takes over `fd`, which listens. `source` is borrowed for as long as the server lives. */
 struct admin *admin_create(struct event_base *base, int fd, const struct admin_source *source,
                            void *ctx);
-/* Not while a collect is under way. NULL is fine. */
+/* Not while a request waits for its answer. NULL is fine. */
 void admin_destroy(struct admin *admin);
 
 #endif

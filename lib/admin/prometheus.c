@@ -5,7 +5,7 @@
 #include <math.h>
 
 struct rendering {
-    const struct prometheus_process *processes;
+    const struct admin_process *processes;
     size_t count;
     struct buf *out;
 };
@@ -21,14 +21,13 @@ static void append_number(struct buf *out, double number)
     buf_printf(out, whole ? "%.0f" : "%.15g", number);
 }
 
-static void append_labels(struct buf *out, const struct prometheus_process *process)
+static void append_labels(struct buf *out, const struct admin_process *process)
 {
-    buf_printf(out, "process=\"%s\",role=\"%s\"", process->process,
-               metric_role_name(process->role));
+    buf_printf(out, "process=\"%s\",role=\"%s\"", process->name, metric_role_name(process->role));
 }
 
-static void append_sample(struct buf *out, const char *name,
-                          const struct prometheus_process *process, double value)
+static void append_sample(struct buf *out, const char *name, const struct admin_process *process,
+                          double value)
 {
     buf_printf(out, "%s{", name);
     append_labels(out, process);
@@ -44,15 +43,14 @@ static void render_metric(const struct rendering *r, enum metric metric)
     const struct metric_info *info = &metric_infos[metric];
     append_head(r->out, info->name, info->kind == METRIC_COUNTER ? "counter" : "gauge", info->help);
     for (size_t i = 0; i < r->count; i++) {
-        const struct prometheus_process *process = &r->processes[i];
-        if ((info->roles & process->role) && process->metrics) {
+        const struct admin_process *process = &r->processes[i];
+        if ((info->roles & process->role) && process->metrics && process->has_slot) {
             append_sample(r->out, info->name, process, process->metrics->values[metric]);
         }
     }
 }
 
-static void append_histogram(struct buf *out, const char *name,
-                             const struct prometheus_process *process,
+static void append_histogram(struct buf *out, const char *name, const struct admin_process *process,
                              const struct histogram *histogram)
 {
     uint64_t total = 0; /* Prometheus' buckets count all that is below their bound */
@@ -80,8 +78,8 @@ static void render_histogram(const struct rendering *r, enum metric_histogram wh
     const struct metric_info *info = &histogram_infos[which];
     append_head(r->out, info->name, "histogram", info->help);
     for (size_t i = 0; i < r->count; i++) {
-        const struct prometheus_process *process = &r->processes[i];
-        if ((info->roles & process->role) && process->metrics) {
+        const struct admin_process *process = &r->processes[i];
+        if ((info->roles & process->role) && process->metrics && process->has_slot) {
             append_histogram(r->out, info->name, process, &process->metrics->histograms[which]);
         }
     }
@@ -89,39 +87,39 @@ static void render_histogram(const struct rendering *r, enum metric_histogram wh
 
 /* ---- what is known of any process ---- */
 
-static double value_up(const struct prometheus_process *process)
+static double value_up(const struct admin_process *process)
 {
     return process->up;
 }
 
-static double value_restarts(const struct prometheus_process *process)
+static double value_restarts(const struct admin_process *process)
 {
     return process->restarts;
 }
 
-static double value_resident(const struct prometheus_process *process)
+static double value_resident(const struct admin_process *process)
 {
     return process->usage ? (double)process->usage->resident_bytes : NAN;
 }
 
-static double value_cpu(const struct prometheus_process *process)
+static double value_cpu(const struct admin_process *process)
 {
     return process->usage ? process->usage->cpu_seconds : NAN;
 }
 
-static double value_fds(const struct prometheus_process *process)
+static double value_fds(const struct admin_process *process)
 {
     return process->usage ? (double)process->usage->open_fds : NAN;
 }
 
-static double value_start(const struct prometheus_process *process)
+static double value_start(const struct admin_process *process)
 {
     return process->usage ? process->usage->start_time : NAN;
 }
 
 struct process_family {
     const char *name, *type, *help;
-    double (*value)(const struct prometheus_process *process); /* NAN: not known */
+    double (*value)(const struct admin_process *process); /* NAN: not known */
 };
 
 static const struct process_family process_families[] = {
@@ -140,13 +138,13 @@ static void render_process_family(const struct rendering *r, const struct proces
     append_head(r->out, family->name, family->type, family->help);
     for (size_t i = 0; i < r->count; i++) {
         double value = family->value(&r->processes[i]);
-        if (!isnan(value)) {
+        if (!isnan(value) && r->processes[i].has_slot) {
             append_sample(r->out, family->name, &r->processes[i], value);
         }
     }
 }
 
-void prometheus_render(const struct prometheus_process *processes, size_t count, struct buf *out)
+void prometheus_render(const struct admin_process *processes, size_t count, struct buf *out)
 {
     struct rendering r = {processes, count, out};
     append_head(out, "roomd_build_info", "gauge", "Always 1; the labels say what runs here.");

@@ -1,4 +1,4 @@
-/* The monotonic clock. */
+/* The clocks. */
 #include "base/clock.h"
 
 #include <assert.h>
@@ -15,4 +15,12 @@ uint64_t clock_us(void)
 uint64_t clock_ms(void)
 {
     return clock_us() / 1000;
+}
+
+uint64_t clock_unix_ms(void)
+{
+    struct timespec now;
+    int failed = clock_gettime(CLOCK_REALTIME, &now);
+    assert(!failed);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }

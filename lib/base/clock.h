@@ -1,4 +1,4 @@
-/* The monotonic clock, for intervals and deadlines; never for what a person reads. */
+/* The clocks: the monotonic one for intervals and deadlines, the other for what a person reads. */
 #ifndef BASE_CLOCK_H
 #define BASE_CLOCK_H
 
@@ -6,5 +6,7 @@
 
 uint64_t clock_us(void);
 uint64_t clock_ms(void);
+/* Since 1970; it can be set, and go back. */
+uint64_t clock_unix_ms(void);
 
 #endif

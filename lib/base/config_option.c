@@ -22,7 +22,7 @@ const struct config_option config_options[] = {
     {"listen", CONFIG_KIND_ADDRESS, AT(listen), ALL, .fallback = "127.0.0.1:8080",
      .value_name = "ADDR:PORT", .help = "where clients connect; port 0 chooses one"},
     {"admin", CONFIG_KIND_ADDRESS, AT(admin), ALL, .fallback = "127.0.0.1:9090",
-     .value_name = "ADDR:PORT", .help = "where /healthz, /readyz and /metrics are"},
+     .value_name = "ADDR:PORT", .help = "for operators: health, metrics, roomctl"},
     {"data", CONFIG_KIND_TEXT, AT(data), ALL, .value_name = "DIR",
      .help = "data directory, made if missing (/var/lib/roomd for root,\n"
              "else $XDG_DATA_HOME/roomd or ~/.local/share/roomd)"},

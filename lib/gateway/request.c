@@ -2,7 +2,6 @@
 #include "gateway/request.h"
 
 #include "base/alloc.h"
-#include "base/utf8.h"
 
 #include <http_parser.h>
 #include <stdlib.h>
@@ -33,7 +32,7 @@ struct request {
     struct buf url, name;
     struct buf values[HEADERS];
     bool seen[HEADERS];
-    char room[REQUEST_ID_MAX + 1], session[REQUEST_ID_MAX + 1];
+    char room[URL_NAME_MAX + 1], session[URL_NAME_MAX + 1];
 };
 
 static enum header header_of(struct str name)
@@ -194,62 +193,6 @@ struct ws_request request_upgrade(const struct request *request)
     };
 }
 
-static int hex(char c)
-{
-    return c >= '0' && c <= '9'   ? c - '0'
-           : c >= 'a' && c <= 'f' ? c - 'a' + 10
-           : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                  : -1;
-}
-
-/* Decodes %XX, and with `form` also + as a blank; NULL or what is wrong with it. */
-static const char *decode_id(struct str from, bool form, char out[REQUEST_ID_MAX + 1],
-                             struct str *decoded)
-{
-    size_t len = 0;
-    for (size_t i = 0; i < from.len; i++) {
-        int c = (unsigned char)from.ptr[i];
-        if (c == '%') {
-            int high = i + 2 < from.len ? hex(from.ptr[i + 1]) : -1;
-            int low = i + 2 < from.len ? hex(from.ptr[i + 2]) : -1;
-            if (high < 0 || low < 0) {
-                return "has a malformed %XX";
-            }
-            c = high * 16 + low;
-            i += 2;
-        } else if (c == '+' && form) {
-            c = ' ';
-        }
-        if (c < 0x20 || c == 0x7f) {
-            return "has a control character";
-        }
-        if (len == REQUEST_ID_MAX) {
-            return "is longer than 256 bytes";
-        }
-        out[len++] = (char)c;
-    }
-    if (!utf8_valid((const uint8_t *)out, len)) {
-        return "is not UTF-8";
-    }
-    *decoded = (struct str){out, len};
-    return NULL;
-}
-
-/* The value of the first parameter of that name. */
-static struct str query_get(struct str query, struct str name)
-{
-    while (query.len > 0) {
-        const char *end = memchr(query.ptr, '&', query.len);
-        struct str pair = {query.ptr, end ? (size_t)(end - query.ptr) : query.len};
-        query.ptr += pair.len + (end ? 1 : 0);
-        query.len -= pair.len + (end ? 1 : 0);
-        if (str_starts(pair, name) && pair.len > name.len && pair.ptr[name.len] == '=') {
-            return (struct str){pair.ptr + name.len + 1, pair.len - name.len - 1};
-        }
-    }
-    return (struct str){0};
-}
-
 enum err request_target(struct request *request, struct connect_target *target, const char **why)
 {
     static const struct str prefix = {"/connect/", 9};
@@ -262,14 +205,14 @@ enum err request_target(struct request *request, struct connect_target *target, 
         return ERR_NOT_FOUND; /* a slash in a room's name is written %2F */
     }
     struct str query = url_part(request, UF_QUERY);
-    *why = decode_id(room, false, request->room, &target->room);
+    *why = url_decode_name(room, false, request->room, &target->room);
     if (!*why && target->room.len == 0) {
         *why = "is empty";
     }
     if (!*why) {
-        *why =
-            decode_id(query_get(query, STR("sessionId")), true, request->session, &target->session);
+        struct str session = url_query_get(query, STR("sessionId"));
+        *why = url_decode_name(session, true, request->session, &target->session);
     }
-    target->readonly = str_eq(query_get(query, STR("readonly")), STR("1"));
+    target->readonly = str_eq(url_query_get(query, STR("readonly")), STR("1"));
     return *why ? ERR_MALFORMED : ERR_OK;
 }

@@ -5,9 +5,10 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/url.h"
 #include "ws/handshake.h"
 
-enum { REQUEST_HEAD_MAX = 16 << 10, REQUEST_ID_MAX = 256 };
+enum { REQUEST_HEAD_MAX = 16 << 10, REQUEST_ID_MAX = URL_NAME_MAX };
 
 struct request;
 

@@ -37,8 +37,19 @@ static void on_message(void *ctx, const struct control_message *message)
             control->handlers->on_stop(control->ctx, message->deadline_ms);
         }
         break;
+    case CONTROL_SET_DRAINING:
+        if (control->handlers->on_draining) {
+            control->handlers->on_draining(control->ctx, message->on);
+        }
+        break;
+    case CONTROL_MOVE:
+        if (control->handlers->on_move) {
+            control->handlers->on_move(control->ctx, message->request, &message->move);
+        }
+        break;
     case CONTROL_REPORT:
     case CONTROL_METRICS:
+    case CONTROL_OUTCOME:
         break; /* a child's words; a supervisor has no use for them */
     }
 }
@@ -73,6 +84,7 @@ void control_report(struct control *control, enum control_state state, bool stor
 {
     struct control_message message = {.kind = CONTROL_REPORT, .state = state, .store_ok = store_ok};
     snprintf(message.why, sizeof(message.why), "%s", why);
+    snprintf(message.version, sizeof(message.version), "%s", ROOMD_VERSION);
     bool same = control->reported && control->last.state == state &&
                 control->last.store_ok == store_ok && strcmp(control->last.why, message.why) == 0;
     if (!same && control->channel) {
@@ -80,6 +92,16 @@ void control_report(struct control *control, enum control_state state, bool stor
     }
     control->last = message;
     control->reported = true;
+}
+
+void control_answer_move(struct control *control, uint64_t request, enum control_outcome outcome,
+                         uint64_t epoch)
+{
+    struct control_message message = {
+        .kind = CONTROL_OUTCOME, .request = request, .outcome = outcome, .epoch = epoch};
+    if (control->channel) {
+        control_channel_send(control->channel, &message);
+    }
 }
 
 void control_destroy(struct control *control)

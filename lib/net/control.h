@@ -19,6 +19,10 @@ struct control_handlers {
     /* Hand over what you have to others that go on, and exit with 0 within this time; an on_stop
      * may follow. NULL: the same as on_stop. */
     void (*on_drain)(void *ctx, uint64_t deadline_ms);
+    /* On: give your rooms away, take no new ones, and stay; off: take part again. NULL: no. */
+    void (*on_draining)(void *ctx, bool on);
+    /* Give this room to that worker, and answer with control_answer_move. NULL: no. */
+    void (*on_move)(void *ctx, uint64_t request, const struct control_move *move);
     /* The supervisor is gone, and nobody may outlive it. NULL: exit at once, with a log line. */
     void (*on_lost)(void *ctx);
 };
@@ -32,6 +36,10 @@ struct control *control_create(struct event_base *base, int fd,
  * people about what is not as it should be. Sent when something changed, so call it freely. */
 void control_report(struct control *control, enum control_state state, bool store_ok,
                     const char *why);
+
+/* What became of a move; `epoch` is 0 unless it was done. */
+void control_answer_move(struct control *control, uint64_t request, enum control_outcome outcome,
+                         uint64_t epoch);
 
 /* NULL is fine. */
 void control_destroy(struct control *control);

@@ -9,6 +9,8 @@
 
 static const char *const state_names[] = {"starting", "ready", "draining", "failed"};
 enum { STATES = sizeof(state_names) / sizeof(state_names[0]) };
+static const char *const outcome_names[] = {"moved", "stays", "lost", "busy", "absent"};
+enum { OUTCOMES = sizeof(outcome_names) / sizeof(outcome_names[0]) };
 
 const char *control_state_name(enum control_state state)
 {
@@ -53,11 +55,12 @@ static void pack_message(msgpack_packer *packer, const struct control_message *m
 {
     switch (message->kind) {
     case CONTROL_REPORT:
-        msgpack_pack_array(packer, 4);
+        msgpack_pack_array(packer, 5);
         pack_text(packer, "state");
         pack_text(packer, state_names[message->state]);
         message->store_ok ? msgpack_pack_true(packer) : msgpack_pack_false(packer);
         pack_text(packer, message->why);
+        pack_text(packer, message->version);
         break;
     case CONTROL_METRICS:
         msgpack_pack_array(packer, 4);
@@ -79,6 +82,27 @@ static void pack_message(msgpack_packer *packer, const struct control_message *m
         msgpack_pack_array(packer, 2);
         pack_text(packer, "drain");
         msgpack_pack_uint64(packer, message->deadline_ms);
+        break;
+    case CONTROL_SET_DRAINING:
+        msgpack_pack_array(packer, 2);
+        pack_text(packer, "draining");
+        message->on ? msgpack_pack_true(packer) : msgpack_pack_false(packer);
+        break;
+    case CONTROL_MOVE:
+        msgpack_pack_array(packer, 6);
+        pack_text(packer, "move");
+        msgpack_pack_uint64(packer, message->request);
+        pack_text(packer, message->move.room);
+        pack_text(packer, message->move.worker);
+        pack_text(packer, message->move.node);
+        pack_text(packer, message->move.address);
+        break;
+    case CONTROL_OUTCOME:
+        msgpack_pack_array(packer, 4);
+        pack_text(packer, "moved");
+        msgpack_pack_uint64(packer, message->request);
+        pack_text(packer, outcome_names[message->outcome]);
+        msgpack_pack_uint64(packer, message->epoch);
         break;
     }
 }
@@ -124,9 +148,9 @@ static bool is_number(const msgpack_object *object, double *out)
 
 static bool read_report(const msgpack_object *fields, uint32_t count, struct control_message *out)
 {
-    struct str state, why;
+    struct str state, why, version = STR("");
     if (count < 4 || !is_text(&fields[1], &state) || fields[2].type != MSGPACK_OBJECT_BOOLEAN ||
-        !is_text(&fields[3], &why)) {
+        !is_text(&fields[3], &why) || (count > 4 && !is_text(&fields[4], &version))) {
         return false;
     }
     for (unsigned i = 0; i < STATES; i++) {
@@ -135,6 +159,7 @@ static bool read_report(const msgpack_object *fields, uint32_t count, struct con
             out->state = (enum control_state)i;
             out->store_ok = fields[2].via.boolean;
             snprintf(out->why, sizeof(out->why), "%.*s", STR_ARG(why));
+            snprintf(out->version, sizeof(out->version), "%.*s", STR_ARG(version));
             return true;
         }
     }
@@ -204,6 +229,46 @@ static bool read_metrics(const msgpack_object *fields, uint32_t count, struct co
            read_values(&fields[2], &out->metrics) && read_histograms(&fields[3], &out->metrics);
 }
 
+/* Copies a name that fits and is not empty. */
+static bool read_name(const msgpack_object *object, char *out, size_t max)
+{
+    struct str text;
+    if (!is_text(object, &text) || text.len == 0 || text.len > max) {
+        return false;
+    }
+    memcpy(out, text.ptr, text.len);
+    out[text.len] = '\0';
+    return true;
+}
+
+static bool read_move(const msgpack_object *fields, uint32_t count, struct control_message *out)
+{
+    struct control_move *move = &out->move;
+    out->kind = CONTROL_MOVE;
+    return count >= 6 && is_count(&fields[1], &out->request) &&
+           read_name(&fields[2], move->room, CONTROL_ROOM_MAX) &&
+           read_name(&fields[3], move->worker, CONTROL_ID_MAX) &&
+           read_name(&fields[4], move->node, CONTROL_ID_MAX) &&
+           read_name(&fields[5], move->address, CONTROL_ADDRESS_MAX);
+}
+
+static bool read_outcome(const msgpack_object *fields, uint32_t count, struct control_message *out)
+{
+    struct str outcome;
+    if (count < 4 || !is_count(&fields[1], &out->request) || !is_text(&fields[2], &outcome) ||
+        !is_count(&fields[3], &out->epoch)) {
+        return false;
+    }
+    for (unsigned i = 0; i < OUTCOMES; i++) {
+        if (str_eq(outcome, str_of(outcome_names[i]))) {
+            out->kind = CONTROL_OUTCOME;
+            out->outcome = (enum control_outcome)i;
+            return true;
+        }
+    }
+    return false;
+}
+
 /* CONTROL_NEED_MORE stands for a kind that we do not know. */
 static enum control_parse read_message(const msgpack_object *object, struct control_message *out)
 {
@@ -228,6 +293,14 @@ static enum control_parse read_message(const msgpack_object *object, struct cont
     } else if (str_eq(kind, STR("drain"))) {
         out->kind = CONTROL_DRAIN;
         fine = count >= 2 && is_count(&fields[1], &out->deadline_ms);
+    } else if (str_eq(kind, STR("draining"))) {
+        out->kind = CONTROL_SET_DRAINING;
+        fine = count >= 2 && fields[1].type == MSGPACK_OBJECT_BOOLEAN;
+        out->on = fine && fields[1].via.boolean;
+    } else if (str_eq(kind, STR("move"))) {
+        fine = read_move(fields, count, out);
+    } else if (str_eq(kind, STR("moved"))) {
+        fine = read_outcome(fields, count, out);
     } else {
         return CONTROL_NEED_MORE;
     }

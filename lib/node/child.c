@@ -2,6 +2,7 @@
 #include "node/child.h"
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/procfs.h"
 #include "base/random.h"
@@ -15,7 +16,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/wait.h>
-#include <time.h>
 
 /* Characters that make one start differ from all others, after restarts of the node too. */
 #define START_LEN 8
@@ -34,6 +34,7 @@ struct child {
     pid_t pid;
     struct control_channel *control; /* owned; NULL while there is none */
     struct mark_page *mark;          /* owned; NULL while there is none */
+    bool draining;                   /* it was told to */
     struct hang hang;
     bool hung;                /* and was killed for it */
     struct mark_view hung_at; /* what it was at then */
@@ -46,13 +47,6 @@ struct child {
 
 static void step(struct child *child, enum child_event event, uint32_t stop_limit_ms);
 
-static uint64_t unix_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
 /* ---- its words ---- */
 
 static void on_message(void *ctx, const struct control_message *message)
@@ -61,7 +55,7 @@ static void on_message(void *ctx, const struct control_message *message)
     switch (message->kind) {
     case CONTROL_REPORT:
         if (child->report.state != message->state) {
-            child->since_unix_ms = unix_ms();
+            child->since_unix_ms = clock_unix_ms();
         }
         child->report = *message;
         if (message->state == CONTROL_READY) {
@@ -74,9 +68,14 @@ static void on_message(void *ctx, const struct control_message *message)
         child->metrics = *message;
         child->handlers->on_metrics(child->ctx, child);
         break;
+    case CONTROL_OUTCOME:
+        child->handlers->on_outcome(child->ctx, child, message);
+        break;
     case CONTROL_STATS:
     case CONTROL_STOP:
     case CONTROL_DRAIN:
+    case CONTROL_SET_DRAINING:
+    case CONTROL_MOVE:
         break; /* a supervisor's words */
     }
 }
@@ -129,7 +128,7 @@ static void spawn(struct child *child)
     child->report = (struct control_message){.kind = CONTROL_REPORT, .store_ok = true};
     child->metrics = (struct control_message){0};
     child->hang = (struct hang){0};
-    child->hung = false;
+    child->hung = child->draining = false;
     child->starts++;
     struct buf why = {0};
     struct launched launched;
@@ -205,7 +204,7 @@ static void step(struct child *child, enum child_event event, uint32_t stop_limi
         break;
     }
     if (child->life.state != before) {
-        child->since_unix_ms = unix_ms();
+        child->since_unix_ms = clock_unix_ms();
     }
     if (child->life.state != before || event == CHILD_EV_READY) {
         child->handlers->on_change(child->ctx, child);
@@ -304,14 +303,31 @@ void child_reaped(struct child *child, int status)
     buf_finish(&how);
 }
 
+static bool tell(struct child *child, const struct control_message *message)
+{
+    if (child->control) {
+        control_channel_send(child->control, message);
+    }
+    return child->control != NULL; /* an end that does not read was just given up */
+}
+
 bool child_ask_metrics(struct child *child, uint64_t request)
 {
-    if (!child->control) {
-        return false;
-    }
     struct control_message ask = {.kind = CONTROL_STATS, .request = request};
-    control_channel_send(child->control, &ask);
-    return child->control != NULL; /* an end that does not read was just given up */
+    return tell(child, &ask);
+}
+
+bool child_set_draining(struct child *child, bool on)
+{
+    struct control_message message = {.kind = CONTROL_SET_DRAINING, .on = on};
+    child->draining = on;
+    return tell(child, &message);
+}
+
+bool child_ask_move(struct child *child, uint64_t request, const struct control_move *move)
+{
+    struct control_message message = {.kind = CONTROL_MOVE, .request = request, .move = *move};
+    return tell(child, &message);
 }
 
 void child_destroy(struct child *child)
@@ -375,6 +391,21 @@ uint64_t child_since_unix_ms(const struct child *child)
 uint64_t child_up_ms(const struct child *child)
 {
     return child->life.state == CHILD_UP ? loop_now_ms(child->base) - child->life.up_since_ms : 0;
+}
+
+bool child_is_draining(const struct child *child)
+{
+    return child->draining || child->report.state == CONTROL_DRAINING;
+}
+
+bool child_was_told_to_drain(const struct child *child)
+{
+    return child->draining;
+}
+
+const char *child_socket(const struct child *child)
+{
+    return child->spec.socket ? child->spec.socket : "";
 }
 
 uint32_t child_restarts(const struct child *child)

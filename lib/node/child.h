@@ -16,6 +16,7 @@ struct child_spec {
     unsigned slot;       /* 1, 2 ...: "worker-1"; 0 where there is only one: "redis" */
     const char *program; /* path */
     char **args;         /* taken over: each one and the array; NULL-terminated, may be NULL */
+    const char *socket;  /* a worker's, for its link; one of `args` */
     char *const *env;    /* borrowed */
     /* Ours have a control channel and are told who they are: --process, --id, --node,
      * --control-fd. NULL for another's program, which gets `args` alone, is stopped by SIGTERM,
@@ -51,6 +52,8 @@ struct child_handlers {
     /* The id is still that of the dead. */
     void (*on_end)(void *ctx, struct child *child, const struct child_end *end);
     void (*on_metrics)(void *ctx, struct child *child);
+    /* The end of a move; it is CONTROL_OUTCOME. */
+    void (*on_outcome)(void *ctx, struct child *child, const struct control_message *message);
 };
 
 /* `handlers` is borrowed. The child is idle. */
@@ -69,6 +72,12 @@ void child_look(struct child *child, uint64_t hang_ms);
 void child_reaped(struct child *child, int status);
 /* Asks for its metrics; false if there is nobody to ask. */
 bool child_ask_metrics(struct child *child, uint64_t request);
+/* Whether a worker gives its rooms away, and takes no new ones, but stays; forgotten when it ends.
+ * False if there is nobody to tell. */
+bool child_set_draining(struct child *child, bool on);
+/* Asks a worker to give a room away; the handler on_outcome hears of the end unless the child ends
+ * before. False if there is nobody to ask. */
+bool child_ask_move(struct child *child, uint64_t request, const struct control_move *move);
 /* Kills what runs. NULL is fine. */
 void child_destroy(struct child *child);
 
@@ -82,6 +91,11 @@ pid_t child_pid(const struct child *child); /* 0 while none runs */
 /* When its state, or that of its report, changed last; milliseconds since 1970. */
 uint64_t child_since_unix_ms(const struct child *child);
 uint64_t child_up_ms(const struct child *child); /* for how long it has been up; 0: it is not */
+/* It was told to give its rooms away (child_set_draining), or does so by a plan of its own. */
+bool child_is_draining(const struct child *child);
+bool child_was_told_to_drain(const struct child *child);
+/* Path of the link socket of a worker, as its arguments say. */
+const char *child_socket(const struct child *child);
 uint32_t child_restarts(const struct child *child);
 /* Whether it had to be killed because it did not stop in time. */
 bool child_was_killed(const struct child *child);

@@ -1,4 +1,4 @@
-/* Gathering the metrics of all processes of a node. */
+/* Gathering what is known of all processes of a node. */
 #include "node/collect.h"
 
 #include "base/alloc.h"
@@ -15,6 +15,8 @@ struct waiter {
 };
 
 struct collector {
+    collect_own_fn own;
+    void *ctx;
     struct child **children;
     size_t count;
     uint64_t request;    /* number of the one under way, or of the last */
@@ -31,17 +33,60 @@ static bool answered(const struct collector *collector, const struct child *chil
 /* Whether an answer may still come. */
 static bool awaited(const struct collector *collector, const struct child *child)
 {
-    return child_part(child) == CHILD_OF_SLOT && child_role(child) != ROLE_REDIS &&
-           child_pid(child) > 0 && !answered(collector, child);
+    return child_role(child) != ROLE_REDIS && child_pid(child) > 0 && !answered(collector, child);
+}
+
+static const char *part_name(enum child_part part)
+{
+    switch (part) {
+    case CHILD_OF_SLOT:
+        return "slot";
+    case CHILD_NEXT:
+        return "next";
+    case CHILD_FORMER:
+        return "former";
+    }
+    return "?";
+}
+
+/* One word, as proto/admin.md has them. */
+static const char *state_word(const struct child *child)
+{
+    switch (child_state(child)) {
+    case CHILD_IDLE:
+        return "idle";
+    case CHILD_STARTING:
+        return "starting";
+    case CHILD_UP:
+        return control_state_name(child_report(child)->state);
+    case CHILD_ENDING:
+        return "ending";
+    case CHILD_WAITING:
+        return "dead";
+    case CHILD_STOPPING:
+        return "stopping";
+    case CHILD_GONE:
+        return "stopped";
+    }
+    return "?";
 }
 
 static void show(const struct collector *collector, const struct child *child,
-                 struct process_usage *usage, struct prometheus_process *process)
+                 struct process_usage *usage, struct admin_process *process)
 {
     bool fresh = answered(collector, child);
-    *process = (struct prometheus_process){
-        .process = child_name(child),
+    const struct control_message *report = child_report(child);
+    *process = (struct admin_process){
+        .name = child_name(child),
+        .id = child_id(child),
         .role = child_role(child),
+        .has_slot = child_part(child) == CHILD_OF_SLOT,
+        .part = part_name(child_part(child)),
+        .state = state_word(child),
+        .detail = report->store_ok || report->why[0] ? report->why : "cannot persist",
+        .version = report->version,
+        .pid = child_pid(child),
+        .since_unix_ms = child_since_unix_ms(child),
         .up = fresh || (child_role(child) == ROLE_REDIS && child_state(child) == CHILD_UP),
         .restarts = child_restarts(child),
         .metrics = fresh ? &child_metrics(child)->metrics : NULL,
@@ -53,26 +98,29 @@ static void show(const struct collector *collector, const struct child *child,
 
 static void finish(struct collector *collector)
 {
-    struct prometheus_process *processes = xcalloc(collector->count + 1, sizeof(*processes));
+    struct admin_process *processes = xcalloc(collector->count + 1, sizeof(*processes));
     struct process_usage *usages = xcalloc(collector->count + 1, sizeof(*usages));
-    size_t count = 1;
-    processes[0] = (struct prometheus_process){
-        .process = "supervisor", .role = ROLE_SUPERVISOR, .up = true, .metrics = metrics_read()};
+    processes[0] = (struct admin_process){.name = "supervisor",
+                                          .role = ROLE_SUPERVISOR,
+                                          .has_slot = true,
+                                          .part = part_name(CHILD_OF_SLOT),
+                                          .version = ROOMD_VERSION,
+                                          .pid = getpid(),
+                                          .up = true,
+                                          .metrics = metrics_read()};
+    collector->own(collector->ctx, &processes[0]);
     if (!process_usage_read(getpid(), &usages[0])) {
         processes[0].usage = &usages[0];
     }
     for (size_t i = 0; i < collector->count; i++) {
-        if (child_part(collector->children[i]) == CHILD_OF_SLOT) {
-            show(collector, collector->children[i], &usages[count], &processes[count]);
-            count++;
-        }
+        show(collector, collector->children[i], &usages[i + 1], &processes[i + 1]);
     }
     evtimer_del(collector->timer);
     struct waiter *waiter;
     list_each(waiter, &collector->waiters, link, struct waiter)
     {
         list_remove(&waiter->link);
-        waiter->done(waiter->arg, processes, count);
+        waiter->done(waiter->arg, processes, collector->count + 1);
         free(waiter);
     }
     free(usages);
@@ -86,9 +134,12 @@ static void on_timer(evutil_socket_t fd, short what, void *ctx)
     finish(ctx);
 }
 
-struct collector *collector_create(struct event_base *base, struct child **children, size_t count)
+struct collector *collector_create(struct event_base *base, collect_own_fn own, void *ctx,
+                                   struct child **children, size_t count)
 {
     struct collector *collector = xcalloc(1, sizeof(*collector));
+    collector->own = own;
+    collector->ctx = ctx;
     collector->children = children;
     collector->count = count;
     list_init(&collector->waiters);
@@ -115,9 +166,7 @@ void collector_ask(struct collector *collector, admin_collected_fn done, void *a
     }
     collector->request++;
     for (size_t i = 0; i < collector->count; i++) {
-        if (child_part(collector->children[i]) == CHILD_OF_SLOT) {
-            child_ask_metrics(collector->children[i], collector->request);
-        }
+        child_ask_metrics(collector->children[i], collector->request);
     }
     loop_arm(collector->timer, COLLECT_LIMIT_MS);
     collector_update(collector); /* there may be nobody to wait for */

@@ -4,6 +4,7 @@
 
 #include "admin/admin.h"
 #include "base/config.h"
+#include "base/list.h"
 #include "node/child.h"
 #include "node/collect.h"
 #include "node/datadir.h"
@@ -28,10 +29,15 @@ struct node {
     struct redis_client *redis;
     struct collector *collector;
     struct admin *admin;
+    struct list moves;      /* of struct move.link; owned (move.c) */
+    unsigned move_count;    /* of those that wait for their answer */
+    uint64_t move_requests; /* number of the last one to a worker */
+    unsigned pages;         /* lists of rooms that are being read */
     struct event *signals[NODE_SIGNALS];
     struct event *turn; /* runs on_turn soon: something changed */
     struct event *look; /* at children, now and then */
     enum node_phase phase;
+    uint64_t since_unix_ms; /* when it came to this kind of phase: starting, up, stopping */
     enum replacement replacement;
     bool replacement_failed; /* the one under way, or the last */
     bool replace_again;      /* was asked for amid another one */
@@ -47,6 +53,9 @@ struct node {
 /* A child, Redis or somebody's wish has changed: the phase is looked at soon. */
 void node_changed(struct node *node);
 
+/* What the supervisor shows of itself. */
+void node_show_own(void *ctx, struct admin_process *own);
+
 /* node_redis.c */
 extern const struct redis_client_handlers node_redis_handlers;
 
@@ -59,6 +68,31 @@ bool node_make_children(struct node *node, const struct child_handlers *children
 
 /* Appends one, idle. `other_socket`: which of its slot's two sockets, as two may run at a time. */
 void node_add_worker(struct node *node, uint32_t slot, bool other_socket, enum child_part part);
+
+/* workers.c */
+/* By its name, which is its slot's owner's, or its id; NULL if there is none. */
+struct child *node_find_worker(const struct node *node, struct str name);
+bool node_worker_takes_rooms(const struct child *child);
+void node_answer_no_worker(const struct node *node, struct str name, struct admin_call *call);
+void node_answer_not_ready(const struct child *child, struct admin_call *call);
+void node_drain_worker(void *ctx, struct str name, bool on, bool force, struct admin_call *call);
+
+/* rooms.c */
+void node_list_rooms(void *ctx, const struct admin_room_query *query, struct admin_call *call);
+void node_show_room(void *ctx, struct str name, struct admin_call *call);
+void node_release_room(void *ctx, struct str name, struct admin_call *call);
+/* `reply` is what Redis said instead, or NULL. */
+void node_answer_no_redis(const struct node *node, const redisReply *reply,
+                          struct admin_call *call);
+
+/* move.c */
+void node_move_room(void *ctx, struct str room, struct str worker, struct admin_call *call);
+/* A worker's answer; it may come when nobody waits for it any more. */
+void node_move_outcome(struct node *node, const struct control_message *message);
+/* A worker is dead: moves that wait for it go on without. Its id is still that of the dead. */
+void node_move_owner_ended(struct node *node, const struct child *owner);
+/* Answers all who wait. */
+void node_moves_stop(struct node *node);
 
 /* replace.c: begins a replacement of all workers, or says why not. */
 void node_replace_workers(struct node *node);

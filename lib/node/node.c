@@ -2,6 +2,7 @@
 #include "node/node.h"
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "net/loop.h"
 #include "node/disk.h"
 #include "node/internal.h"
@@ -97,6 +98,7 @@ static void enter(struct node *node)
         say_ready(node);
         break;
     case PHASE_STOP_GATEWAYS:
+        node_moves_stop(node);
         stop_group(node, ROLE_GATEWAY, STOP_GATEWAYS_MS);
         break;
     case PHASE_STOP_WORKERS:
@@ -121,6 +123,9 @@ static void on_turn(evutil_socket_t fd, short what, void *ctx)
     if (next != node->phase) {
         log_debug(NULL, "phase", LOG_TEXTZ("phase", phase_name(next)));
         node->phase = next;
+        if (next == PHASE_UP || next == PHASE_STOP_GATEWAYS) {
+            node->since_unix_ms = clock_unix_ms();
+        }
         enter(node);
         event_active(node->turn, EV_TIMEOUT, 0);
     } else if (node_replacement_turn(node)) {
@@ -141,6 +146,7 @@ static void on_child_change(void *ctx, struct child *child)
     if (child_role(child) == ROLE_REDIS && child_state(child) == CHILD_STARTING) {
         redis_client_hurry(node->redis);
     }
+    collector_update(node->collector);
     node_changed(node);
 }
 
@@ -176,7 +182,6 @@ static void on_child_end(void *ctx, struct child *child, const struct child_end 
     struct node *node = ctx;
     struct log_field name = LOG_TEXTZ("child", child_name(child));
     struct log_field how = LOG_TEXTZ("how", end->how);
-    collector_update(node->collector);
     if (end->kind == CHILD_END_ASKED) {
         log_debug(NULL, "process stopped", name, how);
     } else if (child_part(child) == CHILD_NEXT) {
@@ -198,6 +203,7 @@ static void on_child_end(void *ctx, struct child *child, const struct child_end 
     /* Last: from then on others may take its rooms. */
     if (child_role(child) == ROLE_WORKER) {
         redis_client_forget_worker(node->redis, child_id(child));
+        node_move_owner_ended(node, child);
     }
 }
 
@@ -208,8 +214,14 @@ static void on_child_metrics(void *ctx, struct child *child)
     collector_update(node->collector);
 }
 
+static void on_child_outcome(void *ctx, struct child *child, const struct control_message *message)
+{
+    (void)child;
+    node_move_outcome(ctx, message);
+}
+
 static const struct child_handlers child_handlers = {on_child_change, on_child_end,
-                                                     on_child_metrics};
+                                                     on_child_metrics, on_child_outcome};
 
 /* ---- signals ---- */
 
@@ -325,7 +337,29 @@ static void collect(void *ctx, admin_collected_fn done, void *arg)
     collector_ask(node->collector, done, arg);
 }
 
-static const struct admin_source admin_source = {is_ready, collect};
+static const char *state_word(enum node_phase phase)
+{
+    return phase < PHASE_UP ? "starting" : phase == PHASE_UP ? "ready" : "stopping";
+}
+
+void node_show_own(void *ctx, struct admin_process *own)
+{
+    const struct node *node = ctx;
+    own->id = node->data.node_id;
+    own->state = state_word(node->phase);
+    own->detail = redis_client_is_up(node->redis) ? "" : redis_client_why(node->redis);
+    own->since_unix_ms = node->since_unix_ms;
+}
+
+static const struct admin_source admin_source = {
+    .ready = is_ready,
+    .collect = collect,
+    .list_rooms = node_list_rooms,
+    .room = node_show_room,
+    .move = node_move_room,
+    .release = node_release_room,
+    .drain = node_drain_worker,
+};
 
 /* ---- start and end ---- */
 
@@ -360,9 +394,11 @@ static int final_status(const struct node *node)
 
 static void finish(struct node *node)
 {
+    /* Requests of operators are answered by those, whether anybody hears it or not. */
     collector_destroy(node->collector);
-    admin_destroy(node->admin);
+    node_moves_stop(node);
     redis_client_destroy(node->redis);
+    admin_destroy(node->admin);
     for (size_t i = 0; i < node->child_count; i++) {
         child_destroy(node->children[i]);
     }
@@ -391,7 +427,9 @@ static void finish(struct node *node)
 
 int node_run(struct config *config)
 {
-    struct node node = {.config = config, .listen_fd = -1, .phase = PHASE_REDIS};
+    struct node node = {
+        .config = config, .listen_fd = -1, .phase = PHASE_REDIS, .since_unix_ms = clock_unix_ms()};
+    list_init(&node.moves);
     if (make_loop(&node) && node_open_data(&node) && node_open_ports(&node, &admin_source) &&
         node_make_children(&node, &child_handlers, &node_redis_handlers)) {
         enter(&node);

@@ -112,6 +112,7 @@ void node_add_worker(struct node *node, uint32_t slot, bool other_socket, enum c
     spec.args = xcalloc(3, sizeof(*spec.args));
     spec.args[0] = xstrdup("--socket");
     spec.args[1] = datadir_socket(&node->data, name);
+    spec.socket = spec.args[1];
     add_child(node, &spec);
     child_set_part(node->children[node->child_count - 1], part);
 }
@@ -182,7 +183,8 @@ bool node_make_children(struct node *node, const struct child_handlers *children
     if ((embedded && !add_redis(node)) || !add_workers(node) || !add_gateways(node)) {
         return false;
     }
-    node->collector = collector_create(node->base, node->children, node->child_count);
+    node->collector =
+        collector_create(node->base, node_show_own, node, node->children, node->child_count);
     node->redis =
         redis_client_create(node->base, &node->config->redis,
                             !embedded && node->config->durability == DURABILITY_LOG, redis, node);

@@ -16,6 +16,20 @@ extern const size_t script_quarantine_len;
 #define TEXT_OF(number) TEXT_OF_(number)
 #define TEXT_OF_(number) #number
 
+/* What an operator types; the name in quotes of the shell. */
+static void release_command(const char *room, struct buf *out)
+{
+    buf_printf(out, "roomctl release %s'", room[0] == '-' ? "-- " : "");
+    for (; *room; room++) {
+        if (*room == '\'') {
+            buf_append_str(out, STR("'\\''"));
+        } else {
+            buf_append_byte(out, (uint8_t)*room);
+        }
+    }
+    buf_append_byte(out, '\'');
+}
+
 static struct str utc(time_t at, char out[32])
 {
     struct tm tm;
@@ -43,17 +57,16 @@ static void on_counted(void *ctx, const redisReply *reply)
                   LOG_U64("within_s", QUARANTINE_WINDOW_S));
     } else {
         char until[32];
-        char *key = store_room_key(str_of(room), "");
-        char *release = xasprintf("redis-cli HDEL '%s' quarantined_until crashes", key);
+        struct buf release = {0};
+        release_command(room, &release);
         log_error(
             &scope,
             "room is quarantined: workers keep dying in it; nobody gets in, other rooms go on",
             LOG_I64("crashes", reply->element[0]->integer),
             LOG_U64("within_s", QUARANTINE_WINDOW_S),
             LOG_STR("until", utc((time_t)reply->element[1]->integer, until)),
-            LOG_TEXTZ("to_release", release));
-        free(release);
-        free(key);
+            LOG_STR("to_release", buf_str(&release)));
+        buf_finish(&release);
     }
     free(room);
 }

@@ -273,7 +273,8 @@ struct redis_client *redis_client_create(struct event_base *base, const struct r
 
 bool redis_client_is_up(const struct redis_client *client)
 {
-    return client->state == CLIENT_UP || client->state == CLIENT_CHECKING;
+    /* While a connection is torn down its pending replies are called back, and may ask for more. */
+    return client->redis && (client->state == CLIENT_UP || client->state == CLIENT_CHECKING);
 }
 
 const char *redis_client_why(const struct redis_client *client)

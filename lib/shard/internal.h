@@ -244,7 +244,8 @@ void gate_want(struct shard_room *room);
 void move_step(struct shard_room *room, uint64_t now_ms);
 /* Begins to hand the room over to where the host says; false if that cannot be now. */
 bool move_away(struct shard_room *room, uint64_t now_ms);
-void move_cancel(struct shard_room *room);
+/* Forgets the move, if there is one, and tells the host. */
+void move_end(struct shard_room *room, enum shard_move_end end);
 /* The store may have done it already. */
 bool move_asked(const struct shard_room *room);
 

@@ -18,15 +18,21 @@ struct move {
     bool asked;
 };
 
-void move_cancel(struct shard_room *room)
+void move_end(struct shard_room *room, enum shard_move_end end)
 {
-    if (room->move) {
-        free(room->move->worker);
-        free(room->move->node);
-        free(room->move->address);
-        free(room->move);
-        room->move = NULL;
-        room->shard->moves--;
+    struct shard *shard = room->shard;
+    if (!room->move) {
+        return;
+    }
+    free(room->move->worker);
+    free(room->move->node);
+    free(room->move->address);
+    free(room->move);
+    room->move = NULL;
+    shard->moves--;
+    if (shard->host->move_ended) {
+        uint64_t epoch = end == SHARD_MOVE_DONE ? room->epoch + 1 : 0;
+        shard->host->move_ended(shard->ctx, str_of(room->name), end, epoch);
     }
 }
 
@@ -46,7 +52,7 @@ static void give_up(struct shard_room *room)
     struct log_scope scope = shard_room_scope(room);
     log_warn(&scope, "room could not be handed over and stays",
              LOG_TEXTZ("to", room->move->worker));
-    move_cancel(room);
+    move_end(room, SHARD_MOVE_STAYS);
     room->state = SHARD_ROOM_SERVING;
     /* What waits is told anew to those who come back, on the same links. */
     outbox_abandon(room, 1012, STR("room has moved on"));
@@ -105,7 +111,9 @@ void shard_handed(struct shard *shard, uint64_t number, enum err err, uint64_t n
         struct shard_target to = target_of(room->move);
         log_info(&scope, "room handed over", LOG_TEXTZ("to", room->move->worker),
                  LOG_U64("clock", room_documents(room->room)->clock));
-        shard_room_moved(room, &to);
+        shard_room_announce_move(room, &to);
+        move_end(room, SHARD_MOVE_DONE);
+        shard_room_free(room);
     }
 }
 

@@ -145,7 +145,7 @@ void shard_room_free(struct shard_room *room)
     persist_drop_tail(room);
     recent_finish(room);
     ghosts_finish(room);
-    move_cancel(room);
+    move_end(room, SHARD_MOVE_LOST);
     outbox_drop(room);
     buf_finish(&room->deferred);
     free(room->audience);
@@ -353,7 +353,6 @@ void shard_tick(struct shard *shard, uint64_t now_ms)
         persist_tick(rooms[i], now_ms);
     }
     free(rooms);
-    shard->counts.rooms = shard->rooms.count;
     check_stopped(shard);
 }
 
@@ -371,7 +370,7 @@ void shard_stop(struct shard *shard, bool hand_over, uint64_t now_ms)
     while ((room = map_next(&shard->rooms, &pos))) {
         shard_turn_to(shard, str_of(room->name));
         if (room->state == SHARD_ROOM_MOVING && !move_asked(room)) {
-            move_cancel(room);
+            move_end(room, SHARD_MOVE_STAYS);
             room->state = SHARD_ROOM_SERVING;
         }
         if (room->state == SHARD_ROOM_SERVING) {
@@ -387,5 +386,6 @@ void shard_stop(struct shard *shard, bool hand_over, uint64_t now_ms)
 
 const struct shard_counts *shard_count(struct shard *shard)
 {
+    shard->counts.rooms = shard->rooms.count;
     return &shard->counts;
 }

@@ -56,6 +56,13 @@ struct shard_target {
     struct str worker, node, address;
 };
 
+/* How giving a room away has ended. */
+enum shard_move_end {
+    SHARD_MOVE_DONE,  /* it is the target's */
+    SHARD_MOVE_STAYS, /* the store did not take it in time, or nobody knows */
+    SHARD_MOVE_LOST,  /* it went elsewhere, or was closed */
+};
+
 struct shard_counts {
     uint64_t rooms, sessions, room_bytes;
     uint64_t messages, pushes, broadcasts;
@@ -95,6 +102,9 @@ struct shard_host {
                       const struct shard_target *to);
     /* While draining: where is the room to go? False: nowhere now. */
     bool (*place)(void *ctx, struct str room, struct shard_target *to);
+    /* The handover of a room has ended, whoever wanted it; `epoch` is the new one if it is done.
+     * NULL: nobody asks. */
+    void (*move_ended)(void *ctx, struct str room, enum shard_move_end end, uint64_t epoch);
     /* Show the room's figures to operators, if it is still ours. No answer. */
     void (*show)(void *ctx, const struct shard_room_info *info);
     void (*random_id)(void *ctx, char out[21]);
@@ -158,8 +168,9 @@ void shard_store_changed(struct shard *shard, bool up, uint64_t now_ms);
 void shard_flush(struct shard *shard);
 /* Call about twice a second: session timeouts, unloading, snapshots that are due. */
 void shard_tick(struct shard *shard, uint64_t now_ms);
-/* Gives a room to another worker, with its sessions (proto/ownership.md, "Handover").
- * ERR_NOT_FOUND: it is not here; ERR_AGAIN: it loads, unloads or moves just now. */
+/* Gives a room to another worker, with its sessions (proto/ownership.md, "Handover"); the end is
+ * told by host.move_ended. ERR_NOT_FOUND: it is not here; ERR_AGAIN: it loads, unloads or moves
+ * just now, and host.move_ended is not about this wish. */
 enum err shard_move(struct shard *shard, struct str room, const struct shard_target *to,
                     uint64_t now_ms) NODISCARD;
 /* On: gives all rooms to where host.place says, those that come as well, a few at a time. Call

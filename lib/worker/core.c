@@ -2,6 +2,7 @@
 #include "worker/core.h"
 
 #include "base/alloc.h"
+#include "base/list.h"
 #include "base/mark.h"
 #include "base/metrics.h"
 #include "base/random.h"
@@ -26,8 +27,16 @@ struct worker_core {
     struct shard_config shard_config;
     struct event *tick;
     struct workers workers; /* where rooms can go; read while draining */
+    struct list moves;      /* of struct move_wish.link; owned */
     uint64_t beat_at, ticked_at;
     bool announced, draining, leaving, stopping;
+};
+
+/* A move that somebody has asked for and waits for the end of. */
+struct move_wish {
+    struct list link;
+    uint64_t request;
+    char room[];
 };
 
 static uint64_t now_of(const struct worker_core *core)
@@ -167,6 +176,22 @@ static bool host_place(void *ctx, struct str room, struct shard_target *to)
     return found;
 }
 
+/* Of a room there is one move at a time, so its name says which wish it is. */
+static void host_move_ended(void *ctx, struct str room, enum shard_move_end end, uint64_t epoch)
+{
+    struct worker_core *core = ctx;
+    struct move_wish *wish;
+    list_each(wish, &core->moves, link, struct move_wish)
+    {
+        if (str_eq(str_of(wish->room), room)) {
+            list_remove(&wish->link);
+            core->host->move_ended(core->ctx, wish->request, end, epoch);
+            free(wish);
+            return;
+        }
+    }
+}
+
 static void host_show(void *ctx, const struct shard_room_info *info)
 {
     struct worker_core *core = ctx;
@@ -207,6 +232,7 @@ static const struct shard_host shard_host = {
     .check = host_check,
     .hand_over = host_hand_over,
     .place = host_place,
+    .move_ended = host_move_ended,
     .show = host_show,
     .random_id = host_random_id,
     .executing = host_executing,
@@ -350,6 +376,21 @@ void worker_core_drain(struct worker_core *core, bool on)
         shard_drain(core->shard, false);
     }
     beat(core); /* so that nobody sends it new rooms */
+    core->host->changed(core->ctx);
+}
+
+enum err worker_core_move(struct worker_core *core, uint64_t request, struct str room,
+                          const struct shard_target *to)
+{
+    enum err err = shard_move(core->shard, room, to, now_of(core));
+    mark_leave();
+    if (!err) {
+        struct move_wish *wish = xcalloc(1, sizeof(*wish) + room.len + 1);
+        wish->request = request;
+        memcpy(wish->room, room.ptr, room.len);
+        list_append(&core->moves, &wish->link);
+    }
+    return err;
 }
 
 void worker_core_leave(struct worker_core *core)
@@ -382,6 +423,7 @@ struct worker_core_health worker_core_health(const struct worker_core *core)
     return (struct worker_core_health){
         .known = core->announced,
         .ending = core->stopping || core->leaving,
+        .draining = core->draining,
         .store_ok = ok,
         .trouble = ok ? "" : store_trouble(core->store),
     };
@@ -407,6 +449,7 @@ struct worker_core *worker_core_create(struct event_base *base, const struct con
     core->host = host;
     core->ctx = ctx;
     workers_init(&core->workers);
+    list_init(&core->moves);
     core->shard_config = shard_config_of(config);
     core->shard = shard_create(&core->shard_config, &shard_host, core, str_of(config->id),
                                str_of(config->node));

@@ -21,6 +21,8 @@ struct worker_core_host {
     /* As in struct shard_host. */
     void (*link_ready)(void *ctx, struct shard_link *link);
     void (*link_drop)(void *ctx, struct shard_link *link, enum err why);
+    /* How a move that worker_core_move has begun came to its end; as in struct shard_host. */
+    void (*move_ended)(void *ctx, uint64_t request, enum shard_move_end end, uint64_t epoch);
     /* What worker_core_health says has changed. */
     void (*changed)(void *ctx);
     /* After worker_core_stop or worker_core_leave, once: all rooms are given up. */
@@ -31,6 +33,7 @@ struct worker_core_host {
 struct worker_core_health {
     bool known;          /* to gateways: it has been in touch with Redis */
     bool ending;         /* it was told to stop or to leave */
+    bool draining;       /* it gives its rooms away */
     bool store_ok;       /* changes can be made durable now */
     const char *trouble; /* if not, why; else empty */
 };
@@ -49,6 +52,10 @@ void worker_core_end_turn(struct worker_core *core);
 
 /* On: gives its rooms to other workers and takes no new ones; off again: it stays as it is now. */
 void worker_core_drain(struct worker_core *core, bool on);
+/* Gives one room to another worker; the end is told by host.move_ended with `request`, a number
+ * that is not in use. Errors as of shard_move, and no end is told then. */
+enum err worker_core_move(struct worker_core *core, uint64_t request, struct str room,
+                          const struct shard_target *to) NODISCARD;
 /* Drains, and is done when it has no room left. */
 void worker_core_leave(struct worker_core *core);
 /* The node ends: writes all rooms, gives them up, and is done. */

@@ -158,15 +158,24 @@ static void host_link_drop(void *ctx, struct shard_link *shard_link, enum err wh
 static void report(struct worker *worker)
 {
     struct worker_core_health health = worker_core_health(worker->core);
-    enum control_state state = health.ending  ? CONTROL_DRAINING
-                               : health.known ? CONTROL_READY
-                                              : CONTROL_STARTING;
+    enum control_state state = health.ending || health.draining ? CONTROL_DRAINING
+                               : health.known                   ? CONTROL_READY
+                                                                : CONTROL_STARTING;
     control_report(worker->control, state, health.store_ok, health.trouble);
 }
 
 static void host_changed(void *ctx)
 {
     report(ctx);
+}
+
+static void host_move_ended(void *ctx, uint64_t request, enum shard_move_end end, uint64_t epoch)
+{
+    static const enum control_outcome outcomes[] = {[SHARD_MOVE_DONE] = CONTROL_MOVED,
+                                                    [SHARD_MOVE_STAYS] = CONTROL_STAYS,
+                                                    [SHARD_MOVE_LOST] = CONTROL_LOST};
+    struct worker *worker = ctx;
+    control_answer_move(worker->control, request, outcomes[end], epoch);
 }
 
 static void host_done(void *ctx)
@@ -178,6 +187,7 @@ static void host_done(void *ctx)
 static const struct worker_core_host core_host = {
     .link_ready = host_link_ready,
     .link_drop = host_link_drop,
+    .move_ended = host_move_ended,
     .changed = host_changed,
     .done = host_done,
 };
@@ -212,7 +222,29 @@ static void on_drain(void *ctx, uint64_t deadline_ms)
     worker_drain(ctx, deadline_ms);
 }
 
-static const struct control_handlers control_handlers = {.on_stop = on_stop, .on_drain = on_drain};
+/* ---- what an operator wants ---- */
+
+static void on_draining(void *ctx, bool on)
+{
+    struct worker *worker = ctx;
+    if (!worker->stopping) {
+        worker_core_drain(worker->core, on);
+    }
+}
+
+static void on_move(void *ctx, uint64_t request, const struct control_move *move)
+{
+    struct worker *worker = ctx;
+    struct shard_target to = {str_of(move->worker), str_of(move->node), str_of(move->address)};
+    enum err err = worker_core_move(worker->core, request, str_of(move->room), &to);
+    if (err) {
+        control_answer_move(worker->control, request,
+                            err == ERR_NOT_FOUND ? CONTROL_ABSENT : CONTROL_BUSY, 0);
+    }
+}
+
+static const struct control_handlers control_handlers = {
+    .on_stop = on_stop, .on_drain = on_drain, .on_draining = on_draining, .on_move = on_move};
 
 static void on_terminate(evutil_socket_t number, short events, void *ctx)
 {

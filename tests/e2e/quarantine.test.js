@@ -75,7 +75,7 @@ describe('quarantine', { concurrency: true }, () => {
         const left = Number(hash.quarantined_until) - (await nowOf(redis))
         assert.ok(left > QUARANTINE_S - 30 && left <= QUARANTINE_S, `${left} s`)
         await roomd.logged('the crash', /error supervisor room=.*: a worker died in this room; .*crashes=1 /)
-        await roomd.logged('the quarantine', /error supervisor room=.*: room is quarantined: .* until=\d{4}-/)
+        await roomd.logged('the quarantine', /error supervisor room=.*: room is quarantined: .* until=\d{4}-.* to_release="roomctl release '\w/)
         await works(roomd, 'other')
 
         await until('all processes', () => roomd.pids().length === PROCESSES)

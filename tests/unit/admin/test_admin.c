@@ -48,7 +48,7 @@ static void collect(void *ctx, admin_collected_fn done, void *arg)
     }
 }
 
-static const struct admin_source source = {is_ready, collect};
+static const struct admin_source source = {.ready = is_ready, .collect = collect};
 
 static void start(struct fixture *fixture)
 {

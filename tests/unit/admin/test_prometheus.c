@@ -10,14 +10,26 @@ static const char *render(const struct metrics *worker, bool worker_up)
     static struct buf out;
     struct metrics own = {0};
     struct process_usage usage = {1000, 1.25, 7, 1700000000.5};
-    struct prometheus_process processes[] = {
-        {"supervisor", ROLE_SUPERVISOR, true, 0, &own, &usage},
-        {"redis", ROLE_REDIS, true, 2, NULL, &usage},
-        {"worker-1", ROLE_WORKER, worker_up, 3, worker, NULL},
-        {"gateway-1", ROLE_GATEWAY, true, 0, &own, &usage},
+    struct admin_process processes[] = {
+        {.name = "supervisor",
+         .role = ROLE_SUPERVISOR,
+         .up = true,
+         .metrics = &own,
+         .usage = &usage},
+        {.name = "redis", .role = ROLE_REDIS, .up = true, .restarts = 2, .usage = &usage},
+        {.name = "worker-1",
+         .role = ROLE_WORKER,
+         .up = worker_up,
+         .restarts = 3,
+         .metrics = worker},
+        {.name = "gateway-1", .role = ROLE_GATEWAY, .up = true, .metrics = &own, .usage = &usage},
+        {.name = "worker-1", .role = ROLE_WORKER, .up = true, .metrics = &own, .usage = &usage},
     };
+    for (size_t i = 0; i < 4; i++) {
+        processes[i].has_slot = true; /* and the last is on its way out */
+    }
     buf_clear(&out, 0);
-    prometheus_render(processes, 4, &out);
+    prometheus_render(processes, 5, &out);
     buf_append_byte(&out, '\0');
     return (const char *)buf_head(&out);
 }

@@ -29,6 +29,9 @@ struct side { /* what one end has heard */
     bool closed;
     uint64_t deadline_ms;
     uint64_t drain_ms;
+    bool draining;
+    uint64_t request;
+    struct control_move move;
 };
 
 static void on_message(void *ctx, const struct control_message *message)
@@ -65,6 +68,21 @@ static void on_drain(void *ctx, uint64_t deadline_ms)
     event_base_loopbreak(side->base);
 }
 
+static void on_draining(void *ctx, bool on)
+{
+    struct side *side = ctx;
+    side->draining = on;
+    event_base_loopbreak(side->base);
+}
+
+static void on_move(void *ctx, uint64_t request, const struct control_move *move)
+{
+    struct side *side = ctx;
+    side->move = *move;
+    side->request = request;
+    event_base_loopbreak(side->base);
+}
+
 static void on_lost(void *ctx)
 {
     struct side *side = ctx;
@@ -72,7 +90,11 @@ static void on_lost(void *ctx)
     event_base_loopbreak(side->base);
 }
 
-static const struct control_handlers child_handlers = {on_stop, on_drain, on_lost};
+static const struct control_handlers child_handlers = {.on_stop = on_stop,
+                                                       .on_drain = on_drain,
+                                                       .on_draining = on_draining,
+                                                       .on_move = on_move,
+                                                       .on_lost = on_lost};
 
 static void open_pair(struct side *supervisor, struct control **child, struct side *child_side)
 {
@@ -164,6 +186,32 @@ Test(control, each_side_notices_the_end_of_the_other)
     cr_assert(child_side.closed);
     control_destroy(child);
     event_base_free(second.base);
+}
+
+Test(control, moves_are_asked_for_and_answered)
+{
+    struct side supervisor = {.want = 1}, child_side = {0};
+    struct control *child;
+    open_pair(&supervisor, &child, &child_side);
+    struct control_message on = {.kind = CONTROL_SET_DRAINING, .on = true};
+    control_channel_send(supervisor.channel, &on);
+    event_base_dispatch(supervisor.base);
+    cr_assert(child_side.draining);
+    struct control_message move = {
+        .kind = CONTROL_MOVE, .request = 7, .move = {"room", "worker", "node", "unix:/x"}};
+    control_channel_send(supervisor.channel, &move);
+    event_base_dispatch(supervisor.base);
+    cr_assert(eq(u64, child_side.request, 7));
+    check_text(child_side.move.room, "room");
+    check_text(child_side.move.address, "unix:/x");
+    control_answer_move(child, 7, CONTROL_MOVED, 3);
+    event_base_dispatch(supervisor.base);
+    cr_assert(eq(int, supervisor.got[0].kind, CONTROL_OUTCOME));
+    cr_assert(eq(int, supervisor.got[0].outcome, CONTROL_MOVED));
+    cr_assert(eq(u64, supervisor.got[0].epoch, 3));
+    control_destroy(child);
+    control_channel_destroy(supervisor.channel);
+    event_base_free(supervisor.base);
 }
 
 Test(control, garbage_closes_the_channel)

@@ -18,7 +18,13 @@ static struct control_message sample(enum control_kind kind)
                                       .store_ok = true,
                                       .why = "caf\xc3\xa9",
                                       .request = 1ull << 40,
-                                      .deadline_ms = 12345};
+                                      .version = "1.2.3-x",
+                                      .deadline_ms = 12345,
+                                      .on = true,
+                                      .move = {"r {%}\xc3\xa9", "n-w1-abc", "n", "unix:/s"},
+                                      .outcome = CONTROL_BUSY,
+                                      .epoch = 1ull << 50};
+    memset(message.move.room + 8, 'r', CONTROL_ROOM_MAX - 8);
     message.metrics.values[METRIC_PUSHES] = 3;
     message.metrics.values[METRIC_ROOMS] = -1.5;
     message.metrics.histograms[HISTOGRAM_SNAPSHOT].counts[METRICS_BOUNDS] = 1ull << 50;
@@ -34,6 +40,7 @@ static void check_same(const struct control_message *got, const struct control_m
         cr_assert(eq(int, got->state, want->state));
         cr_assert(eq(int, got->store_ok, want->store_ok));
         check_text(got->why, want->why);
+        check_text(got->version, want->version);
         break;
     case CONTROL_METRICS:
         cr_assert(eq(u64, got->request, want->request));
@@ -46,11 +53,27 @@ static void check_same(const struct control_message *got, const struct control_m
     case CONTROL_DRAIN:
         cr_assert(eq(u64, got->deadline_ms, want->deadline_ms));
         break;
+    case CONTROL_SET_DRAINING:
+        cr_assert(eq(int, got->on, want->on));
+        break;
+    case CONTROL_MOVE:
+        cr_assert(eq(u64, got->request, want->request));
+        check_text(got->move.room, want->move.room);
+        check_text(got->move.worker, want->move.worker);
+        check_text(got->move.node, want->move.node);
+        check_text(got->move.address, want->move.address);
+        break;
+    case CONTROL_OUTCOME:
+        cr_assert(eq(u64, got->request, want->request));
+        cr_assert(eq(int, got->outcome, want->outcome));
+        cr_assert(eq(u64, got->epoch, want->epoch));
+        break;
     }
 }
 
 static const enum control_kind kinds[] = {CONTROL_REPORT, CONTROL_METRICS, CONTROL_STATS,
-                                          CONTROL_STOP, CONTROL_DRAIN};
+                                          CONTROL_STOP,   CONTROL_DRAIN,   CONTROL_SET_DRAINING,
+                                          CONTROL_MOVE,   CONTROL_OUTCOME};
 enum { KINDS = sizeof(kinds) / sizeof(kinds[0]) };
 
 Test(control_frame, comes_out_as_it_went_in_byte_by_byte)
@@ -110,6 +133,32 @@ ParameterizedTestParameters(control_frame, read)
          "\0\0\0\7\x91\xa5"
          "drain",
          11, CONTROL_BROKEN},
+        {"draining",
+         "\0\0\0\xb\x92\xa8"
+         "draining\xc3",
+         15, CONTROL_MESSAGE},
+        {"draining by a number",
+         "\0\0\0\xb\x92\xa8"
+         "draining\x01",
+         15, CONTROL_BROKEN},
+        {"a move",
+         "\0\0\0\xf\x96\xa4move\x01\xa1r\xa1w\xa1n\xa1"
+         "a",
+         19, CONTROL_MESSAGE},
+        {"a move of a room without a name",
+         "\0\0\0\xe\x96\xa4move\x01\xa0\xa1w\xa1n\xa1"
+         "a",
+         18, CONTROL_BROKEN},
+        {"a move to no address", "\0\0\0\xd\x95\xa4move\x01\xa1r\xa1w\xa1n", 17, CONTROL_BROKEN},
+        {"a move with a negative number",
+         "\0\0\0\xf\x96\xa4move\xff\xa1r\xa1w\xa1n\xa1"
+         "a",
+         19, CONTROL_BROKEN},
+        {"an outcome", "\0\0\0\xe\x94\xa5moved\x01\xa4lost\0", 18, CONTROL_MESSAGE},
+        {"an outcome of another kind", "\0\0\0\xe\x94\xa5moved\x01\xa4gone\0", 18, CONTROL_BROKEN},
+        {"an outcome without an epoch", "\0\0\0\xd\x93\xa5moved\x01\xa4lost", 17, CONTROL_BROKEN},
+        {"a version that is no text", "\0\0\0\x10\x95\xa5state\xa5ready\xc3\xa0\x01", 20,
+         CONTROL_BROKEN},
         {"an unknown state", "\0\0\0\xc\x94\xa5state\xa2hi\xc3\xa0", 16, CONTROL_BROKEN},
         {"a number for a bool", "\0\0\0\xf\x94\xa5state\xa5ready\x01\xa0", 19, CONTROL_BROKEN},
         {"ready", "\0\0\0\xf\x94\xa5state\xa5ready\xc3\xa0", 19, CONTROL_MESSAGE},
@@ -130,6 +179,22 @@ ParameterizedTest(struct bytes_case *c, control_frame, read)
     struct control_message message;
     cr_assert(eq(int, control_frame_read(&in, &message), c->want), "%s", c->name);
     buf_finish(&in);
+}
+
+Test(control_frame, a_name_that_does_not_fit_is_broken)
+{
+    struct buf wire = {0};
+    struct control_message got;
+    buf_append(&wire, "\0\0\1\x11\x96\xa4move\x01\xda\1\1", 14);
+    for (int i = 0; i < CONTROL_ROOM_MAX + 1; i++) {
+        buf_append_byte(&wire, 'r');
+    }
+    buf_append(&wire,
+               "\xa1w\xa1n\xa1"
+               "a",
+               6);
+    cr_assert(eq(int, control_frame_read(&wire, &got), CONTROL_BROKEN));
+    buf_finish(&wire);
 }
 
 Test(control_frame, a_long_reason_is_cut)

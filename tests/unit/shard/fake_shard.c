@@ -148,6 +148,15 @@ static void host_executing(void *ctx, struct str room)
     snprintf(fake->at_work, sizeof(fake->at_work), "%.*s", STR_ARG(room));
 }
 
+static void host_move_ended(void *ctx, struct str room, enum shard_move_end end, uint64_t epoch)
+{
+    static const char *const names[] = {"done", "stays", "lost"};
+    struct fake *fake = ctx;
+    size_t used = strlen(fake->moves);
+    snprintf(fake->moves + used, sizeof(fake->moves) - used, "%.*s %s %d\n", STR_ARG(room),
+             names[end], (int)epoch);
+}
+
 static const struct shard_host host = {
     .link_ready = host_link_ready,
     .link_drop = host_link_drop,
@@ -157,6 +166,7 @@ static const struct shard_host host = {
     .check = host_check,
     .hand_over = host_hand_over,
     .place = host_place,
+    .move_ended = host_move_ended,
     .show = host_show,
     .random_id = host_random_id,
     .executing = host_executing,

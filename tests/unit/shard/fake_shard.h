@@ -50,6 +50,7 @@ struct fake {
     int stopped, shown;
     bool dropped;     /* a link was to be dropped */
     char at_work[32]; /* the room it turned to last; for tests to clear */
+    char moves[80];   /* "demo done 2": the moves that have ended, a line each; the same */
     struct buf asked;
     char *taken;
     /* Sees every frame to a gateway before it is written down. */

@@ -31,6 +31,12 @@ static void asked(const char *want)
     SAME_LINES(fake_asked(&fake), want);
 }
 
+static void ended(const char *want)
+{
+    SAME_LINES(fake.moves, want);
+    fake.moves[0] = '\0';
+}
+
 static void move(void)
 {
     cr_assert(zero(int, shard_move(fake.shard, STR("demo"), &there, fake.now)));
@@ -52,8 +58,10 @@ Test(move, what_was_handled_is_stored_and_answered_first)
     fake_answer(&fake);
     asked("hand demo 2 worker-2\n");
     told("event 1 2 " RESULT);
+    ended("");
     fake_answer(&fake);
     told("moved demo worker-2\n");
+    ended("demo done 2\n");
     cr_assert(eq(u64, fake.store.rooms[0].epoch, 2));
     fake_pass(&fake, 250);
     cr_assert(zero(u64, shard_count(fake.shard)->rooms));
@@ -65,6 +73,7 @@ Test(move, of_a_room_that_is_lost_says_so)
     store_claim(&fake.store.rooms[0], 99);
     fake_answer(&fake);
     told("moved demo \n");
+    ended("demo lost 0\n");
 }
 
 Test(move, that_nobody_knows_the_end_of_keeps_the_room)
@@ -72,6 +81,7 @@ Test(move, that_nobody_knows_the_end_of_keeps_the_room)
     move();
     fake_fail(&fake, ERR_UNAVAILABLE, false);
     told("moved demo \n");
+    ended("demo stays 0\n");
     fake_asked(&fake);
     struct resume back = {.conn = 1,
                           .room = "demo",
@@ -108,6 +118,7 @@ Test(move, waits_for_a_store_that_is_away_and_not_for_ever)
     asked("");
     fake_pass(&fake, 1500);
     told("moved demo \n");
+    ended("demo stays 0\n");
 }
 
 Test(move, stores_the_room_first_where_there_is_no_log)
@@ -137,6 +148,7 @@ Test(move, needs_a_room_that_is_here)
     cr_assert(eq(int, shard_move(fake.shard, STR("other"), &there, fake.now), ERR_AGAIN));
     move();
     cr_assert(eq(int, shard_move(fake.shard, STR("demo"), &there, fake.now), ERR_AGAIN));
+    ended("");
 }
 
 Test(move, draining_moves_all_that_is_in_use_and_lets_go_of_the_rest)
@@ -154,6 +166,7 @@ Test(move, draining_moves_all_that_is_in_use_and_lets_go_of_the_rest)
     asked("hand demo 1 worker-2\n");
     fake_answer_all(&fake);
     told("moved demo worker-2\n");
+    ended("demo done 2\n");
     fake_pass(&fake, 250);
     cr_assert(zero(u64, shard_count(fake.shard)->rooms));
     cr_assert(zero(int, fake.stopped));
@@ -171,12 +184,25 @@ Test(move, leaving_ends_when_all_is_given_away)
     cr_assert(eq(int, fake.stopped, 1));
 }
 
+Test(move, of_a_room_that_a_newer_owner_takes_amid_it_has_an_end)
+{
+    gateway_put(gateway, 1, 2, "note:1", 1);
+    fake_turn(&fake);
+    move();
+    store_claim(&fake.store.rooms[0], 99);
+    fake_answer(&fake); /* the append is refused */
+    told("moved demo \n");
+    ended("demo lost 0\n");
+    cr_assert(zero(u64, shard_count(fake.shard)->rooms));
+}
+
 Test(move, a_stop_does_not_wait_for_it)
 {
     fake_store_changes(&fake, false, false);
     move();
     shard_stop(fake.shard, false, fake.now);
     told("close 1 1012 server is stopping\n");
+    ended("demo stays 0\n");
 }
 
 /* ---- is it ours? ---- */

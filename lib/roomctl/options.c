@@ -1,0 +1,374 @@
+/* Arguments of roomctl. */
+#include "roomctl/options.h"
+
+#include "base/alloc.h"
+#include "base/number_text.h"
+
+#include <stdlib.h>
+
+#define ADMIN_VARIABLE "ROOMD_ADMIN"
+#define ADMIN_DEFAULT "127.0.0.1:9090"
+/* A week; longer is a typing error. */
+#define TIMEOUT_MAX_S (7 * 86400)
+
+static const struct ctl_command commands[] = {
+    {
+        .id = CTL_PS,
+        .name = "ps",
+        .operands = "",
+        .summary = "the processes of the node",
+        .details =
+            "ROOMS and SESSIONS are what a worker has loaded; of a gateway, SESSIONS are its\n"
+            "connections. While workers are replaced a slot has two processes. With an\n"
+            "external Redis there is no process for it.\n",
+    },
+    {
+        .id = CTL_ROOMS,
+        .name = "rooms",
+        .operands = "[ROOM]...",
+        .summary = "all rooms in Redis, or these",
+        .details =
+            "STATE: open; idle (loaded, nobody is in it); closed (nobody owns it); orphaned\n"
+            "(its owner is dead, and nobody has come since); quarantined.\n",
+        .operands_max = SIZE_MAX,
+        .options = CTL_WORKER,
+    },
+    {
+        .id = CTL_DRAIN,
+        .name = "drain",
+        .operands = "WORKER",
+        .summary = "move all rooms off a worker, and give it no new ones",
+        .details =
+            "Nobody is disconnected. The worker stays, draining, until drain --undo, or until\n"
+            "it ends: the next one of its name takes rooms. Without --no-wait the command\n"
+            "waits until the worker has no rooms and no gateway sends it any.\n",
+        .operands_min = 1,
+        .operands_max = 1,
+        .options = CTL_TIMEOUT | CTL_UNDO | CTL_NO_WAIT | CTL_FORCE,
+        .timeout_s = 60,
+    },
+    {
+        .id = CTL_MOVE,
+        .name = "move",
+        .operands = "ROOM WORKER",
+        .summary = "give a room to a worker; nobody is disconnected",
+        .operands_min = 2,
+        .operands_max = 2,
+    },
+    {
+        .id = CTL_RELEASE,
+        .name = "release",
+        .operands = "ROOM",
+        .summary = "let people into a room that is quarantined",
+        .details =
+            "A room that workers died of three times within a minute is quarantined for five;\n"
+            "roomctl rooms shows it. Its crashes are forgotten.\n",
+        .operands_min = 1,
+        .operands_max = 1,
+    },
+};
+enum { COMMANDS = sizeof(commands) / sizeof(commands[0]) };
+
+static const struct ctl_switch {
+    const char *name;
+    enum ctl_option option;
+    const char *value_name; /* NULL: it takes none */
+    const char *help;
+} switches[] = {
+    {"--timeout", CTL_TIMEOUT, "SECONDS", "wait no longer; exit with 4 then"},
+    {"--worker", CTL_WORKER, "WORKER", "only the rooms that this worker owns"},
+    {"--undo", CTL_UNDO, NULL, "let the worker take rooms again"},
+    {"--no-wait", CTL_NO_WAIT, NULL, "do not wait for the end"},
+    {"--force", CTL_FORCE, NULL, "also if no other worker can take the rooms"},
+};
+enum { SWITCHES = sizeof(switches) / sizeof(switches[0]) };
+
+/* ---- help ---- */
+
+static void help_line(struct buf *text, const char *left, const char *right)
+{
+    buf_printf(text, "  %-24s %s\n", left, right);
+}
+
+static void help_common(struct buf *text)
+{
+    help_line(text, "--admin ADDR:PORT",
+              "the node's admin port (" ADMIN_VARIABLE ", else " ADMIN_DEFAULT ")");
+    help_line(text, "--json", "JSON for programs (proto/admin.md has the fields)");
+    help_line(text, "--help", "this text; with a command, about that");
+}
+
+static void help_exits(struct buf *text)
+{
+    buf_printf(text, "\nExit status:\n");
+    help_line(text, "0", "done");
+    help_line(text, "1", "refused, or failed; stderr has a line that says why");
+    help_line(text, "2", "wrong arguments");
+    help_line(text, "3", "no node answers at that address");
+    help_line(text, "4", "not done in time; it goes on");
+}
+
+static void help_all(struct buf *text)
+{
+    buf_printf(text,
+               "roomctl %s: looks at a node of roomd, and steers it\n\n"
+               "Usage: roomctl COMMAND [OPTION]...\n\nCommands:\n",
+               ROOMD_VERSION);
+    for (size_t i = 0; i < COMMANDS; i++) {
+        char *left = xasprintf("%s %s", commands[i].name, commands[i].operands);
+        help_line(text, left, commands[i].summary);
+        free(left);
+    }
+    buf_printf(text, "\nOptions, before or after the command; -- ends them:\n");
+    help_common(text);
+    help_line(text, "--version", "the version");
+    help_exits(text);
+    buf_printf(text, "\nWORKER is a worker's name (worker-1) or its id, as ps shows them.\n");
+}
+
+static void help_command(const struct ctl_command *command, struct buf *text)
+{
+    buf_printf(text, "Usage: roomctl %s%s%s [OPTION]...\n\n%s.\n", command->name,
+               command->operands[0] ? " " : "", command->operands, command->summary);
+    if (command->details) {
+        buf_printf(text, "%s", command->details);
+    }
+    buf_printf(text, "\nOptions:\n");
+    for (size_t i = 0; i < SWITCHES; i++) {
+        if (command->options & switches[i].option) {
+            char *left = xasprintf("%s %s", switches[i].name,
+                                   switches[i].value_name ? switches[i].value_name : "");
+            char *right = switches[i].option == CTL_TIMEOUT
+                              ? xasprintf("%s (%u)", switches[i].help, command->timeout_s)
+                              : xstrdup(switches[i].help);
+            help_line(text, left, right);
+            free(left);
+            free(right);
+        }
+    }
+    help_common(text);
+    help_exits(text);
+}
+
+/* ---- reading ---- */
+
+struct reading {
+    struct ctl_options *options;
+    int argc;
+    char *const *argv;
+    int at;
+    struct buf *text;
+    bool help, version;
+    const char *admin; /* as text; NULL: not given */
+    const char *timeout;
+};
+
+static bool bad(struct reading *reading, const char *what, const char *which)
+{
+    buf_printf(reading->text, "roomctl: %s \"%s\"; try roomctl --help\n", what, which);
+    return false;
+}
+
+/* Whether the argument at hand is this option; if so *value is what comes with it, or NULL. */
+static bool is_option(struct reading *reading, const char *name, bool takes_value,
+                      const char **value)
+{
+    const char *arg = reading->argv[reading->at];
+    size_t len = strlen(name);
+    *value = NULL;
+    if (strncmp(arg, name, len) != 0 || (arg[len] != '\0' && arg[len] != '=')) {
+        return false;
+    }
+    if (arg[len] == '=') {
+        *value = arg + len + 1;
+    } else if (takes_value && reading->at + 1 < reading->argc) {
+        *value = reading->argv[++reading->at];
+    }
+    return true;
+}
+
+static bool check_value(struct reading *reading, const char *arg, bool takes_value,
+                        const char *value)
+{
+    if (takes_value && !value) {
+        return bad(reading, "a value is missing behind", arg);
+    }
+    if (!takes_value && value) {
+        return bad(reading, "no value is wanted in", arg);
+    }
+    return true;
+}
+
+static bool read_switch(struct reading *reading, const struct ctl_switch *found, const char *value)
+{
+    reading->options->given |= found->option;
+    if (found->option == CTL_TIMEOUT) {
+        reading->timeout = value;
+    } else if (found->option == CTL_WORKER) {
+        reading->options->worker = value;
+    }
+    return true;
+}
+
+static bool read_option(struct reading *reading)
+{
+    const char *arg = reading->argv[reading->at];
+    const char *value;
+    if (strcmp(arg, "-h") == 0 || strcmp(arg, "--help") == 0) {
+        reading->help = true;
+        return true;
+    }
+    if (strcmp(arg, "--version") == 0) {
+        reading->version = true;
+        return true;
+    }
+    if (strcmp(arg, "--json") == 0) {
+        reading->options->json = true;
+        return true;
+    }
+    if (is_option(reading, "--admin", true, &value)) {
+        reading->admin = value;
+        return check_value(reading, arg, true, value);
+    }
+    for (size_t i = 0; i < SWITCHES; i++) {
+        bool takes_value = switches[i].value_name != NULL;
+        if (is_option(reading, switches[i].name, takes_value, &value)) {
+            return check_value(reading, arg, takes_value, value) &&
+                   read_switch(reading, &switches[i], value);
+        }
+    }
+    return bad(reading, "there is no option", arg);
+}
+
+static bool read_operand(struct reading *reading, const char *arg)
+{
+    struct ctl_options *options = reading->options;
+    if (options->command) {
+        options->operands[options->operand_count++] = arg;
+        return true;
+    }
+    for (size_t i = 0; i < COMMANDS; i++) {
+        if (strcmp(arg, commands[i].name) == 0) {
+            options->command = &commands[i];
+            return true;
+        }
+    }
+    return bad(reading, "there is no command", arg);
+}
+
+static bool read_all(struct reading *reading)
+{
+    bool options_over = false;
+    for (reading->at = 1; reading->at < reading->argc; reading->at++) {
+        const char *arg = reading->argv[reading->at];
+        bool fine;
+        if (!options_over && strcmp(arg, "--") == 0) {
+            options_over = fine = true;
+        } else if (!options_over && arg[0] == '-' && arg[1] != '\0') {
+            fine = read_option(reading);
+        } else {
+            fine = read_operand(reading, arg);
+        }
+        if (!fine) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* ---- what was read as a whole ---- */
+
+static bool check_operands(struct reading *reading)
+{
+    const struct ctl_options *options = reading->options;
+    const struct ctl_command *command = options->command;
+    if (options->operand_count < command->operands_min) {
+        buf_printf(reading->text, "roomctl: %s needs %s; try roomctl %s --help\n", command->name,
+                   command->operands, command->name);
+        return false;
+    }
+    if (options->operand_count > command->operands_max) {
+        return bad(reading, "one argument too many:", options->operands[command->operands_max]);
+    }
+    for (size_t i = 0; i < options->operand_count; i++) {
+        if (!options->operands[i][0]) {
+            return bad(reading, "an argument is empty, behind", command->name);
+        }
+    }
+    return true;
+}
+
+static bool check_switches(struct reading *reading)
+{
+    struct ctl_options *options = reading->options;
+    for (size_t i = 0; i < SWITCHES; i++) {
+        if (options->given & ~options->command->options & switches[i].option) {
+            buf_printf(reading->text, "roomctl: %s is not for %s; try roomctl %s --help\n",
+                       switches[i].name, options->command->name, options->command->name);
+            return false;
+        }
+    }
+    options->timeout_s = options->command->timeout_s;
+    uint64_t seconds;
+    if (reading->timeout) {
+        if (number_parse(str_of(reading->timeout), TIMEOUT_MAX_S, &seconds)) {
+            return bad(reading, "--timeout takes whole seconds, not", reading->timeout);
+        }
+        options->timeout_s = (uint32_t)seconds;
+    }
+    return true;
+}
+
+static const char *variable(char *const *env, const char *name)
+{
+    size_t len = strlen(name);
+    for (; *env; env++) {
+        if (strncmp(*env, name, len) == 0 && (*env)[len] == '=' && (*env)[len + 1]) {
+            return *env + len + 1;
+        }
+    }
+    return NULL;
+}
+
+static bool read_admin(struct reading *reading, char *const *env)
+{
+    const char *text = reading->admin;
+    text = text ? text : variable(env, ADMIN_VARIABLE);
+    text = text ? text : ADMIN_DEFAULT;
+    struct address *admin = &reading->options->admin;
+    if (address_parse(str_of(text), admin) || admin->port == 0) {
+        return bad(reading, "--admin takes an address and a port, such as " ADMIN_DEFAULT ", not",
+                   text);
+    }
+    return true;
+}
+
+enum ctl_outcome ctl_options_read(struct ctl_options *options, int argc, char *const *argv,
+                                  char *const *env, struct buf *text)
+{
+    *options = (struct ctl_options){.operands = xcalloc((size_t)argc + 1, sizeof(char *))};
+    struct reading reading = {.options = options, .argc = argc, .argv = argv, .text = text};
+    if (!read_all(&reading)) {
+        return CTL_BAD;
+    }
+    if (reading.version) {
+        buf_printf(text, "roomctl %s\n", ROOMD_VERSION);
+        return CTL_TOLD;
+    }
+    if (reading.help) {
+        options->command ? help_command(options->command, text) : help_all(text);
+        return CTL_TOLD;
+    }
+    if (!options->command) {
+        buf_printf(text, "roomctl: a command is missing; try roomctl --help\n");
+        return CTL_BAD;
+    }
+    bool fine = check_operands(&reading) && check_switches(&reading) && read_admin(&reading, env);
+    return fine ? CTL_GO : CTL_BAD;
+}
+
+void ctl_options_finish(struct ctl_options *options)
+{
+    free(options->operands);
+    options->operands = NULL;
+}
