@@ -1,11 +1,12 @@
 /* Redis stops, hangs, refuses, forgets: changes wait, everything else goes on, /readyz says why, and
  * nothing that was acknowledged is lost. */
 import assert from 'node:assert/strict'
-import { cp, mkdir, rm, writeFile } from 'node:fs/promises'
+import { cp, mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { Client, putNote, readRoom } from './lib/client.js'
 import { kill, residentBytes } from './lib/processes.js'
+import { Proxy } from './lib/proxy.js'
 import { RedisServer } from './lib/redis_server.js'
 import { Roomd, removeFolder, temporaryFolder } from './lib/roomd.js'
 import { until } from './lib/wait.js'
@@ -238,6 +239,59 @@ describe('a Redis that goes away', { concurrency: true }, () => {
   })
 })
 
+describe('a Redis that is slow', { concurrency: true }, () => {
+  test('by a script of somebody else, which is ended with SCRIPT KILL', () =>
+    withScene({ redis: ['--busy-reply-threshold', 300] }, async (scene) => {
+      const { roomd, server } = scene
+      const script = server.command('EVAL', 'while true do end', 0).catch(({ message }) => message)
+      const { result } = await scene.pushWaits('meanwhile')
+      await scene.isNotReady(/BUSY/)
+      await roomd.logged('why', /Redis refuses writes.*why="BUSY/)
+      await scene.presenceFlows('still')
+      await server.command('SCRIPT', 'KILL')
+      assert.match(await script, /killed/)
+      assert.equal(await result, 'commit')
+      await scene.isReady()
+      await scene.isWhole('before', 'meanwhile')
+    }))
+
+  test('because it is far away: changes take as long, presence does not, nobody is given up', async () => {
+    const server = await RedisServer.start()
+    const proxy = await Proxy.start(server.socket)
+    const scene = new Scene()
+    scene.server = server
+    try {
+      scene.roomd = await Roomd.start({ args: ['--redis', `unix://${proxy.socket}`] })
+      proxy.delay = 150
+      await scene.enter('drawing')
+      const { roomd, drawer } = scene
+      const from = Date.now()
+      const end = from + 5000 // longer than workers' keys live
+      let pushes = 0
+      let slowest = 0
+      while (Date.now() < end) {
+        const result = drawer.push({ diff: putNote(String(pushes++)) })
+        const at = Date.now()
+        await scene.presenceFlows('still')
+        slowest = Math.max(slowest, Date.now() - at)
+        assert.equal(await result, 'commit')
+      }
+      assert.ok((Date.now() - from) / pushes >= 2 * proxy.delay, 'the proxy delays')
+      assert.ok(slowest < 2 * proxy.delay, `presence was answered after ${slowest} ms`)
+      await scene.isReady()
+      assert.equal(await server.command('HGET', 'roomd:{drawing}', 'epoch'), '1')
+      assert.doesNotMatch(roomd.log, / (warn|error) /)
+      await roomd.replace('worker-1')
+      await roomd.replace('worker-2')
+      assert.equal(await drawer.push({ diff: putNote('after') }), 'commit')
+      assert.equal(drawer.closed, null)
+    } finally {
+      await scene.close()
+      await proxy.stop()
+    }
+  })
+})
+
 describe('a Redis that forgets', { concurrency: true }, () => {
   test('its scripts', () =>
     withScene({}, async (scene) => {
@@ -301,6 +355,79 @@ describe('a Redis that forgets', { concurrency: true }, () => {
         await removeFolder(copy)
       }
     }))
+})
+
+/* As a failover to a replica that lacks the last second does, or a restart with everysec. */
+class Past {
+  static async remember({ server }) {
+    const past = new Past()
+    past.server = server
+    past.copy = await temporaryFolder()
+    /* Redis may write a moment later than it answers. */
+    await until('the note in the file', async () => {
+      const names = await readdir(past.#files)
+      const files = await Promise.all(names.map((name) => readFile(join(past.#files, name))))
+      return files.some((bytes) => bytes.includes('note:before'))
+    })
+    await cp(past.#files, join(past.copy, 'files'), { recursive: true })
+    return past
+  }
+
+  get #files() {
+    return join(this.server.folder, 'appendonlydir')
+  }
+
+  /* Of a server that is down. */
+  async restore() {
+    await rm(this.#files, { recursive: true })
+    await cp(join(this.copy, 'files'), this.#files, { recursive: true })
+    await this.server.run()
+  }
+}
+
+/* Nobody has what was lost, and everybody who has seen it has to forget it. */
+describe('a Redis that loses its last changes together with', { concurrency: true }, () => {
+  const deaths = {
+    'all workers': ({ roomd }) => ['worker-1', 'worker-2'].forEach((name) => kill(roomd.children().get(name))),
+    'the whole node': async ({ roomd }) => {
+      await roomd.kill()
+      return () => roomd.start()
+    },
+  }
+  for (const [name, strike] of Object.entries(deaths)) {
+    test(name, () =>
+      withScene({ redis: ['--appendfsync', 'everysec'] }, async (scene) => {
+        const { roomd, server, drawer, other } = scene
+        const past = await Past.remember(scene)
+        try {
+          for (let i = 0; i < 10; i++) {
+            await drawer.push({ diff: putNote(`lost ${i}`) })
+          }
+          await other.hear('patch', ({ diff }) => diff['note:lost 9'])
+          const seen = other.clock
+          await server.end('SIGKILL')
+          const revive = await strike(scene)
+          await past.restore()
+          await revive?.()
+          await Promise.all([drawer.ended, other.ended])
+          if (name === 'all workers') {
+            assert.equal(drawer.closed.code, 1012)
+            assert.equal(other.closed.code, 1012)
+          }
+          scene.other = await until('somebody back', () => Client.open(roomd, 'drawing', { session: other.session }))
+          const reply = await scene.other.handshake({ lastServerClock: seen })
+          await roomd.logged('the jump', /warn .*room=drawing: .*its clock jumps/)
+          assert.equal(reply.hydrationType, 'wipe_all')
+          assert.ok(reply.serverClock > seen)
+          assert.deepEqual(Object.keys(scene.other.documents), ['note:before'])
+          scene.drawer = await Client.connect(roomd, 'drawing')
+          assert.equal(await scene.drawer.push({ diff: putNote('after') }), 'commit')
+          await scene.isWhole('before', 'after')
+        } finally {
+          await removeFolder(past.copy)
+        }
+      }))
+  }
 })
 
 describe('a key of another type', { concurrency: true }, () => {
