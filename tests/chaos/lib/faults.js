@@ -8,6 +8,7 @@ import { until } from '../../e2e/lib/wait.js'
 import { ROOMCTL, hasRoomctl } from './node.js'
 
 const TAKEN_OVER_MS = 4000
+const WORKER_KEY_MS = 3000 // who stands still for longer loses its rooms
 const run = promisify(execFile)
 
 const killed = ({ name, pid }) => {
@@ -46,6 +47,7 @@ export class Faults {
   #random
   #rooms
   #undoing = new Set()
+  #standing = new Set() // pids
   done = [] // {at, kind, what}
 
   /* `rooms`: the names of those in which somebody draws. */
@@ -80,9 +82,13 @@ export class Faults {
     }
   }
 
-  #one(role) {
-    const all = this.#node.processes(role)
+  #one(role, all = this.#node.processes(role)) {
     return all.length > 0 ? this.#random.pick(all) : null
+  }
+
+  /* One that does not stand still already. */
+  #running(role) {
+    return this.#one(role, this.#node.processes(role).filter(({ pid }) => !this.#standing.has(pid)))
   }
 
   /* Does something after a while, without being waited for. */
@@ -93,11 +99,17 @@ export class Faults {
     this.#undoing.add(task)
   }
 
-  #stop({ name, pid }, entry, least, most) {
-    const ms = Math.round(least + this.#random.unit() ** 2 * (most - least)) // short ones are more common
+  /* Half of the times for no longer than `briefly`. */
+  #stop({ name, pid }, entry, briefly, most) {
+    const isBrief = this.#random.chance(0.5)
+    const ms = isBrief ? 100 + this.#random.below(briefly) : briefly + this.#random.below(most - briefly)
     kill(pid, 'SIGSTOP')
+    this.#standing.add(pid)
     entry.until = Date.now() + ms
-    this.#later(ms, () => kill(pid, 'SIGCONT'))
+    this.#later(ms, () => {
+      kill(pid, 'SIGCONT')
+      this.#standing.delete(pid)
+    })
     return `${name} for ${ms} ms`
   }
 
@@ -143,8 +155,8 @@ export class Faults {
     return `${first.name} of ${room}, and then ${next ? killed(next) : 'nobody'}`
   }
 
-  'worker-stop'(victim = this.#one('worker'), entry) {
-    return victim && this.#stop(victim, entry, 100, 8000)
+  'worker-stop'(victim = this.#running('worker'), entry) {
+    return victim && this.#stop(victim, entry, WORKER_KEY_MS, 8000)
   }
 
   'worker-term'(victim = this.#one('worker')) {
@@ -186,8 +198,8 @@ export class Faults {
     return victim && killed(victim)
   }
 
-  'gateway-stop'(victim = this.#one('gateway'), entry) {
-    return victim && this.#stop(victim, entry, 100, 4000)
+  'gateway-stop'(victim = this.#running('gateway'), entry) {
+    return victim && this.#stop(victim, entry, 1000, 4000)
   }
 
   'redis-kill'() {
@@ -196,8 +208,8 @@ export class Faults {
   }
 
   'redis-stop'(_, entry) {
-    const redis = this.#one('redis')
-    return redis && this.#stop(redis, entry, 100, 6000)
+    const redis = this.#running('redis')
+    return redis && this.#stop(redis, entry, 1000, 6000)
   }
 
   'redis-and-worker-kill'() {
@@ -207,7 +219,8 @@ export class Faults {
   }
 
   'supervisor-stop'(_, entry) {
-    return this.#stop({ name: 'roomd', pid: this.#node.roomd.pid }, entry, 100, 3000)
+    const { pid } = this.#node.roomd
+    return this.#standing.has(pid) ? null : this.#stop({ name: 'roomd', pid }, entry, 1000, 3000)
   }
 
   /* All of them die with it; it is started again on the same ports and data. */
