@@ -7,6 +7,7 @@ import { isAlive, kill } from '../../e2e/lib/processes.js'
 import { until } from '../../e2e/lib/wait.js'
 import { ROOMCTL, hasRoomctl } from './node.js'
 
+const ROOMCTL_MS = 25000 // it answers within 20 s
 const TAKEN_OVER_MS = 4000
 const WORKER_KEY_MS = 3000 // who stands still for longer loses its rooms
 const run = promisify(execFile)
@@ -68,11 +69,13 @@ export class Faults {
     const at = Date.now()
     const entry = { at, kind, what: '', until: at }
     this.done.push(entry) // before it is done: what follows from it must find it here
-    entry.what = await this[kind](victim, entry)
-    if (entry.what === null) {
+    const what = await this[kind](victim, entry)
+    if (what === null) {
       this.done.splice(this.done.indexOf(entry), 1)
+    } else {
+      entry.what = what + entry.what // which may have been added to by now
     }
-    return entry.what !== null
+    return what !== null
   }
 
   /* Waits until nothing stands still any more. */
@@ -169,29 +172,31 @@ export class Faults {
     return 'all'
   }
 
-  async #roomctl(...args) {
-    const env = { ...process.env, ROOMD_ADMIN: this.#node.roomd.admin }
-    return run(ROOMCTL, args, { env, timeout: 10000 }).then(
-      () => 'ok',
-      (error) => `status ${error.code}: ${error.stderr.trim()}`,
-    )
-  }
-
-  async 'worker-drain'(victim = this.#one('worker')) {
-    if (!victim) {
-      return null
-    }
-    const said = await this.#roomctl('drain', victim.id)
-    this.#later(500 + this.#random.below(2500), async () => {
-      await this.#roomctl('drain', '--undo', victim.id)
+  /* Nobody waits for it: the node may be in no state to answer soon. What it said is noted. */
+  #roomctl(entry, afterMs, ...args) {
+    this.#later(afterMs, async () => {
+      const { admin } = this.#node.roomd
+      const said = await run(ROOMCTL, ['--admin', admin, ...args], { timeout: ROOMCTL_MS }).then(
+        () => 'done',
+        ({ code, stderr }) => `${code ?? 'killed'} ${stderr.trim()}`,
+      )
+      entry.what += `; ${args[0]} ${said}`
     })
-    return `${victim.name}: ${said}`
   }
 
-  async 'room-move'() {
+  'worker-drain'(victim = this.#one('worker'), entry) {
+    if (victim) {
+      this.#roomctl(entry, 0, 'drain', victim.id)
+      this.#roomctl(entry, 1000 + this.#random.below(2000), 'drain', '--undo', victim.id)
+    }
+    return victim && victim.name
+  }
+
+  'room-move'(_, entry) {
     const to = this.#one('worker')
     const room = this.#random.pick(this.#rooms)
-    return to && `${room} to ${to.name}: ${await this.#roomctl('move', room, to.id)}`
+    to && this.#roomctl(entry, 0, 'move', room, to.id)
+    return to && `${room} to ${to.name}`
   }
 
   'gateway-kill'(victim = this.#one('gateway')) {
