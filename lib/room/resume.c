@@ -243,7 +243,7 @@ void room_session_repeat_presence(struct room *room, struct room_session *sessio
     if (session->presence) {
         /* A new clock: what was told before does not show who has heard this. */
         session->presence_at = ++room->presence_clock;
-        presence_broadcast(room, session, ROOM_PRESENCE_SAME);
+        presence_broadcast(room, session, ROOM_PRESENCE_ADDED);
     }
 }
 

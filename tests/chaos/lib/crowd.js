@@ -177,6 +177,10 @@ class Crowd {
       await this.#rightPresence()
       this.#verify()
       await this.#originals.check(readers)
+    } catch (error) {
+      const news = this.#durable.news()
+      this.#rooms.forEach(({ name, history }) => history.inspect(news.get(name) ?? []))
+      throw error
     } finally {
       this.#rooms.forEach((room) => {
         room.reader?.leave()

@@ -372,8 +372,7 @@ export class Drawer {
     }
     const before = this.presences.get(id)
     if (op === 'patch' && !before) {
-      this.#wrong('presence', `a patch of ${id}, which is not there`)
-      return
+      return // told ahead of a slow Redis, before this client listened; all of it follows, clients pass it over
     }
     const record = op === 'put' ? operand : applyObjectDiff(before, operand)
     this.presences.set(id, record)

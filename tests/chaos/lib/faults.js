@@ -7,7 +7,9 @@ import { isAlive, kill } from '../../e2e/lib/processes.js'
 import { until } from '../../e2e/lib/wait.js'
 import { ROOMCTL, hasRoomctl } from './node.js'
 
+const ROOMCTL_MS = 25000 // it answers within 20 s
 const TAKEN_OVER_MS = 4000
+const WORKER_KEY_MS = 3000 // who stands still for longer loses its rooms
 const run = promisify(execFile)
 
 const killed = ({ name, pid }) => {
@@ -46,6 +48,7 @@ export class Faults {
   #random
   #rooms
   #undoing = new Set()
+  #standing = new Set() // pids
   done = [] // {at, kind, what}
 
   /* `rooms`: the names of those in which somebody draws. */
@@ -66,11 +69,13 @@ export class Faults {
     const at = Date.now()
     const entry = { at, kind, what: '', until: at }
     this.done.push(entry) // before it is done: what follows from it must find it here
-    entry.what = await this[kind](victim, entry)
-    if (entry.what === null) {
+    const what = await this[kind](victim, entry)
+    if (what === null) {
       this.done.splice(this.done.indexOf(entry), 1)
+    } else {
+      entry.what = what + entry.what // which may have been added to by now
     }
-    return entry.what !== null
+    return what !== null
   }
 
   /* Waits until nothing stands still any more. */
@@ -80,9 +85,13 @@ export class Faults {
     }
   }
 
-  #one(role) {
-    const all = this.#node.processes(role)
+  #one(role, all = this.#node.processes(role)) {
     return all.length > 0 ? this.#random.pick(all) : null
+  }
+
+  /* One that does not stand still already. */
+  #running(role) {
+    return this.#one(role, this.#node.processes(role).filter(({ pid }) => !this.#standing.has(pid)))
   }
 
   /* Does something after a while, without being waited for. */
@@ -93,11 +102,17 @@ export class Faults {
     this.#undoing.add(task)
   }
 
-  #stop({ name, pid }, entry, least, most) {
-    const ms = Math.round(least + this.#random.unit() ** 2 * (most - least)) // short ones are more common
+  /* Half of the times for no longer than `briefly`. */
+  #stop({ name, pid }, entry, briefly, most) {
+    const isBrief = this.#random.chance(0.5)
+    const ms = isBrief ? 100 + this.#random.below(briefly) : briefly + this.#random.below(most - briefly)
     kill(pid, 'SIGSTOP')
+    this.#standing.add(pid)
     entry.until = Date.now() + ms
-    this.#later(ms, () => kill(pid, 'SIGCONT'))
+    this.#later(ms, () => {
+      kill(pid, 'SIGCONT')
+      this.#standing.delete(pid)
+    })
     return `${name} for ${ms} ms`
   }
 
@@ -143,8 +158,8 @@ export class Faults {
     return `${first.name} of ${room}, and then ${next ? killed(next) : 'nobody'}`
   }
 
-  'worker-stop'(victim = this.#one('worker'), entry) {
-    return victim && this.#stop(victim, entry, 100, 8000)
+  'worker-stop'(victim = this.#running('worker'), entry) {
+    return victim && this.#stop(victim, entry, WORKER_KEY_MS, 8000)
   }
 
   'worker-term'(victim = this.#one('worker')) {
@@ -157,37 +172,39 @@ export class Faults {
     return 'all'
   }
 
-  async #roomctl(...args) {
-    const env = { ...process.env, ROOMD_ADMIN: this.#node.roomd.admin }
-    return run(ROOMCTL, args, { env, timeout: 10000 }).then(
-      () => 'ok',
-      (error) => `status ${error.code}: ${error.stderr.trim()}`,
-    )
-  }
-
-  async 'worker-drain'(victim = this.#one('worker')) {
-    if (!victim) {
-      return null
-    }
-    const said = await this.#roomctl('drain', victim.id)
-    this.#later(500 + this.#random.below(2500), async () => {
-      await this.#roomctl('drain', '--undo', victim.id)
+  /* Nobody waits for it: the node may be in no state to answer soon. What it said is noted. */
+  #roomctl(entry, afterMs, ...args) {
+    this.#later(afterMs, async () => {
+      const { admin } = this.#node.roomd
+      const said = await run(ROOMCTL, ['--admin', admin, ...args], { timeout: ROOMCTL_MS }).then(
+        () => 'done',
+        ({ code, stderr }) => `${code ?? 'killed'} ${stderr.trim()}`,
+      )
+      entry.what += `; ${args[0]} ${said}`
     })
-    return `${victim.name}: ${said}`
   }
 
-  async 'room-move'() {
+  'worker-drain'(victim = this.#one('worker'), entry) {
+    if (victim) {
+      this.#roomctl(entry, 0, 'drain', victim.id)
+      this.#roomctl(entry, 1000 + this.#random.below(2000), 'drain', '--undo', victim.id)
+    }
+    return victim && victim.name
+  }
+
+  'room-move'(_, entry) {
     const to = this.#one('worker')
     const room = this.#random.pick(this.#rooms)
-    return to && `${room} to ${to.name}: ${await this.#roomctl('move', room, to.id)}`
+    to && this.#roomctl(entry, 0, 'move', room, to.id)
+    return to && `${room} to ${to.name}`
   }
 
   'gateway-kill'(victim = this.#one('gateway')) {
     return victim && killed(victim)
   }
 
-  'gateway-stop'(victim = this.#one('gateway'), entry) {
-    return victim && this.#stop(victim, entry, 100, 4000)
+  'gateway-stop'(victim = this.#running('gateway'), entry) {
+    return victim && this.#stop(victim, entry, 1000, 4000)
   }
 
   'redis-kill'() {
@@ -196,8 +213,8 @@ export class Faults {
   }
 
   'redis-stop'(_, entry) {
-    const redis = this.#one('redis')
-    return redis && this.#stop(redis, entry, 100, 6000)
+    const redis = this.#running('redis')
+    return redis && this.#stop(redis, entry, 1000, 6000)
   }
 
   'redis-and-worker-kill'() {
@@ -207,7 +224,8 @@ export class Faults {
   }
 
   'supervisor-stop'(_, entry) {
-    return this.#stop({ name: 'roomd', pid: this.#node.roomd.pid }, entry, 100, 3000)
+    const { pid } = this.#node.roomd
+    return this.#standing.has(pid) ? null : this.#stop({ name: 'roomd', pid }, entry, 1000, 3000)
   }
 
   /* All of them die with it; it is started again on the same ports and data. */

@@ -362,6 +362,30 @@ Test(commit, presence_that_overtakes_says_nothing_of_what_is_not_told)
     told("event 1 2 " COMMIT("2", "1") "cast 1 " PUT_NOTE_1 "cast 2 " PUT_CURSOR("2", 1, "1"));
 }
 
+static int shown; /* casts that say that a presence record is there now */
+
+static void count_shown(struct fake *of, int number, const struct link_frame *frame)
+{
+    (void)of, (void)number;
+    shown += frame->type == LINK_CAST && frame->flags & LINK_CAST_ADDS;
+}
+
+/* Who was not listening yet when it was told ahead is told with the rest. */
+Test(commit, presence_that_overtook_is_shown_to_all_gateways_in_the_end)
+{
+    gateway_join(gateway, 2, "demo", "b");
+    gateway_put(gateway, 1, 2, "note:1", 1);
+    fake_store_changes(&fake, false, false);
+    gateway_message(gateway, 2, 2, CURSOR(1));
+    fake.on_frame = count_shown;
+    gateway_told(gateway);
+    cr_assert(eq(int, shown, 1));
+    fake_store_changes(&fake, true, false);
+    fake_answer_all(&fake);
+    gateway_told(gateway);
+    cr_assert(eq(int, shown, 2));
+}
+
 Test(commit, who_leaves_meanwhile_does_not_come_back)
 {
     gateway_join(gateway, 2, "demo", "b");
