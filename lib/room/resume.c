@@ -233,14 +233,6 @@ uint64_t room_session_presence_at(const struct room_session *session)
 void room_session_renew_presence(struct room *room, struct room_session *session)
 {
     if (session->presence) {
-        session->presence_at = ++room->presence_clock;
-        presence_broadcast(room, session, ROOM_PRESENCE_ADDED);
-    }
-}
-
-void room_session_repeat_presence(struct room *room, struct room_session *session)
-{
-    if (session->presence) {
         /* A new clock: what was told before does not show who has heard this. */
         session->presence_at = ++room->presence_clock;
         presence_broadcast(room, session, ROOM_PRESENCE_ADDED);

@@ -74,11 +74,9 @@ bool room_presence_seen(uint64_t seen, uint64_t at);
 uint64_t room_presence_clock_elsewhere(const struct room *room, uint64_t clock);
 /* Presence clock of the session's last presence; 0 if it has none. */
 uint64_t room_session_presence_at(const struct room_session *session);
-/* Makes it a new one, which everyone is told. */
+/* Tells everyone else of its presence once more, whole, and as new: not all may have been told that
+ * it is there, neither clients nor gateways. */
 void room_session_renew_presence(struct room *room, struct room_session *session);
-/* Tells everyone else of its presence once more, whole, and as new: a gateway whose first listeners
- * were still on their way did not hear that it is there. */
-void room_session_repeat_presence(struct room *room, struct room_session *session);
 /* Appends the ids of all presence records as an array. */
 void room_write_roster(const struct room *room, struct buf *out);
 /* Tells everyone that the record is gone, unless a session has it. */

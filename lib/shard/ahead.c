@@ -103,7 +103,7 @@ void ahead_settle(struct shard_room *room)
          session = room_next_session(room->room, session)) {
         /* Whose link was cut may be back with a connection that has not been ahead. */
         if (room->ahead_left || is_ahead(room, session)) {
-            room_session_repeat_presence(room->room, session);
+            room_session_renew_presence(room->room, session);
         }
     }
     struct shard_conn *conn;

@@ -9,6 +9,9 @@
 enum {
     RESUME_WINDOW_MS = 30000, /* after a load sessions may come from the owner before */
     GHOST_WAIT_MS = ROOM_REMOVAL_WAIT_MS,
+    /* Who comes that long after a load may have stayed with the owner before until that one took
+     * the others, who had come here, for gone; and was taken for gone here. */
+    STRAGGLER_MS = GHOST_WAIT_MS / 2,
     CONN_NAME_MAX = 96,
 };
 

@@ -172,6 +172,7 @@ static void bring_documents(struct walk *walk)
 enum origin {
     ORIGIN_KNOWN,    /* the room has it: others have been told of it all along */
     ORIGIN_STATE,    /* the owner before had it: others may have been told by it */
+    ORIGIN_STRAYED,  /* likewise, but so late that nobody knows what they believe of each other */
     ORIGIN_REPLACES, /* likewise, but here others may have been shown an older one meanwhile: its
                         connection before came back first, from another gateway or as gone */
 };
@@ -191,8 +192,8 @@ static void bring_presence(struct walk *walk, enum origin origin)
         return;
     }
     audience_show(room, room_session_presence(conn->session));
-    if (origin == ORIGIN_REPLACES || walk->now_ms - room->loaded_at >= GHOST_WAIT_MS) {
-        room_session_renew_presence(walk->room, conn->session); /* or it was taken for a ghost */
+    if (origin != ORIGIN_STATE) {
+        room_session_renew_presence(walk->room, conn->session);
         return;
     }
     room_write_presence(conn->session, clock, &event);
@@ -237,6 +238,21 @@ static void handle_rest(struct walk *walk, struct shard *shard, uint64_t handle)
     }
 }
 
+static uint64_t presence_seen(const struct shard_conn *conn, const struct resuming *resuming,
+                              enum origin origin)
+{
+    switch (origin) {
+    case ORIGIN_KNOWN:
+        return resuming->presence_clock;
+    case ORIGIN_STATE:
+    case ORIGIN_REPLACES:
+        return room_presence_clock_elsewhere(conn->room->room, resuming->presence_clock);
+    case ORIGIN_STRAYED:
+        break;
+    }
+    return 0;
+}
+
 static void bring(struct shard_conn *conn, struct resuming *resuming, enum origin origin,
                   uint64_t now_ms)
 {
@@ -247,10 +263,7 @@ static void bring(struct shard_conn *conn, struct resuming *resuming, enum origi
     link_reader_init(&walk.reader);
     peek(&walk);
     conn->brought_to = resuming->clock;
-    conn->presence_seen =
-        origin == ORIGIN_KNOWN
-            ? resuming->presence_clock
-            : room_presence_clock_elsewhere(conn->room->room, resuming->presence_clock);
+    conn->presence_seen = presence_seen(conn, resuming, origin);
     conn->room->shown = false;
     gate_want(conn->room);
     uint64_t answered = conn->answered;
@@ -329,6 +342,12 @@ static enum room_resumed put_session(struct shard_conn *conn, const struct resum
     return result;
 }
 
+static enum origin origin_of_state(const struct shard_room *room, bool known, uint64_t now_ms)
+{
+    bool late = now_ms - room->loaded_at >= STRAGGLER_MS;
+    return late ? ORIGIN_STRAYED : known ? ORIGIN_REPLACES : ORIGIN_STATE;
+}
+
 static void run(struct shard_conn *conn, uint64_t now_ms)
 {
     struct shard_room *room = conn->room;
@@ -341,7 +360,7 @@ static void run(struct shard_conn *conn, uint64_t now_ms)
     } else {
         switch (put_session(conn, resuming, now_ms)) {
         case ROOM_RESUMED:
-            bring(conn, resuming, known ? ORIGIN_REPLACES : ORIGIN_STATE, now_ms);
+            bring(conn, resuming, origin_of_state(room, known, now_ms), now_ms);
             break;
         case ROOM_RESUMED_KNOWN:
             bring(conn, resuming, ORIGIN_KNOWN, now_ms);
