@@ -24,6 +24,7 @@ build libssl-dev
 build libhttp-parser-dev
 run   redis-server
 test  libcriterion-dev
+test  liblua5.1-0-dev
 test  chromium
 node  nodejs
 node  npm

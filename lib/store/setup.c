@@ -1,4 +1,5 @@
 /* What a new connection needs before it is of use: AUTH, SELECT, who answers there, scripts. */
+#include "base/plant.h"
 #include "store/internal.h"
 #include "store/scripts.h"
 
@@ -94,6 +95,9 @@ void store_setup(struct store *store)
     for (int i = 0; i < SCRIPTS; i++) {
         struct buf text = {0};
         buf_append(&text, script_fence, script_fence_len);
+        if (PLANTED(FENCING)) {
+            buf_append_str(&text, STR("standing = function() return 'ours' end\n"));
+        }
         buf_append(&text, script_texts[i].text, *script_texts[i].len);
         const char *argv[3] = {"SCRIPT", "LOAD", (const char *)buf_head(&text)};
         size_t len[3] = {6, 4, buf_len(&text)};

@@ -20,10 +20,10 @@ struct noted {
 };
 
 static struct history {
-    struct map tokens;   /* of struct noted: clock */
-    struct map removed;  /* of struct noted: clock */
-    struct map messages; /* of struct noted, by room, connection and seq: change */
-    struct map clocks;   /* of struct noted, by log key: clock of the last entry */
+    struct map tokens;    /* of struct noted: clock */
+    struct map removed;   /* of struct noted: clock */
+    struct map messages;  /* of struct noted, by room, connection and seq: change */
+    struct map clocks;    /* of struct noted, by log key: clock of the last entry */
     struct map snapshots; /* of struct noted, by key: clock of the newest */
     struct arena memory;
     uint64_t entries;

@@ -25,7 +25,7 @@ struct redis_conn {
     uint64_t last_up_us, last_down_us; /* arrival of the last thing sent, each way */
     bool broken;                       /* the server's end is closed */
     bool in_multi;
-    bool multi_failed; /* a command of it was refused */
+    bool multi_failed;       /* a command of it was refused */
     struct str **multi_argv; /* kept by the world */
     uint32_t *multi_argc;
     uint32_t multi_count;

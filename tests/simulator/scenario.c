@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 #include "gateway/core.h"
+#include "shard/shard.h"
 #include "simulator/check.h"
 #include "simulator/client.h"
 #include "simulator/faults.h"
@@ -10,6 +11,7 @@
 #include "simulator/node.h"
 #include "simulator/redis.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -156,6 +158,10 @@ static void draw_under_faults(void)
 
 static void check_bounds(struct scenario_counts *counts)
 {
+    if (node.link_unread_max > SHARD_LINK_PAUSE) {
+        violated("a worker went on listening to a gateway that left %" PRIu64 " bytes unread",
+                 node.link_unread_max);
+    }
     for (int i = 0; i < run.client_count; i++) {
         const struct client *client = run.clients[i];
         counts->closes += client->closes;

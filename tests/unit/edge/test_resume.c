@@ -82,7 +82,7 @@ Test(resume, the_next_owner_is_told_what_the_last_one_knew)
     fake_down(&fake, "w2");
     fake_owner(&fake, "demo", "w3");
     SAME_LINES(fake_told(&fake, "w3"),
-               HELLO "resume 1 demo a 2 41 77 77 3 3 {\"who\":1} [" CURSOR(1) "]\n");
+               HELLO "resume 1 demo a 2 41 77 76 3 3 {\"who\":1} [" CURSOR(1) "]\n");
 }
 
 Test(resume, a_new_state_replaces_what_it_holds)
