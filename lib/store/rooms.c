@@ -161,6 +161,7 @@ void store_hand_over(struct store *store, uint64_t room, const struct store_room
 }
 
 struct check {
+    struct store *store;
     uint64_t room;
     char *owner; /* owned */
     uint64_t epoch;
@@ -168,15 +169,17 @@ struct check {
     void *ctx;
 };
 
-/* [owner, epoch], judged as fence.lua does. */
+/* [owner, epoch, run], judged as fence.lua does. */
 static enum err judge(const struct check *check, const redisReply *reply)
 {
-    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 2) {
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 3) {
         return ERR_MALFORMED;
     }
     uint64_t epoch;
     if (!reply_u64(reply->element[1], &epoch) || epoch < check->epoch) {
-        return ERR_OK;
+        bool written_since =
+            str_eq(reply_str(reply->element[2]), str_of(store_server(check->store)->run));
+        return written_since ? ERR_FENCED : ERR_OK;
     }
     bool ours = epoch == check->epoch && str_eq(reply_str(reply->element[0]), str_of(check->owner));
     return ours ? ERR_OK : ERR_FENCED;
@@ -194,7 +197,7 @@ void store_check(struct store *store, uint64_t room, struct str name, struct str
                  uint64_t epoch, store_written_fn fn, void *ctx)
 {
     struct check *check = xmalloc(sizeof(*check));
-    *check = (struct check){room, xstrndup(owner.ptr, owner.len), epoch, fn, ctx};
+    *check = (struct check){store, room, xstrndup(owner.ptr, owner.len), epoch, fn, ctx};
     char *hash = store_room_key(name, "");
     struct store_args args;
     args_init(&args);
@@ -202,6 +205,7 @@ void store_check(struct store *store, uint64_t room, struct str name, struct str
     args_add(&args, str_of(hash));
     args_add(&args, STR("owner"));
     args_add(&args, STR("epoch"));
+    args_add(&args, STR("run"));
     store_command(store, &args, on_checked, check);
     args_finish(&args);
     free(hash);

@@ -2,20 +2,22 @@
 -- writes for an owner passes both, and is refused when a newer claim exists.
 --
 -- A hash that is older than the writer (Redis came back without its last second, or empty) does not
--- refuse: nobody has claimed the room since. But nothing that is stored can be built upon then; the
--- owner stores a snapshot, which holds everything, and puts its ownership back by that.
+-- refuse, as long as nobody has written to the room since: whoever the hash names would have to, before
+-- it shows anything to anybody. But nothing that is stored can be built upon then; the owner stores a
+-- snapshot, which holds everything, and puts its ownership back by that. Redis has a new run id after
+-- each loss, so a hash with the run id of now has been written to since.
 --
 -- ARGV of all scripts that write for an owner: owner, epoch, clock, records, bytes, sessions, time,
 -- run id of this Redis as the owner knows it, and then their own.
 
 -- 'ours', 'newer' or 'older'.
 local function standing(key)
-  local at = redis.call('HMGET', key, 'owner', 'epoch')
+  local at = redis.call('HMGET', key, 'owner', 'epoch', 'run')
   local current, epoch = tonumber(at[2] or '0'), tonumber(ARGV[2])
-  if current ~= epoch then
-    return current > epoch and 'newer' or 'older'
+  if current < epoch then
+    return at[3] == ARGV[8] and 'newer' or 'older'
   end
-  return at[1] == ARGV[1] and 'ours' or 'newer'
+  return current == epoch and at[1] == ARGV[1] and 'ours' or 'newer'
 end
 
 local function appended(key)

@@ -132,6 +132,16 @@ describe('scripts', () => {
     }
   })
 
+  test('in a Redis that has gone back whoever writes first has the room', async () => {
+    useNewRoom()
+    await claim(0, 'b')
+    await append('b', 1, 1, entry(8))
+    await assert.rejects(append('a', 5, 1), /FENCED/)
+    await assert.rejects(snapshot('a', 5, 3), /FENCED/)
+    await assert.rejects(hand('a', 5, 0, 'c'), /FENCED/)
+    assert.equal(await append('b', 1, 2, entry(9)), 2)
+  })
+
   test('a snapshot takes the place of the log up to its entry', async () => {
     useNewRoom()
     await claim(0, 'a')
