@@ -172,7 +172,7 @@ static void explain_redis_death(const struct node *node)
         log_error(NULL, "the disk of the data directory is full; changes wait until there is room",
                   LOG_TEXTZ("data", node->data.path), LOG_U64("free_bytes", free_bytes));
     } else {
-        log_info(NULL, "redis-server says in its log why it died", LOG_TEXTZ("log", log));
+        log_info(NULL, "the words of redis-server are in its log", LOG_TEXTZ("log", log));
     }
     free(log);
 }

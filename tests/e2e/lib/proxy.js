@@ -7,13 +7,13 @@ export class Proxy {
   #folder
   #server
   #pairs = new Set()
-  #target
+  target // where new connections go
   delay = 0 // ms that each byte is under way, in both directions
   open = true // false: what is sent gets lost, and so do attempts to connect
 
   static async start(target) {
     const proxy = new Proxy()
-    proxy.#target = target
+    proxy.target = target
     proxy.#folder = await temporaryFolder()
     proxy.#server = createServer((near) => proxy.#connect(near))
     await new Promise((resolve) => proxy.#server.listen(proxy.socket, resolve))
@@ -25,7 +25,7 @@ export class Proxy {
   }
 
   #connect(near) {
-    const pair = { near, far: createConnection(this.#target) }
+    const pair = { near, far: createConnection(this.target) }
     this.#pairs.add(pair)
     this.#carry(pair.near, pair.far)
     this.#carry(pair.far, pair.near)
