@@ -179,8 +179,9 @@ void kept_finish(struct kept *kept);
 /* Takes what there is to keep out of a connection that leaves its room. */
 void linger_add(struct edge_conn *conn);
 void linger_resume(struct edge_linger *linger);
-/* The owner has done with it: it was opened again since, or is not known any more. */
-void linger_end(struct edge_link *link, uint64_t number);
+/* What an owner says to one: detach, close, or refuse. It has been opened again since, or is not
+ * known any more; or the next owner must be found. Others are not known here. */
+void linger_frame(struct edge_link *link, const struct link_frame *frame);
 void linger_tick(struct edge *edge);
 void linger_free(struct edge_linger *linger);
 

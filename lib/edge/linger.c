@@ -58,15 +58,30 @@ void linger_free(struct edge_linger *linger)
     free(linger);
 }
 
-void linger_end(struct edge_link *link, uint64_t number)
+static struct edge_linger *find(struct edge_link *link, uint64_t number)
 {
     struct edge_linger *linger;
     list_each(linger, &link->edge->lingering, time_link, struct edge_linger)
     {
         if (linger->number == number && linger->room->link == link) {
-            linger_free(linger);
-            return;
+            return linger;
         }
+    }
+    return NULL;
+}
+
+void linger_frame(struct edge_link *link, const struct link_frame *frame)
+{
+    struct edge_linger *linger = find(link, frame->conn);
+    if (!linger) {
+        return;
+    }
+    bool try_again = frame->type == LINK_REFUSE && (frame->code == LINK_REFUSED_NOT_OWNER ||
+                                                    frame->code == LINK_REFUSED_UNAVAILABLE);
+    if (try_again) {
+        room_lost(linger->room, false);
+    } else {
+        linger_free(linger);
     }
 }
 

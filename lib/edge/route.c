@@ -306,8 +306,9 @@ static enum err on_frame(struct edge_link *link, const struct link_frame *frame)
     }
     struct edge_conn *conn =
         map_get(&edge->conns, (struct str){(const char *)&frame->conn, sizeof(frame->conn)});
-    if (!conn && (frame->type == LINK_DETACH || frame->type == LINK_CLOSE)) {
-        linger_end(link, frame->conn);
+    if ((!conn || !conn->room) &&
+        (frame->type == LINK_DETACH || frame->type == LINK_CLOSE || frame->type == LINK_REFUSE)) {
+        linger_frame(link, frame);
     }
     /* What was under way for a connection that has left, or has another owner now, is void. */
     if (conn && conn->state == EDGE_OPENED && conn->room->link == link) {

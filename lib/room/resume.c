@@ -80,8 +80,8 @@ static void apply_presence(struct room *room, struct room_session *session, stru
 static void restore_presence(struct room *room, struct room_session *session,
                              const struct state *state, const struct room_resume *resume)
 {
+    struct record *old = session->presence; /* of an earlier opening */
     memcpy(session->presence_token, state->token.ptr, sizeof(session->presence_token));
-    record_unref(session->presence);
     session->presence = NULL;
     if (value_present(state->presence)) {
         session->presence = record_create(state->presence, 0);
@@ -94,6 +94,12 @@ static void restore_presence(struct room *room, struct room_session *session,
     session->presence_at =
         session->presence ? room_presence_clock_elsewhere(room, resume->presence_at) : 0;
     session->presence_unsure = true;
+    bool same = old && session->presence && str_eq(record_id(old), record_id(session->presence));
+    if (old && !same) {
+        presence_broadcast_removal(room,
+                                   record_id(old)); /* opened by an owner who did not know it */
+    }
+    record_unref(old);
 }
 
 enum room_resumed room_session_resume(struct room *room, const struct room_resume *resume,

@@ -31,9 +31,9 @@ enum room_resumed {
     ROOM_RESUME_MALFORMED,
 };
 
-/* Puts a session straight into the connected state; nobody is told. If the room knows this opening
- * of it already, what the room knows counts; what it knows of an earlier one is out of date. *out
- * is set with the first two results. */
+/* Puts a session straight into the connected state; nobody is told of it. If the room knows this
+ * opening of it already, what the room knows counts; what it knows of an earlier one is out of
+ * date. *out is set with the first two results. */
 enum room_resumed room_session_resume(struct room *room, const struct room_resume *resume,
                                       uint64_t now_ms, struct room_session **out);
 
