@@ -69,7 +69,11 @@ static void send_member(struct store *store, const struct member *member, struct
     args_add(&args, STR("seen"));
     args_add(&args, store_time(time));
     send_args(store, &args, NULL, NULL);
+}
 
+static void send_life(struct store *store, struct str key)
+{
+    struct store_args args;
     args_init(&args);
     args_add(&args, STR("PEXPIRE"));
     args_add(&args, key);
@@ -83,9 +87,13 @@ void membership_beat(struct store *store, const struct member *member, membershi
     struct beat *beat = xmalloc(sizeof(*beat));
     *beat = (struct beat){fn, ctx};
     char *key = store_worker_key(member->id);
+    /* First alone: a Redis without memory, or one that forbids HSET, takes this and not the rest,
+     * and gateways must not take the worker for dead meanwhile. */
+    send_life(store, str_of(key));
     /* One transaction: a key without an end would keep a dead worker among the living for ever. */
     send_word(store, STR("MULTI"), NULL, NULL);
     send_member(store, member, str_of(key));
+    send_life(store, str_of(key));
     send_word(store, STR("EXEC"), on_beat, beat);
     free(key);
     struct store_args args;
