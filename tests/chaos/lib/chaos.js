@@ -3,7 +3,6 @@
 import { cp, mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 import { Random } from '../../e2e/lib/random.js'
 import { Roomd } from '../../e2e/lib/roomd.js'
 import { causeOf } from './causes.js'
@@ -11,7 +10,6 @@ import { CrowdCaller } from './crowd_caller.js'
 import { Faults, WEIGHTS } from './faults.js'
 import { Node } from './node.js'
 
-export const ARTEFACTS = fileURLToPath(new URL('../../artefacts/chaos', import.meta.url))
 const CALM_DRAWING = 1 // pushes per client and second while pauses are measured
 const BEFORE_MS = 500 // of undisturbed drawing
 const NOTICED_MS = 300 // from a client's end of a socket to the note of the fault
@@ -50,9 +48,10 @@ export class Chaos {
   }
 
   async run() {
-    await rm(ARTEFACTS, { recursive: true, force: true })
-    await mkdir(ARTEFACTS, { recursive: true })
-    process.env.E2E_LOGS = ARTEFACTS
+    const { artefacts } = this.#options
+    await rm(artefacts, { recursive: true, force: true })
+    await mkdir(artefacts, { recursive: true })
+    process.env.E2E_LOGS = artefacts
     try {
       await this.#start()
       await this.#measure()
@@ -184,7 +183,8 @@ export class Chaos {
     this.#report.figures = await this.#crowd.call('getFigures')
     const { answered, patches } = this.#report.figures
     const took = ((Date.now() - started) / 1000).toFixed(1)
-    console.log(`${this.#faults.done.length} faults, ${answered} pushes, ${patches} broadcasts; checked in ${took} s`)
+    const much = `${answered} pushes, ${patches} broadcasts`
+    console.log(`${this.#faults.done.length} faults, ${much}; checked in ${took} s`)
   }
 
   /* What is in Redis is all there is. */
@@ -209,11 +209,13 @@ export class Chaos {
   async #end() {
     await this.#faults?.settled()
     await this.#crowd?.terminate()
-    const isKept = this.#options.keep || !this.#report.isGood
+    const { artefacts, keep } = this.#options
+    const isKept = keep || !this.#report.isGood
     if (this.#roomd && isKept) {
-      await cp(this.#roomd.data, join(ARTEFACTS, 'data'), { recursive: true, filter: (path) => !path.endsWith('.sock') })
+      const filter = (path) => !path.endsWith('.sock')
+      await cp(this.#roomd.data, join(artefacts, 'data'), { recursive: true, filter })
     }
     await this.#roomd?.finish().catch((error) => this.#report.wrong('node', error.message.slice(0, 500)))
-    await writeFile(join(ARTEFACTS, 'report.json'), JSON.stringify(this.#report, null, 2))
+    await writeFile(join(artefacts, 'report.json'), JSON.stringify(this.#report, null, 2))
   }
 }

@@ -225,9 +225,9 @@ class Crowd {
 
   async #sameClocks() {
     const all = this.#rooms.flatMap((room) => room.drawers)
-    const isRight = (drawer) => drawer.clock === drawer.room.reader.clock
+    const isRight = (drawer) => drawer.view.clock === drawer.room.reader.view.clock
     await until('equal clocks', () => all.every(isRight), SETTLE_MS).catch(() => {
-      const what = (drawer) => `at ${drawer.clock}, a newcomer at ${drawer.room.reader.clock}`
+      const what = (drawer) => `at ${drawer.view.clock}, a newcomer at ${drawer.room.reader.view.clock}`
       this.#failing('converge', what, all, isRight)
     })
   }
@@ -251,7 +251,7 @@ class Crowd {
 
   /* Null, or {what, whose}: what a viewer sees that is not so. */
   #wrongPresence(viewer) {
-    const seen = [...viewer.presences.values()].filter(({ name }) => !this.#originals.isName(name))
+    const seen = [...viewer.view.presences.values()].filter(({ name }) => !this.#originals.isName(name))
     const others = viewer.room.drawers.filter((drawer) => drawer !== viewer)
     for (const whose of others) {
       const of = seen.filter(({ name }) => name === whose.name)
@@ -268,14 +268,14 @@ class Crowd {
   #verify() {
     const news = this.#durable.news()
     for (const room of this.#rooms) {
-      const { docs, clock } = room.reader
+      const { docs, clock } = room.reader.view
       const before = room.history.unverified
       room.history.verify(news.get(room.name) ?? [], { clock, docs })
       this.figures.unverified += room.history.unverified - before
       for (const drawer of room.drawers) {
-        const [id] = differences(drawer.docs, docs)
+        const [id] = differences(drawer.view.docs, docs)
         if (id) {
-          const both = `${JSON.stringify(drawer.docs.get(id))}, a newcomer ${JSON.stringify(docs.get(id))}`
+          const both = `${JSON.stringify(drawer.view.docs.get(id))}, a newcomer ${JSON.stringify(docs.get(id))}`
           this.report('converge', `${drawer.name} in ${room.name} has ${id} = ${both}`, drawer)
         }
         this.#checkOwn(drawer, docs)
@@ -296,7 +296,8 @@ class Crowd {
   /* The rooms as text, to be compared after everything was started again. */
   async contents() {
     await this.#newcomers()
-    const text = this.#rooms.map(({ name, reader }) => [name, JSON.stringify(sortMembers([...reader.docs].sort()))])
+    const contentOf = ({ view }) => JSON.stringify(sortMembers([...view.docs].sort()))
+    const text = this.#rooms.map(({ name, reader }) => [name, contentOf(reader)])
     this.#rooms.forEach((room) => {
       room.reader.leave()
       room.reader = null

@@ -4,11 +4,12 @@
  *
  * It checks all that it is told, and gives it to its room's history. */
 import { connectMessage } from '../../e2e/lib/client.js'
-import { applyObjectDiff, decode, encode } from '../../e2e/lib/wire.js'
+import { decode, encode } from '../../e2e/lib/wire.js'
 import { outcomeOf } from './history.js'
 import { Cursor, Drawing } from './drawing.js'
 import { Socket } from './socket.js'
 import { Trace } from './trace.js'
+import { View } from './view.js'
 
 const PING_MS = 5000
 const SILENCE_MS = 10000 // after which the client takes its connection for dead
@@ -19,8 +20,6 @@ const OPENING_MS = 15000
 const CHUNK_CHARACTERS = 262144
 const PENDING_MOST = 40
 const TOMBSTONES_MOST = 4000 // the room forgets after 5000, and may then send all of itself
-
-const isPresence = (id) => id.startsWith('presence:')
 
 export class Drawer {
   #crowd
@@ -42,9 +41,7 @@ export class Drawer {
   #readonly
   #session
   pending = [] // {clientClock, seq, diff, presence, at, sent}
-  docs = new Map()
-  presences = new Map()
-  clock = -1
+  view // what it has been told
   own = new Map() // own records as they are by what was acknowledged
   cursor
   drawing
@@ -59,6 +56,7 @@ export class Drawer {
     this.#readonly = readonly
     this.name = name
     this.#session = `${name}-0`
+    this.view = new View(room, (...what) => this.#wrong(...what))
     this.cursor = readonly ? null : new Cursor(name)
     this.drawing = new Drawing(name, random)
   }
@@ -76,7 +74,7 @@ export class Drawer {
   }
 
   #wrong(check, what, ...others) {
-    const where = `${this.#session} in ${this.#room.name} at ${this.clock}`
+    const where = `${this.#session} in ${this.#room.name} at ${this.view.clock}`
     this.#crowd.report(check, `${where}: ${what}`, this, ...others)
   }
 
@@ -96,7 +94,7 @@ export class Drawer {
   }
 
   #onOpen() {
-    const message = connectMessage({ lastServerClock: this.clock })
+    const message = connectMessage({ lastServerClock: this.view.clock })
     this.#state = 'greeting'
     this.#request = message.connectRequestId
     this.#heardAt = this.#pingedAt = this.#crowd.now()
@@ -143,7 +141,7 @@ export class Drawer {
       this.#socket.leave()
       this.#session = `${this.name}-${this.#session.split('-').at(-1) * 1 + 1}`
       this.#away(this.#random.below(500))
-      this.clock = -1
+      this.view.clock = -1
     }
   }
 
@@ -249,7 +247,7 @@ export class Drawer {
     const push = { clientClock: this.#clientClock++, seq: 0, diff: undefined, presence: undefined, at: now }
     if (!isCursorOnly) {
       push.seq = ++this.#seq
-      push.diff = this.drawing.diff(push.seq, this.docs, this.#crowd.allowBig)
+      push.diff = this.drawing.diff(push.seq, this.view.docs, this.#crowd.allowBig)
     }
     if (isCursorOnly || this.#random.chance(0.6)) {
       push.presence = this.cursor.move(this.#random)
@@ -295,16 +293,17 @@ export class Drawer {
     }
     this.trace.add('connected', serverClock, hydrationType)
     const isWhole = hydrationType === 'wipe_all'
-    if (serverClock < this.clock) {
+    if (serverClock < this.view.clock) {
       this.#wrong('clock', `the room is at ${serverClock} after a new connection`)
-    } else if (isWhole && this.clock >= 0 && this.#room.removes < TOMBSTONES_MOST) {
+    } else if (isWhole && this.view.clock >= 0 && this.#room.removes < TOMBSTONES_MOST) {
       this.#wrong('clock', `all of the room at ${serverClock} instead of what is new`)
     }
-    isWhole && this.docs.clear()
-    this.presences.clear()
-    const docs = this.#apply(diff)
-    this.#room.history.claim(this.clock, serverClock, isWhole ? [...this.docs] : docs, this.name, isWhole)
-    this.clock = serverClock
+    isWhole && this.view.docs.clear()
+    this.view.presences.clear()
+    const docs = this.view.apply(diff)
+    const told = isWhole ? [...this.view.docs] : docs
+    this.#room.history.claim(this.view.clock, serverClock, told, this.#session, isWhole)
+    this.view.clock = serverClock
     this.#request = null
     this.#state = 'online'
     this.#backOff = BACK_OFF_MS
@@ -313,7 +312,7 @@ export class Drawer {
 
   /* Drops what the room has of what had no answer, and pushes the rest: first the cursor, whole. */
   #pushAgain() {
-    const reached = this.docs.get(this.drawing.counter)?.x ?? 0
+    const reached = this.view.docs.get(this.drawing.counter)?.x ?? 0
     const old = this.pending.filter(({ seq }) => seq > 0)
     this.pending = []
     for (const push of old) {
@@ -336,7 +335,7 @@ export class Drawer {
       this.#wrong('protocol', `${event.type} before the answer to connect`)
     } else if (event.type === 'patch') {
       this.#crowd.figures.patches++
-      this.#follow(event.serverClock, this.#apply(event.diff), null)
+      this.#follow(event.serverClock, this.view.apply(event.diff), null)
       this.trace.add('patch', event.serverClock, event.diff)
     } else if (event.type === 'push_result') {
       this.#onResult(event)
@@ -345,60 +344,21 @@ export class Drawer {
     }
   }
 
-  /* Applies a diff to what this client has, and returns the documents that it touched. */
-  #apply(diff = {}) {
-    const docs = []
-    for (const [id, op] of Object.entries(diff)) {
-      if (isPresence(id)) {
-        this.#applyPresence(id, op)
-      } else {
-        if (op[0] === 'patch' && !this.docs.has(id)) {
-          this.#wrong('history', `a patch of ${id}, which is not there`)
-        }
-        docs.push(id)
-      }
-    }
-    const outcome = outcomeOf(this.docs, Object.fromEntries(docs.map((id) => [id, diff[id]])))
-    for (const [id, record] of outcome) {
-      record === null ? this.docs.delete(id) : this.docs.set(id, record)
-    }
-    return outcome
-  }
-
-  #applyPresence(id, [op, operand]) {
-    if (op === 'remove') {
-      this.presences.delete(id)
-      return
-    }
-    const before = this.presences.get(id)
-    if (op === 'patch' && !before) {
-      return // told ahead of a slow Redis, before this client listened; all of it follows, clients pass it over
-    }
-    const record = op === 'put' ? operand : applyObjectDiff(before, operand)
-    this.presences.set(id, record)
-    /* A patch that waited for Redis may fall on what was told ahead of it, and is followed by the whole. */
-    const whose = op === 'put' ? this.#room.drawers.find(({ name }) => name === record.name) : null
-    if (whose && !whose.cursor.wasLike(record)) {
-      const what = `${id} of ${whose.name} is told as ${JSON.stringify(record)}, which it never was`
-      this.#wrong('presence', what, whose)
-    }
-  }
-
   /* The clock after an event that brought `docs`; `push`: it was the answer to that. */
   #follow(clock, docs, push) {
-    if (clock < this.clock) {
+    if (clock < this.view.clock) {
       this.#wrong('clock', `it goes back to ${clock}`)
-    } else if (docs.length === 0 && clock > this.clock) {
+    } else if (docs.length === 0 && clock > this.view.clock) {
       this.#wrong('clock', `${clock} without what happened`)
-    } else if (docs.length > 0 && clock === this.clock) {
+    } else if (docs.length > 0 && clock === this.view.clock) {
       this.#wrong('clock', `changes of ${docs.map(([id]) => id)} without a clock of theirs`)
-    } else if (docs.length > 0 && clock === this.clock + 1) {
+    } else if (docs.length > 0 && clock === this.view.clock + 1) {
       this.#room.history.change(clock, docs, this.#session, push && { session: this.#session, seq: push.seq })
     } else if (docs.length > 0) {
       this.#crowd.figures.sums++
-      this.#room.history.claim(this.clock, clock, docs, this.#session)
+      this.#room.history.claim(this.view.clock, clock, docs, this.#session)
     }
-    this.clock = clock
+    this.view.clock = clock
   }
 
   #onResult({ clientClock, serverClock, action }) {
@@ -411,11 +371,11 @@ export class Drawer {
     this.pending.shift()
     const isCommit = action === 'commit'
     const effect = isCommit ? push.diff : action.rebaseWithDiff
-    this.#follow(serverClock, this.#apply(effect), push)
+    this.#follow(serverClock, this.view.apply(effect), push)
     this.#crowd.figures.rebased += !isCommit && action !== 'discard'
     if (push.seq === 0 && !isCommit) {
       this.#wrong('once', `${JSON.stringify(action)} for a cursor`)
-    } else if (push.seq > 0 && !((this.docs.get(this.drawing.counter)?.x ?? 0) >= push.seq)) {
+    } else if (push.seq > 0 && !((this.view.docs.get(this.drawing.counter)?.x ?? 0) >= push.seq)) {
       this.#wrong('lost', `${JSON.stringify(action).slice(0, 200)} for push ${push.seq}, which is not there`)
     }
     this.#settle(push)

@@ -1,8 +1,12 @@
 /* The options of tests/chaos/run. */
+import { existsSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { availableKinds, WEIGHTS } from './faults.js'
 
-export const USAGE = `Lets processes of a roomd die, stand still and be replaced while clients draw, and checks that nothing
-that was acknowledged is lost, nothing is applied twice, nobody is thrown out, and all agree in the end.
+export const USAGE = `Lets processes of a roomd die, stand still and be replaced while clients draw, and checks
+that nothing that was acknowledged is lost, nothing is applied twice, nobody is thrown out,
+and all agree in the end.
 
     tests/chaos/run [OPTION]...
 
@@ -15,17 +19,20 @@ that was acknowledged is lost, nothing is applied twice, nobody is thrown out, a
     --measures N     how often each kind is measured, alone; 0: not at all (2)
     --storm-rooms N  rooms for what comes after that, many faults at once (40)
     --gap MS         the mean time between two of those (350)
-    --rate N         pushes of a client per second in the storm (2); it is 1 when pauses are measured
+    --rate N         pushes of a client per second in the storm (2); when pauses are
+                     measured it is 1
     --workers N      (4)
     --gateways N     (2)
     --originals N    rooms with two of the original's clients beside the others (2)
-    --keep           keep data and logs also if all is well
+    --artefacts DIR  where to put what is found (tests/artefacts/chaos); emptied first
+    --keep           keep the data also if all is well
     --help
 
-kinds: ${Object.keys(WEIGHTS).join(', ')}
+kinds: ${Object.keys(WEIGHTS).join(', ').replace(/(.{1,80},) /g, '$1\n       ')}
 
-What went wrong is in tests/artefacts/chaos: the report, the server's log, its data, and of the clients that
-noticed their last messages. The last line is "N passed, N failed"; the status is 1 if anything failed.
+What went wrong is in DIR: the report, the server's log, its data, and of the clients that
+noticed it their last messages. The last line is "N passed, N failed"; the status is 1 if
+anything failed, 2 for a wrong option.
 `
 
 const NUMBERS = {
@@ -42,14 +49,15 @@ const NUMBERS = {
   gateways: 2,
   originals: 2,
 }
-const LEAST = { faults: 0, measures: 0, seed: 0, originals: 0 }
+const ARTEFACTS = fileURLToPath(new URL('../../artefacts/chaos', import.meta.url))
+const LEAST = { faults: 0, measures: 0, seed: 0, originals: 0, rate: 0 }
 
 export class UsageError extends Error {}
 
 function numberOf(name, text) {
   const number = Number(text)
-  const isWhole = name === 'rate' || Number.isInteger(number)
-  if (text === undefined || text.trim() === '' || !isWhole || !(number >= (LEAST[name] ?? 1) || (name === 'rate' && number > 0))) {
+  const isOne = (text ?? '').trim() !== '' && (name === 'rate' ? number > 0 : Number.isInteger(number))
+  if (!isOne || number < (LEAST[name] ?? 1)) {
     throw new UsageError(`--${name} wants a number, not "${text ?? ''}"`)
   }
   return number
@@ -68,9 +76,18 @@ function kindsOf(text = '') {
   })
 }
 
+/* It is emptied, so it must look like one of ours, or not be there. */
+function folderOf(path = '') {
+  const folder = resolve(path)
+  if (path === '' || (existsSync(folder) && !existsSync(join(folder, 'report.json')))) {
+    throw new UsageError(`--artefacts wants a new folder, or one of an earlier run, not "${path}"`)
+  }
+  return folder
+}
+
 /* {help} or all options by name. Throws a UsageError. */
 export function parseOptions(args) {
-  const options = { ...NUMBERS, kinds: availableKinds(), keep: false, help: false }
+  const options = { ...NUMBERS, kinds: availableKinds(), artefacts: ARTEFACTS, keep: false, help: false }
   options.seed = Math.floor(Math.random() * 0xffffffff)
   const words = args.flatMap((arg) => {
     const [, name, value] = /^(--[^=]+)=(.*)$/.exec(arg) ?? []
@@ -84,6 +101,8 @@ export function parseOptions(args) {
       options.keep = true
     } else if (word === '--kinds') {
       options.kinds = kindsOf(words.shift())
+    } else if (word === '--artefacts') {
+      options.artefacts = folderOf(words.shift())
     } else if (word.startsWith('--') && Object.hasOwn(NUMBERS, name)) {
       options[name] = numberOf(name, words.shift())
     } else {

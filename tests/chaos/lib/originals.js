@@ -71,7 +71,7 @@ export class Originals {
         throw new Error(`${name} gave up: ${client.failure}`)
       }
       const reader = readers.find((each) => each.room.name === room)
-      const docs = () => JSON.stringify(sortMembers(documentsIn(reader.docs)))
+      const docs = () => JSON.stringify(sortMembers(documentsIn(reader.view.docs)))
       await until(`${name} has the room`, () => JSON.stringify(sortMembers(client.documents)) === docs())
     }
     if (complaints.length > 0) {

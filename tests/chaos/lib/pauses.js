@@ -40,6 +40,7 @@ export class Pauses {
 
 export function percentiles(numbers) {
   const sorted = [...numbers].sort((a, b) => a - b)
-  const at = (part) => Math.round((sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? 0) * 10) / 10
+  const index = (part) => Math.min(sorted.length - 1, Math.floor(sorted.length * part))
+  const at = (part) => Math.round((sorted[index(part)] ?? 0) * 10) / 10
   return { clients: sorted.length, p50: at(0.5), p99: at(0.99), max: at(1) }
 }

@@ -81,7 +81,8 @@ export class Report {
     const { seed, rooms, clients, workers, gateways } = this.#options
     const { figures, causes } = this
     const seconds = Math.round((Date.now() - this.#started) / 1000)
-    const list = (counts) => Object.entries(counts).map(([name, count]) => `${count} ${name}`).join(', ')
+    const one = ([name, count]) => `${count} ${name}`
+    const list = (counts) => Object.entries(counts).map(one).join(', ')
     const lines = [
       `seed ${seed}: ${rooms} rooms of ${clients}, ${workers} workers, ${gateways} gateways, ${seconds} s`,
       `${this.faults.length} faults: ${list(this.#faultCounts)}`,
@@ -90,14 +91,16 @@ export class Report {
       `${figures.patches} broadcasts heard; not in the room's history ${this.#countOf('history')}`,
       `sockets closed: ${list(causes) || 'none'}; without cause ${this.#countOf('closed')}`,
       `clients: ${figures.drops} dropped their connection, ${figures.leaves} left for good, ` +
-        `${figures.sleeps} stopped reading; presence right ${Math.round(figures.presenceMs)} ms after calm at most`,
+        `${figures.sleeps} stopped reading`,
+      `presence was right ${Math.round(figures.presenceMs)} ms after calm at most`,
       `changes known by their sum only: ${figures.unverified}; clients brought over several: ${figures.sums}`,
     ]
     if (this.#pauses.size > 0) {
       lines.push('', 'longest wait of a client, in ms   clients      p50      p99      max')
       for (const [kind, numbers] of this.#pauses) {
         const { clients: count, p50, p99, max } = percentiles(numbers)
-        lines.push(`  ${kind.padEnd(28)} ${[count, p50, p99, max].map((n) => `${n}`.padStart(8)).join(' ')}`)
+        const columns = [count, p50, p99, max].map((number) => `${number}`.padStart(8))
+        lines.push(`  ${kind.padEnd(28)} ${columns.join(' ')}`)
       }
       lines.push(`  (the clients' own thread was late by ${Math.max(0, ...this.#lags).toFixed(1)} ms at p99)`)
     }

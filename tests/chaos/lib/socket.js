@@ -84,8 +84,8 @@ export class Socket {
       if (input.length < body) {
         break
       }
-      const length =
-        short === 126 ? input.readUInt16BE(at + 2) : short === 127 ? Number(input.readBigUInt64BE(at + 2)) : short
+      const long = () => (short === 126 ? input.readUInt16BE(at + 2) : Number(input.readBigUInt64BE(at + 2)))
+      const length = short < 126 ? short : long()
       if (input.length < body + length) {
         break
       }
