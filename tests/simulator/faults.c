@@ -179,14 +179,14 @@ static void on_redis_takes(void *arg)
 {
     (void)arg;
     if (redis.refuses) {
-        redis_refuse(false);
+        redis_refuse(REDIS_TAKES_ALL);
     }
 }
 
 static void refuse_writes(void)
 {
     if (redis.up && !redis.refuses) {
-        redis_refuse(true);
+        redis_refuse(chance(50) ? REDIS_OUT_OF_MEMORY : REDIS_DISK_FULL);
         mend_after(some_time(5000), on_redis_takes, NULL);
     }
 }

@@ -15,13 +15,21 @@ enum redis_mode {
     REDIS_MODES
 };
 
+/* Which commands are refused. */
+enum redis_refusal {
+    REDIS_TAKES_ALL,
+    REDIS_OUT_OF_MEMORY, /* those that take memory */
+    REDIS_DISK_FULL,     /* all that write */
+};
+
 /* A connection's end at the server: redis_server.c and hiredis.c pass commands and replies. */
 struct redis_conn;
 
 struct redis {
     struct data data;
     enum redis_mode mode;
-    bool up, hung, refuses, scripts_lost;
+    bool up, hung, scripts_lost;
+    enum redis_refusal refuses;
     uint64_t slow_us; /* each command takes that much longer */
     char run[41];
     bool was_replica;
@@ -42,7 +50,8 @@ void redis_end(void);
 struct reply redis_execute(const struct str *argv, uint32_t argc);
 /* One of those commands that scripts may use too; false if it is none. */
 bool redis_basic_command(const struct str *argv, uint32_t argc, struct reply *reply);
-bool redis_is_write(struct str command);
+/* NULL, or the error with which the command is refused now. */
+const char *redis_refused(struct str command);
 
 /* redis_lua.c */
 void redis_lua_begin(void);
@@ -56,8 +65,7 @@ struct reply redis_script_run(struct str sha, const struct str *argv, uint32_t a
 void redis_crash(void);
 void redis_restart(void);
 void redis_hang(bool on);
-/* All writes are refused (OOM, MISCONF). */
-void redis_refuse(bool on);
+void redis_refuse(enum redis_refusal refusal);
 /* SCRIPT FLUSH */
 void redis_lose_scripts(void);
 /* Cuts one process' way to Redis for so long; what is under way arrives after that. */

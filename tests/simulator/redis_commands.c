@@ -286,19 +286,19 @@ static struct reply on_script(const struct str *argv, uint32_t argc)
 static const struct command {
     const char *name;
     struct reply (*run)(const struct str *argv, uint32_t argc);
-    uint32_t least; /* words */
-    bool write;
+    uint32_t least;           /* words */
+    enum redis_refusal write; /* the first that refuses it; TAKES_ALL: none */
 } commands[] = {
-    {"HMGET", on_hmget, 3, false},     {"HGET", on_hget, 3, false},
-    {"HGETALL", on_hgetall, 2, false}, {"HSET", on_hset, 4, true},
-    {"HSETNX", on_hsetnx, 4, true},    {"HDEL", on_hdel, 3, true},
-    {"XADD", on_xadd, 5, true},        {"XRANGE", on_xrange, 4, false},
-    {"GET", on_get, 2, false},         {"SET", on_set, 3, true},
-    {"DEL", on_del, 2, true},          {"PEXPIRE", on_pexpire, 3, true},
-    {"SADD", on_sadd, 3, true},        {"SMEMBERS", on_smembers, 2, false},
-    {"SREM", on_hdel, 3, true},        {"TIME", on_time, 1, false},
-    {"INFO", on_info, 1, false},       {"CONFIG", on_config, 3, false},
-    {"PING", on_ping, 1, false},       {"SCRIPT", on_script, 3, false},
+    {"HMGET", on_hmget, 3, REDIS_TAKES_ALL},       {"HGET", on_hget, 3, REDIS_TAKES_ALL},
+    {"HGETALL", on_hgetall, 2, REDIS_TAKES_ALL},   {"HSET", on_hset, 4, REDIS_OUT_OF_MEMORY},
+    {"HSETNX", on_hsetnx, 4, REDIS_OUT_OF_MEMORY}, {"HDEL", on_hdel, 3, REDIS_DISK_FULL},
+    {"XADD", on_xadd, 5, REDIS_OUT_OF_MEMORY},     {"XRANGE", on_xrange, 4, REDIS_TAKES_ALL},
+    {"GET", on_get, 2, REDIS_TAKES_ALL},           {"SET", on_set, 3, REDIS_OUT_OF_MEMORY},
+    {"DEL", on_del, 2, REDIS_DISK_FULL},           {"PEXPIRE", on_pexpire, 3, REDIS_DISK_FULL},
+    {"SADD", on_sadd, 3, REDIS_OUT_OF_MEMORY},     {"SMEMBERS", on_smembers, 2, REDIS_TAKES_ALL},
+    {"SREM", on_hdel, 3, REDIS_DISK_FULL},         {"TIME", on_time, 1, REDIS_TAKES_ALL},
+    {"INFO", on_info, 1, REDIS_TAKES_ALL},         {"CONFIG", on_config, 3, REDIS_TAKES_ALL},
+    {"PING", on_ping, 1, REDIS_TAKES_ALL},         {"SCRIPT", on_script, 3, REDIS_TAKES_ALL},
 };
 
 static const struct command *command_find(struct str name)
@@ -311,10 +311,15 @@ static const struct command *command_find(struct str name)
     return NULL;
 }
 
-bool redis_is_write(struct str name)
+const char *redis_refused(struct str name)
 {
     const struct command *command = command_find(name);
-    return command && command->write;
+    if (!command || command->write == REDIS_TAKES_ALL || redis.refuses < command->write) {
+        return NULL;
+    }
+    return redis.refuses == REDIS_DISK_FULL
+               ? "MISCONF Errors writing to the AOF file: No space left on device"
+               : "OOM command not allowed when used memory > 'maxmemory'.";
 }
 
 bool redis_basic_command(const struct str *argv, uint32_t argc, struct reply *reply)
@@ -337,8 +342,9 @@ struct reply redis_execute(const struct str *argv, uint32_t argc)
         }
         return redis_script_run(argv[1], argv, argc);
     }
-    if (redis.refuses && redis_is_write(argv[0])) {
-        return reply_error("OOM command not allowed when used memory > 'maxmemory'.");
+    const char *refused = redis_refused(argv[0]);
+    if (refused) {
+        return reply_error(refused);
     }
     if (!redis_basic_command(argv, argc, &reply)) {
         violated("the simulated Redis does not know %.*s", STR_ARG(argv[0]));

@@ -101,8 +101,10 @@ static int on_call(lua_State *state)
         /* Numbers become text as Redis makes it. */
         argv[i] = text_at(i + 1);
     }
-    if (redis.refuses && redis_is_write(argv[0])) {
-        return luaL_error(state, "OOM command not allowed when used memory > 'maxmemory'.");
+    /* Before its first write a script is as good as none; ours do not free memory first. */
+    const char *refused = redis_refused(argv[0]);
+    if (refused) {
+        return luaL_error(state, "%s", refused);
     }
     struct reply reply;
     if (!redis_basic_command(argv, (uint32_t)argc, &reply)) {
@@ -187,14 +189,16 @@ struct reply redis_script_run(struct str sha, const struct str *argv, uint32_t a
     struct reply reply;
     if (lua_pcall(lua, 0, 1, 0)) {
         struct str why = text_at(-1);
-        if (!str_starts(why, STR("OOM")) && !str_starts(why, STR("WRONGTYPE"))) {
-            const char *oom = memmem(why.ptr, why.len, "OOM", 3);
-            if (!oom) {
-                violated("a script fails: %.*s", STR_ARG(why));
-            } else {
-                why = (struct str){oom, why.len - (size_t)(oom - why.ptr)};
-            }
+        static const char *const refusals[] = {"OOM", "MISCONF", "WRONGTYPE"};
+        const char *code = NULL;
+        for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]) && !code; i++) {
+            code = memmem(why.ptr, why.len, refusals[i], strlen(refusals[i]));
         }
+        if (!code) {
+            violated("a script fails: %.*s", STR_ARG(why));
+            code = why.ptr;
+        }
+        why = (struct str){code, why.len - (size_t)(code - why.ptr)};
         reply = (struct reply){.kind = REPLY_ERROR, .text = why};
     } else {
         reply = take_result();

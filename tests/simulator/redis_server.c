@@ -101,9 +101,10 @@ static struct reply queue(struct redis_conn *conn, struct str *argv, uint32_t ar
     if (conn->multi_count == MULTI_MAX) {
         return reply_error("ERR too many commands in a transaction");
     }
-    if (redis.refuses && redis_is_write(argv[0])) {
+    const char *refused = redis_refused(argv[0]);
+    if (refused) {
         conn->multi_failed = true;
-        return reply_error("OOM command not allowed when used memory > 'maxmemory'.");
+        return reply_error(refused);
     }
     conn->multi_argv[conn->multi_count] = argv;
     conn->multi_argc[conn->multi_count++] = argc;
@@ -254,7 +255,7 @@ void redis_restart(void)
 {
     trace("redis is back");
     redis.up = true;
-    redis.refuses = false;
+    redis.refuses = REDIS_TAKES_ALL;
     redis.was_replica = redis.was_replica || redis.mode == REDIS_FAILOVER;
     name_run();
 }
@@ -265,10 +266,12 @@ void redis_hang(bool on)
     redis.hung = on;
 }
 
-void redis_refuse(bool on)
+void redis_refuse(enum redis_refusal refusal)
 {
-    trace(on ? "redis refuses writes" : "redis takes writes");
-    redis.refuses = on;
+    static const char *const phrases[] = {"redis takes writes", "redis is out of memory",
+                                          "redis' disk is full"};
+    trace("%s", phrases[refusal]);
+    redis.refuses = refusal;
 }
 
 void redis_lose_scripts(void)
