@@ -382,11 +382,12 @@ void shard_snapshot_stored(struct shard *shard, uint64_t number, enum err err, u
     }
 }
 
-/* A store that was away may have come back with less than it was given. */
+/* A store that was away may have come back with less than it was given, the ownership included: so
+ * also where it is given no changes. */
 static void ask_for_log(struct shard_room *room)
 {
     struct shard *shard = room->shard;
-    if (shard->config->durability == SHARD_NONE || room->suspect) {
+    if (room->suspect) {
         return;
     }
     struct shard_room_info info;
