@@ -5,6 +5,8 @@ const NOTICED_MS = 3000 // a busy machine, and a clients' thread that is behind
 const OWNER_WAIT_MS = 10000 // the longest wait for an owner before the connect reply
 const PATIENCE_MS = 15000 // of a client that hears nothing
 
+export const GATEWAYS_DIE = ['gateway-kill', 'supervisor-kill']
+
 /* Some fault of these kinds, or of any, was at work within `before` ms before. */
 function hit(faults, at, before, kinds) {
   return faults.some(
@@ -15,7 +17,7 @@ function hit(faults, at, before, kinds) {
 /* The cause in a few words, or null. The end is {at, wasOnline}, and {code} if the server's, {why} if the
  * client's. */
 export function causeOf({ at, code, why, wasOnline }, faults) {
-  if (code === 1006 && hit(faults, at, NOTICED_MS, ['gateway-kill', 'supervisor-kill'])) {
+  if (code === 1006 && hit(faults, at, NOTICED_MS, GATEWAYS_DIE)) {
     return 'its gateway died'
   }
   if (why && hit(faults, at, PATIENCE_MS, ['gateway-stop'])) {

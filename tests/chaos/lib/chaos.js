@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { Random } from '../../e2e/lib/random.js'
 import { Roomd } from '../../e2e/lib/roomd.js'
-import { causeOf } from './causes.js'
+import { GATEWAYS_DIE, causeOf } from './causes.js'
 import { CrowdCaller } from './crowd_caller.js'
 import { Faults, WEIGHTS } from './faults.js'
 import { Node } from './node.js'
@@ -39,6 +39,7 @@ export class Chaos {
   #faults
   #rooms
   #ends = [] // of connections, not judged yet
+  #checked = 0 // faults at the last check
 
   constructor(options, report) {
     this.#options = options
@@ -100,6 +101,15 @@ export class Chaos {
         const whether = end.wasOnline ? 'joined' : 'not joined yet'
         this.#report.wrong('closed', `${end.session} in ${end.room} at ${when} (${whether}): ${how}`, end.lines)
       }
+    }
+  }
+
+  /* Of the original's clients it is only known how many connections they lost since the last check. */
+  #judgeOriginals(lost) {
+    const faults = this.#faults.done.slice(this.#checked)
+    this.#checked = this.#faults.done.length
+    if (lost > 0 && !faults.some(({ kind }) => GATEWAYS_DIE.includes(kind))) {
+      this.#report.wrong('closed', `the original's clients lost ${lost} connections, and no gateway died`)
     }
   }
 
@@ -180,7 +190,9 @@ export class Chaos {
     await this.#crowd.call('calm').catch((error) => this.#report.wrong('test', error.message))
     await pause(NOTICED_MS)
     this.#judge()
+    const before = this.#report.figures.originalsLost ?? 0
     this.#report.figures = await this.#crowd.call('getFigures')
+    this.#judgeOriginals(this.#report.figures.originalsLost - before)
     const { answered, patches } = this.#report.figures
     const took = ((Date.now() - started) / 1000).toFixed(1)
     const much = `${answered} pushes, ${patches} broadcasts`
