@@ -37,11 +37,13 @@ static void on_index(struct admin_call *call)
     struct buf body = {0};
     buf_printf(&body, "roomd %s\n\n", ROOMD_VERSION);
     for (size_t i = 0; i < route_count; i++) {
-        struct buf method = {0};
-        route_allow(routes[i].method, &method);
-        buf_printf(&body, "%-10.*s %-30s %s\n", STR_ARG(buf_str(&method)), routes[i].path,
-                   routes[i].help);
-        buf_finish(&method);
+        enum { COLUMN = 11 };
+        size_t end = buf_len(&body) + COLUMN;
+        route_allow(routes[i].method, &body);
+        while (buf_len(&body) < end) {
+            buf_append_byte(&body, ' ');
+        }
+        buf_printf(&body, "%-30s %s\n", routes[i].path, routes[i].help);
     }
     call_answer(call, HTTP_OK, "OK", CALL_TEXT, buf_str(&body));
     buf_finish(&body);
