@@ -196,6 +196,23 @@ Test(resume, who_has_just_left_is_resumed_as_gone)
     SAME_LINES(fake_told(&fake, "w3"), HELLO "open 2 demo b 2\n");
 }
 
+Test(resume, who_has_just_left_finds_the_next_owner_if_one_refuses)
+{
+    fake_text(client, PUSH(1));
+    fake_gone(client);
+    fake_down(&fake, "w1");
+    fake_owner(&fake, "demo", "w2");
+    fake_greet(&fake, "w2");
+    fake_asked(&fake);
+    say("w2",
+        (struct link_frame){.type = LINK_REFUSE, .conn = 1, .code = LINK_REFUSED_UNAVAILABLE});
+    fake_pass(&fake, EDGE_RETRY_MS);
+    SAME_LINES(fake_asked(&fake), "find demo\n");
+    fake_owner(&fake, "demo", "w3");
+    SAME_LINES(fake_told(&fake, "w3"), HELLO "resume 1 demo a 6 0 0 0 0 1 {\"who\":1} []\n"
+                                             "message 1 1 " PUSH(1) "\n");
+}
+
 static void leaves_for_good(enum link_type told_by_the_owner)
 {
     fake_open(&fake, "demo", "b");

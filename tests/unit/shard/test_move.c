@@ -99,6 +99,33 @@ Test(move, that_nobody_knows_the_end_of_keeps_the_room)
     told("event 1 2 " RESULT);
 }
 
+Test(move, finds_out_that_the_store_has_lost_something_and_gives_it_back)
+{
+    move();
+    fake_fail(&fake, ERR_GAP, false);
+    told("");
+    asked("hand demo 1 worker-2\nsnapshot demo 1\n");
+    fake_answer(&fake);
+    asked("hand demo 1 worker-2\n");
+    fake_answer(&fake);
+    told("moved demo worker-2\n");
+    ended("demo done 2\n");
+}
+
+/* On the same link: what waits would reach them behind what they are told when they are back. */
+Test(move, that_fails_drops_what_waits_for_its_sessions)
+{
+    gateway_put(gateway, 1, 2, "note:1", 1);
+    fake_turn(&fake);
+    fake_store_changes(&fake, false, false);
+    move();
+    fake_pass(&fake, 10500);
+    told("moved demo \n");
+    fake_store_changes(&fake, true, false);
+    fake_answer_all(&fake);
+    told("");
+}
+
 Test(move, that_did_happen_after_all_is_noticed)
 {
     move();

@@ -419,6 +419,38 @@ Test(resume, keeps_the_id_of_a_presence_that_is_newer_than_the_state)
     told("resumed 1 5 0\nevent 1 5 " PUT_CURSOR(ID_B, "2"));
 }
 
+/* The older one has just closed, and was resumed as gone. All have seen what it says, and more. */
+Test(resume, a_newer_connections_presence_replaces_an_older_ones)
+{
+    crash(0);
+    struct gateway *other = gateway_create(&fake, 2);
+    resume_cursor(gateway, 1, "a", FIRST, NULL, epoch_1 + 9, 0);
+    resume_cursor(other, 2, "b", STATE_WITH("1048578", ID_B, ",\"presence\":" CURSOR(ID_B, "1")),
+                  NULL, epoch_1 + 1, epoch_1 + 1);
+    fake_answer_all(&fake);
+    told("resumed 1 5 0\n");
+    resume_cursor(other, 3, "b", STATE_WITH("1048579", ID_B, ",\"presence\":" CURSOR(ID_B, "2")),
+                  NULL, epoch_1 + 2, epoch_1 + 2);
+    fake_answer_all(&fake);
+    told("cast 0 " PUT_CURSOR(ID_B, "2"));
+}
+
+Test(resume, who_comes_late_is_told_of_all_and_all_of_him)
+{
+    crash(0);
+    struct gateway *other = gateway_create(&fake, 2);
+    resume_cursor(gateway, 1, "a", STATE_WITH("1048577", ID_A, ",\"presence\":" CURSOR(ID_A, "1")),
+                  NULL, epoch_1 + 9, epoch_1 + 1);
+    fake_answer_all(&fake);
+    told("resumed 1 5 0\n");
+    fake_pass(&fake, 3000);
+    resume_cursor(other, 2, "b", STATE_WITH("1048578", ID_B, ",\"presence\":" CURSOR(ID_B, "1")),
+                  NULL, epoch_1 + 9, epoch_1 + 2);
+    fake_answer_all(&fake);
+    told("cast 0 " PUT_CURSOR(ID_B, "1"));
+    SAME_LINES(gateway_told(other), "event 2 5 " PUT_CURSOR(ID_A, "1") "resumed 2 5 0\n");
+}
+
 Test(resume, who_has_not_heard_what_is_new_is_not_answered_ahead_of_it)
 {
     struct gateway *other = gateway_create(&fake, 2);
