@@ -4,6 +4,7 @@
 
 #include "base/arena.h"
 #include "room/ops.h"
+#include "room/resume.h"
 #include "room/room.h"
 
 struct room {
@@ -20,6 +21,8 @@ struct room {
     uint64_t prune_at;               /* when tombstones may be pruned; UINT64_MAX: nothing to do */
     uint64_t last_prune;
     uint64_t deadline; /* not after the earliest thing due */
+    uint64_t epoch;
+    char tenure[ROOM_TENURE_MAX + 1]; /* this ownership's name */
 };
 
 enum { PRESENCE_TOKEN_LEN = 21 };

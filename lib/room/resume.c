@@ -4,6 +4,7 @@
 #include "room/internal.h"
 #include "value/pack.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* Openings in one epoch before its numbers reach the next one's: a number in a value must stay
@@ -11,15 +12,18 @@
 enum { ARRIVALS_BITS = 20 };
 enum { PRESENCE_CLOCK_BITS = 32 };
 
-void room_begin_epoch(struct room *room, uint64_t epoch)
+void room_begin_epoch(struct room *room, uint64_t epoch, struct str tenure)
 {
+    room->epoch = epoch;
+    snprintf(room->tenure, sizeof(room->tenure), "%.*s", STR_ARG(tenure));
     room->arrivals = epoch << ARRIVALS_BITS;
     room->presence_clock = epoch << PRESENCE_CLOCK_BITS;
 }
 
-void room_session_write_state(const struct room_session *session, struct buf *out)
+void room_session_write_state(const struct room *room, const struct room_session *session,
+                              struct buf *out)
 {
-    pack_map(out, session->presence ? 6 : 5);
+    pack_map(out, session->presence ? 7 : 6);
     pack_str(out, STR("opened"));
     pack_u64(out, session->opened);
     pack_str(out, STR("place"));
@@ -28,6 +32,8 @@ void room_session_write_state(const struct room_session *session, struct buf *ou
     pack_bool(out, session->legacy_rejection);
     pack_str(out, STR("stringAppend"));
     pack_bool(out, session->string_append);
+    pack_str(out, STR("tenure"));
+    pack_str(out, str_of(room->tenure));
     pack_str(out, STR("token"));
     pack_str(out, (struct str){session->presence_token, sizeof(session->presence_token)});
     if (session->presence) {
@@ -38,6 +44,7 @@ void room_session_write_state(const struct room_session *session, struct buf *ou
 struct state {
     uint64_t opened, place;
     bool legacy_rejection, string_append;
+    struct str tenure;
     struct str token; /* of its presence's id, also while it has none */
     struct value presence;
 };
@@ -57,6 +64,7 @@ static bool read_state(struct value value, struct state *state)
            value_u64(value_get(value, STR("place")), &state->place) &&
            value_bool(value_get(value, STR("legacyRejection")), &state->legacy_rejection) &&
            value_bool(value_get(value, STR("stringAppend")), &state->string_append) &&
+           value_string(value_get(value, STR("tenure")), &state->tenure) &&
            value_string(value_get(value, STR("token")), &state->token) &&
            state->token.len == PRESENCE_TOKEN_LEN &&
            (!value_present(state->presence) || is_record(state->presence));
@@ -113,7 +121,11 @@ enum room_resumed room_session_resume(struct room *room, const struct room_resum
     if (resume->opened_since > state.opened || (session && session->opened > state.opened)) {
         return ROOM_RESUME_SUPERSEDED;
     }
-    bool known = session && session->opened == state.opened;
+    bool ours = str_eq(state.tenure, str_of(room->tenure));
+    if (!ours && state.opened >> ARRIVALS_BITS >= room->epoch) {
+        return ROOM_RESUME_FORGOTTEN;
+    }
+    bool known = ours && session && session->opened == state.opened;
     if (!session) {
         session = session_create(room, resume->session.id, state.place);
     } else {
@@ -121,7 +133,6 @@ enum room_resumed room_session_resume(struct room *room, const struct room_resum
         session_set_state(room, session, ROOM_AWAITING_CONNECT, now_ms);
     }
     session->opened = state.opened;
-    room->arrivals = state.opened > room->arrivals ? state.opened : room->arrivals;
     session->legacy_rejection = state.legacy_rejection;
     session->string_append = state.string_append;
     session->readonly = resume->session.readonly;

@@ -11,10 +11,13 @@
 
 /* Appends what the next owner must know of a connected session: its protocol, its place, its
  * presence. One map. */
-void room_session_write_state(const struct room_session *session, struct buf *out);
+void room_session_write_state(const struct room *room, const struct room_session *session,
+                              struct buf *out);
 
-/* Numbers that grow from owner to owner begin with the epoch. Call before any session is there. */
-void room_begin_epoch(struct room *room, uint64_t epoch);
+/* Numbers that grow from owner to owner begin with the epoch. `tenure` is a name of this ownership
+ * that no other has, of at most ROOM_TENURE_MAX bytes. Call before any session is there. */
+enum { ROOM_TENURE_MAX = 95 };
+void room_begin_epoch(struct room *room, uint64_t epoch, struct str tenure);
 
 struct room_resume {
     struct room_session_config session;
@@ -28,6 +31,9 @@ enum room_resumed {
     ROOM_RESUMED,       /* as `state` says */
     ROOM_RESUMED_KNOWN, /* as the room itself knows: the owner is the same, only the link was cut */
     ROOM_RESUME_SUPERSEDED, /* the session was opened again since */
+    ROOM_RESUME_FORGOTTEN,  /* from an ownership that came after this one, or has the same number:
+                               the  store has lost it, and the session's clock is that of another
+                               history */
     ROOM_RESUME_MALFORMED,
 };
 

@@ -87,7 +87,7 @@ bool conn_is_listening(const struct shard_conn *conn)
 void conn_send_state(struct shard_conn *conn)
 {
     struct buf state = {0};
-    room_session_write_state(conn->session, &state);
+    room_session_write_state(conn->room->room, conn->session, &state);
     struct link_frame frame = {
         .type = LINK_STATE,
         .conn = conn->number,

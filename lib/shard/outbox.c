@@ -34,9 +34,8 @@ void link_send(struct shard_link *link, const struct link_frame *frame)
 
 bool outbox_holds(const struct shard_room *room)
 {
-    return !PLANTED(EARLY_ACK) &&
-           (room->durable != room->appended || room->gate_passed != room->gate ||
-            buf_len(&room->outbox) > 0);
+    return !PLANTED(EARLY_ACK) && (room->durable != room->appended ||
+                                   room->gate_passed != room->gate || buf_len(&room->outbox) > 0);
 }
 
 /* Frames leave in the order in which they were made, so nobody is told later of what came before

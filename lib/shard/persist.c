@@ -5,6 +5,8 @@
 #include "value/pack.h"
 
 #include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 /* A log is folded into a snapshot when it outgrows that, but not below this. */
@@ -103,7 +105,9 @@ static enum err read_snapshot(struct shard_room *room, struct str stored)
 static enum err build(struct shard_room *room, const struct shard_loaded *loaded)
 {
     room->room = room_create(&room->shard->config->room, &shard_room_host, room);
-    room_begin_epoch(room->room, loaded->epoch);
+    char tenure[ROOM_TENURE_MAX + 1];
+    snprintf(tenure, sizeof(tenure), "%.*s.%" PRIu64, STR_ARG(room->shard->id), room->number);
+    room_begin_epoch(room->room, loaded->epoch, str_of(tenure));
     enum err err = loaded->snapshot.len > 0 ? read_snapshot(room, loaded->snapshot) : ERR_OK;
     return err ? err : replay_entries(room, loaded);
 }

@@ -368,6 +368,12 @@ static void run(struct shard_conn *conn, uint64_t now_ms)
         case ROOM_RESUME_SUPERSEDED:
             conn_detach(conn);
             break;
+        case ROOM_RESUME_FORGOTTEN:
+            if (resuming->clock >= room_documents(room->room)->history_start) {
+                resume_jump(room, room_documents(room->room)->clock);
+            }
+            close_conn(conn, STR("room has moved on"));
+            break;
         case ROOM_RESUME_MALFORMED:
             close_conn(conn, STR("session cannot be resumed"));
             break;

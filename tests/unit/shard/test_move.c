@@ -88,7 +88,7 @@ Test(move, that_nobody_knows_the_end_of_keeps_the_room)
                           .session = "a",
                           .state = "{\"opened\":1048577,\"place\":1048577,\"legacyRejection\":"
                                    "false,\"stringAppend\":true,"
-                                   "\"token\":\"aaaaaaaaaaaaaaaaaaaaa\"}",
+                                   "\"tenure\":\"worker-1.1\",\"token\":\"aaaaaaaaaaaaaaaaaaaaa\"}",
                           .answered = 1,
                           .seq = 2};
     gateway_resume(gateway, &back);

@@ -30,7 +30,7 @@ static void told(const char *want)
 #define STATE(opened) STATE_WITH(opened, ID_A, "")
 #define STATE_WITH(opened, token, more)                                                            \
     "{\"opened\":" opened ",\"place\":1,\"legacyRejection\":false,\"stringAppend\":true,"          \
-    "\"token\":\"" token "\"" more "}"
+    "\"tenure\":\"worker-1.1\",\"token\":\"" token "\"" more "}"
 /* Opened under epoch 1, as the first. */
 #define FIRST STATE("1048577")
 #define CURSOR(id, x) "{\"id\":\"cursor:" id "\",\"typeName\":\"cursor\",\"x\":" x "}"
