@@ -232,5 +232,8 @@ void data_settle(struct data *data, uint64_t changes)
         gone++;
     }
     data->journal_count -= gone;
+    if (gone == 0) {
+        return;
+    }
     memmove(data->journal, data->journal + gone, data->journal_count * sizeof(*data->journal));
 }
