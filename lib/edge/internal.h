@@ -142,6 +142,7 @@ struct edge_link {
     void *user;
     char *worker, *address; /* owned */
     bool greeted;
+    bool missed; /* its worker was not among the living when they were read last */
     struct link_reader reader;
     struct buf output;
     struct list rooms;   /* of struct edge_room.link_link */

@@ -280,11 +280,13 @@ void link_lost(struct edge_link *link)
 
 /* Not by leaving its rooms on a link that stands: what the worker still holds for their connections
  * must not reach them once they have found their next owner, which may be this worker again. */
-void edge_worker_gone(struct edge *edge, struct str worker, uint64_t now_ms)
+void edge_worker_listed(struct edge_link *link, bool listed, uint64_t now_ms)
 {
+    struct edge *edge = link->edge;
     edge->now_ms = now_ms;
-    struct edge_link *link = map_get(&edge->links, worker);
-    if (link) {
+    bool again = !listed && link->missed;
+    link->missed = !listed;
+    if (again) {
         edge->host->link_drop(edge->ctx, link, ERR_UNAVAILABLE);
     }
 }

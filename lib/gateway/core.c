@@ -58,10 +58,8 @@ static void leave_the_dead(struct gateway_core *core)
     uint32_t pos = 0;
     struct edge_link *link;
     while ((link = edge_next_link(core->edge, &pos))) {
-        struct str worker = edge_link_worker(link);
-        if (!workers_find(&core->workers, worker)) {
-            edge_worker_gone(core->edge, worker, now_of(core));
-        }
+        bool listed = workers_find(&core->workers, edge_link_worker(link)) != NULL;
+        edge_worker_listed(link, listed, now_of(core));
     }
 }
 

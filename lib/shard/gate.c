@@ -42,6 +42,11 @@ void shard_checked(struct shard *shard, uint64_t number, enum err err, uint64_t 
         persist_lost(room);
         return;
     }
+    /* At once, not with its next change: until then a gateway that asks would find no owner. */
+    if (err == ERR_GAP && room->state == SHARD_ROOM_SERVING) {
+        room->suspect = room->dirty = true;
+        persist_snapshot(room, false);
+    }
     room->gate_passed = room->gate_asked;
     room->gate_asked = 0;
     if (room->gate_passed != room->gate) {

@@ -155,7 +155,8 @@ void shard_loaded(struct shard *shard, uint64_t room, const struct shard_loaded 
 void shard_appended(struct shard *shard, uint64_t room, uint64_t number, enum err err,
                     uint64_t now_ms);
 void shard_snapshot_stored(struct shard *shard, uint64_t room, enum err err, uint64_t now_ms);
-/* ERR_OK: the room is this worker's. ERR_FENCED: it is not. Any other: not known. */
+/* ERR_OK: the room is this worker's. ERR_FENCED: it is not. ERR_GAP: it is, but the store has lost
+ * that, and is given the room whole. Any other: not known. */
 void shard_checked(struct shard *shard, uint64_t room, enum err err, uint64_t now_ms);
 /* As shard_appended: ERR_OK, the room is the target's; ERR_FENCED, another's; else not known. */
 void shard_handed(struct shard *shard, uint64_t room, enum err err, uint64_t now_ms);

@@ -179,7 +179,7 @@ static enum err judge(const struct check *check, const redisReply *reply)
     if (!reply_u64(reply->element[1], &epoch) || epoch < check->epoch) {
         bool written_since =
             str_eq(reply_str(reply->element[2]), str_of(store_server(check->store)->run));
-        return written_since ? ERR_FENCED : ERR_OK;
+        return written_since ? ERR_FENCED : ERR_GAP;
     }
     bool ours = epoch == check->epoch && str_eq(reply_str(reply->element[0]), str_of(check->owner));
     return ours ? ERR_OK : ERR_FENCED;

@@ -51,8 +51,8 @@ void store_snapshot(struct store *store, uint64_t room, const struct store_room 
 void store_hand_over(struct store *store, uint64_t room, const struct store_room *info,
                      uint64_t through, struct str to_worker, struct str to_node,
                      store_written_fn fn, void *ctx);
-/* Reads whether the room is still `owner`'s of that epoch, and writes nothing: ERR_OK (also if
- * Redis is older than that, see fence.lua), ERR_FENCED or ERR_UNAVAILABLE. `number` is 0. */
+/* Reads whether the room is still `owner`'s of that epoch, and writes nothing: ERR_OK, ERR_FENCED,
+ * ERR_UNAVAILABLE, or ERR_GAP: Redis is older than that (fence.lua). `number` is 0. */
 void store_check(struct store *store, uint64_t room, struct str name, struct str owner,
                  uint64_t epoch, store_written_fn fn, void *ctx);
 /* Shows the figures. No answer. */

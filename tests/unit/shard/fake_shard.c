@@ -376,9 +376,10 @@ void fake_answer_checks(struct fake *fake)
         struct request *check = list_entry(fake->checks.next, struct request, link);
         const struct stored_room *room = store_room(&fake->store, str_of(check->name));
         bool ours = room->owner == fake->self && room->epoch == check->epoch;
+        enum err err = room->epoch < check->epoch ? ERR_GAP : ours ? ERR_OK : ERR_FENCED;
         uint64_t number = check->room;
         request_free(check);
-        shard_checked(fake->shard, number, ours ? ERR_OK : ERR_FENCED, fake->now);
+        shard_checked(fake->shard, number, err, fake->now);
     }
 }
 

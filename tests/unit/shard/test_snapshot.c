@@ -88,6 +88,21 @@ Test(snapshot, appends_go_on_behind_it)
     told("connect 1 1 wipe_all 2 2\n");
 }
 
+/* Nobody draws in it, and yet the store must have it before somebody else asks whose it is. */
+Test(snapshot, a_store_that_has_forgotten_the_room_is_given_it)
+{
+    store_text(2, "note:1", 5);
+    fake_answer_all(&fake);
+    asked("append demo 2-2\n");
+    shard_verify(fake.shard);
+    fake_turn(&fake);
+    asked("");
+    fake.store.rooms[0].epoch = 0;
+    shard_verify(fake.shard);
+    fake_turn(&fake);
+    asked("snapshot demo 2\n");
+}
+
 Test(snapshot, that_fails_behind_appends_that_fail)
 {
     enum { LARGE = 260 << 10 };
