@@ -122,7 +122,8 @@ enum room_resumed room_session_resume(struct room *room, const struct room_resum
         return ROOM_RESUME_SUPERSEDED;
     }
     bool ours = str_eq(state.tenure, str_of(room->tenure));
-    if (!ours && state.opened >> ARRIVALS_BITS >= room->epoch) {
+    bool opened_later = !ours && state.opened >> ARRIVALS_BITS >= room->epoch;
+    if (opened_later || resume->presence_seen >> PRESENCE_CLOCK_BITS > room->epoch) {
         return ROOM_RESUME_FORGOTTEN;
     }
     bool known = ours && session && session->opened == state.opened;

@@ -24,6 +24,8 @@ struct room_resume {
     struct value state;        /* of room_session_write_state */
     struct value presence_ops; /* array: presence members of pushes answered after that state */
     uint64_t presence_at;      /* presence clock of the session's last presence, as far as told */
+    uint64_t presence_seen;    /* presence clock it has been brought to; the owner who did was its
+                                  last */
     uint64_t opened_since;     /* an opening of the session that has changed something; or 0 */
 };
 
@@ -31,9 +33,9 @@ enum room_resumed {
     ROOM_RESUMED,       /* as `state` says */
     ROOM_RESUMED_KNOWN, /* as the room itself knows: the owner is the same, only the link was cut */
     ROOM_RESUME_SUPERSEDED, /* the session was opened again since */
-    ROOM_RESUME_FORGOTTEN,  /* from an ownership that came after this one, or has the same number:
-                               the  store has lost it, and the session's clock is that of another
-                               history */
+    ROOM_RESUME_FORGOTTEN,  /* has been with an ownership that came after this one, or was opened by
+                               one of the same number: the store has lost it, and the session's
+                               clock is that of another history */
     ROOM_RESUME_MALFORMED,
 };
 

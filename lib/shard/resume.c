@@ -328,6 +328,7 @@ static enum room_resumed put_session(struct shard_conn *conn, const struct resum
                          buf_len(&resuming->state) - resuming->ops_at},
         .opened_since = recent_opening(conn->room, session),
         .presence_at = resuming->presence_at,
+        .presence_seen = resuming->presence_clock,
     };
     struct room *room = conn->room->room;
     struct room_session *before = room_session_find(room, resume.session.id);

@@ -488,6 +488,21 @@ Test(resume, clocks_of_different_owners_prove_nothing)
     told("resumed 1 5 0\nevent 1 5 " PUT_CURSOR(ID_B, "1"));
 }
 
+/* Another had the room meanwhile, and Redis has lost that; here the session is still known. */
+Test(resume, of_who_has_been_with_a_forgotten_owner_is_sent_away)
+{
+    char id[24];
+    snprintf(id, sizeof(id), "%s", gateway->id);
+    gateway_destroy(gateway);
+    gateway = gateway_return(&fake, 1, id);
+    resume_cursor(gateway, 1, "a", FIRST, NULL, 2 * epoch_1 + 1, 0);
+    fake_answer_all(&fake);
+    told("close 1 1012 room has moved on\n");
+    gateway_join(gateway, 2, "demo", "a");
+    fake_answer_all(&fake);
+    told("connect 2 1 wipe_all 1000000 0\n");
+}
+
 Test(resume, ghosts_are_taken_away)
 {
     crash(0);
