@@ -3,17 +3,9 @@
 
 #include "base/alloc.h"
 #include "base/number_text.h"
+#include "base/url.h"
 
 #include <stdlib.h>
-
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9') {
-        return c - '0';
-    }
-    c = (char)(c | 0x20);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
 
 /* NULL where a % is not followed by two hex digits, or the result would hold a NUL. */
 static char *percent_decode(struct str text)
@@ -21,22 +13,16 @@ static char *percent_decode(struct str text)
     char *out = xmalloc(text.len + 1);
     size_t len = 0;
     for (size_t i = 0; i < text.len; i++) {
-        char c = text.ptr[i];
+        int c = (unsigned char)text.ptr[i];
         if (c == '%') {
-            int high = i + 2 < text.len ? hex_digit(text.ptr[i + 1]) : -1;
-            int low = i + 2 < text.len ? hex_digit(text.ptr[i + 2]) : -1;
-            if (high < 0 || low < 0) {
-                free(out);
-                return NULL;
-            }
-            c = (char)(high * 16 + low);
+            c = url_decode_byte(text, i);
             i += 2;
         }
-        if (c == '\0') {
+        if (c <= 0) {
             free(out);
             return NULL;
         }
-        out[len++] = c;
+        out[len++] = (char)c;
     }
     out[len] = '\0';
     return out;

@@ -11,6 +11,13 @@ static int hex(char c)
                                   : -1;
 }
 
+int url_decode_byte(struct str from, size_t at)
+{
+    int high = at + 2 < from.len ? hex(from.ptr[at + 1]) : -1;
+    int low = at + 2 < from.len ? hex(from.ptr[at + 2]) : -1;
+    return high < 0 || low < 0 ? -1 : high * 16 + low;
+}
+
 const char *url_decode_name(struct str from, bool form, char out[URL_NAME_MAX + 1],
                             struct str *decoded)
 {
@@ -18,12 +25,10 @@ const char *url_decode_name(struct str from, bool form, char out[URL_NAME_MAX + 
     for (size_t i = 0; i < from.len; i++) {
         int c = (unsigned char)from.ptr[i];
         if (c == '%') {
-            int high = i + 2 < from.len ? hex(from.ptr[i + 1]) : -1;
-            int low = i + 2 < from.len ? hex(from.ptr[i + 2]) : -1;
-            if (high < 0 || low < 0) {
+            c = url_decode_byte(from, i);
+            if (c < 0) {
                 return "has a malformed %XX";
             }
-            c = high * 16 + low;
             i += 2;
         } else if (c == '+' && form) {
             c = ' ';

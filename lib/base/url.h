@@ -1,4 +1,4 @@
-/* Names of rooms, sessions and workers as they stand in URLs. Pure. */
+/* Names of rooms, sessions and workers as they stand in URLs, and what these are made of. Pure. */
 #ifndef BASE_URL_H
 #define BASE_URL_H
 
@@ -7,6 +7,8 @@
 /* Longest name, in bytes. */
 enum { URL_NAME_MAX = 256 };
 
+/* The byte that the %XX at `at` stands for; -1 if two hex digits do not follow the %. */
+int url_decode_byte(struct str from, size_t at);
 /* Decodes %XX, and with `form` also + as a blank. Returns NULL and a view into `out`, or what is
  * wrong with the name, for people: "has a control character". An empty name is fine here. */
 const char *url_decode_name(struct str from, bool form, char out[URL_NAME_MAX + 1],

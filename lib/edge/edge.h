@@ -116,9 +116,9 @@ struct str edge_link_worker(const struct edge_link *link);
 void edge_link_set_user(struct edge_link *link, void *user);
 void *edge_link_user(const struct edge_link *link);
 void edge_link_up(struct edge_link *link, uint64_t now_ms);
-/* Whether the link's worker is among the living, each time that they are read. If it is not twice on
- * end, it is stopped, or cut off from the store, though its link may stand: the link is dropped, so
- * its rooms get other owners. Once may be a store that has forgotten everything; the worker then
+/* Whether the link's worker is among the living, each time that they are read. If it is not twice
+ * on end, it is stopped, or cut off from the store, though its link may stand: the link is dropped,
+ * so its rooms get other owners. Once may be a store that has forgotten everything; the worker then
  * says so again, and gives it its rooms. */
 void edge_worker_listed(struct edge_link *link, bool listed, uint64_t now_ms);
 /* Each link's worker, in no order; start with *pos = 0, NULL ends. */

@@ -31,6 +31,12 @@ static void send_one(struct edge_link *link, uint64_t number, const struct inbox
     edge_link_send(link, &frame);
 }
 
+uint64_t inbox_last(struct inbox *inbox, uint64_t answered)
+{
+    struct list *last = inbox->messages.prev;
+    return last == &inbox->messages ? answered : list_entry(last, struct inbox_message, link)->seq;
+}
+
 void inbox_send(struct edge_link *link, uint64_t number, const struct inbox *inbox)
 {
     struct inbox_message *message;

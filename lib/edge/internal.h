@@ -161,6 +161,8 @@ void inbox_send_all(struct edge_conn *conn);
 /* Messages up to `seq` are dealt with; what they said of presence is kept. */
 void inbox_answered(struct edge_conn *conn, uint64_t seq);
 void inbox_clear(struct edge_conn *conn);
+/* The number of the last message in it, of which `answered` went before. */
+uint64_t inbox_last(struct inbox *inbox, uint64_t answered);
 void inbox_send(struct edge_link *link, uint64_t number, const struct inbox *inbox);
 void inbox_free(struct edge *edge, struct inbox *inbox);
 /* The owner is lost: pings need none, and are answered here. */

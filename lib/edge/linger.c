@@ -31,7 +31,6 @@ void linger_add(struct edge_conn *conn)
 void linger_resume(struct edge_linger *linger)
 {
     struct edge_room *room = linger->room;
-    struct list *last = linger->inbox.messages.prev;
     struct buf ops = {0};
     struct link_frame frame = {
         .type = LINK_RESUME,
@@ -42,8 +41,7 @@ void linger_resume(struct edge_linger *linger)
             LINK_OPEN_GONE | LINK_OPEN_OBJECT_WRITE | (linger->readonly ? LINK_OPEN_READONLY : 0),
     };
     kept_write(&linger->kept, &frame, &ops);
-    frame.seq = last == &linger->inbox.messages ? frame.answered
-                                                : list_entry(last, struct inbox_message, link)->seq;
+    frame.seq = inbox_last(&linger->inbox, frame.answered);
     edge_link_send(room->link, &frame);
     inbox_send(room->link, linger->number, &linger->inbox);
     buf_finish(&ops);

@@ -68,7 +68,6 @@ static uint64_t open_flags(const struct edge_conn *conn)
 
 static void conn_resume(struct edge_conn *conn)
 {
-    struct list *last = conn->inbox.messages.prev;
     struct buf ops = {0};
     struct link_frame frame = {
         .type = LINK_RESUME,
@@ -78,8 +77,7 @@ static void conn_resume(struct edge_conn *conn)
         .flags = open_flags(conn),
     };
     kept_write(&conn->kept, &frame, &ops);
-    frame.seq = last == &conn->inbox.messages ? frame.answered
-                                              : list_entry(last, struct inbox_message, link)->seq;
+    frame.seq = inbox_last(&conn->inbox, frame.answered);
     edge_link_send(conn->room->link, &frame);
     buf_finish(&ops);
     conn->edge->counts.resumes++;

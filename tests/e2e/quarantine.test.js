@@ -6,8 +6,9 @@ import { describe, test } from 'node:test'
 import { Client, putNote, readRoom } from './lib/client.js'
 import { isAlive, kill } from './lib/processes.js'
 import { Programs } from './lib/programs.js'
+import { keyOf } from './lib/redis.js'
 import { RedisServer } from './lib/redis_server.js'
-import { Roomd } from './lib/roomd.js'
+import { withRoomd } from './lib/roomd.js'
 import { until } from './lib/wait.js'
 
 const CRASHES = 3
@@ -18,18 +19,13 @@ const TRY_LATER = 1013
 async function withBreakingWorkers(args, body) {
   const programs = await Programs.create({ 'roomd-worker': 'breaking-worker' })
   try {
-    const roomd = await Roomd.start({ program: programs.roomd, args })
-    try {
-      await body(roomd, await roomd.redis())
-    } finally {
-      await roomd.finish()
-    }
+    await withRoomd({ program: programs.roomd, args }, async (roomd) =>
+      body(roomd, await roomd.redis()),
+    )
   } finally {
     await programs.remove()
   }
 }
-
-const keyOf = (room) => `roomd:{${room.replace(/[{}%]/g, encodeURIComponent)}}`
 
 /* Comes to the room, again whenever it is sent away, until `enough` of the room's hash. */
 async function visit(roomd, redis, room, enough) {

@@ -5,9 +5,10 @@ import { after, before, describe, test } from 'node:test'
 import { Client, putNote } from './lib/client.js'
 import { kill } from './lib/processes.js'
 import { Programs } from './lib/programs.js'
+import { keyOf } from './lib/redis.js'
 import { RedisServer } from './lib/redis_server.js'
 import { ctl, ctlJson, run } from './lib/roomctl.js'
-import { Roomd } from './lib/roomd.js'
+import { Roomd, withRoomd } from './lib/roomd.js'
 import { until } from './lib/wait.js'
 
 const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/
@@ -18,16 +19,6 @@ const UNREACHABLE = 3
 const TRY_LATER = 1013
 const MANY = 2500
 
-async function withRoomd(options, body) {
-  const roomd = await Roomd.start(options)
-  try {
-    await body(roomd)
-  } finally {
-    await roomd.finish()
-  }
-}
-
-const keyOf = (room) => `roomd:{${room.replace(/[{}%]/g, encodeURIComponent)}}`
 const pathOf = (room, rest = '') => `/v1/rooms/${encodeURIComponent(room)}${rest}`
 const ps = (roomd) => ctlJson(roomd, 'ps')
 

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { Client, SCHEMA, note, putNote, readRoom } from './lib/client.js'
-import { Roomd } from './lib/roomd.js'
+import { withRoomd } from './lib/roomd.js'
 import { noteSchemaOfVersion } from './lib/schemas.js'
 import { until } from './lib/wait.js'
 
@@ -13,14 +13,8 @@ const WORKERS = 3
 const GATEWAYS = 2
 const ROOMS = 40
 
-async function withRoomd(args, body) {
-  const roomd = await Roomd.start({ args })
-  try {
-    await body(roomd, await roomd.redis())
-  } finally {
-    await roomd.finish()
-  }
-}
+const withRooms = (args, body) =>
+  withRoomd({ args }, async (roomd) => body(roomd, await roomd.redis()))
 
 /* Sum over the samples of one metric. */
 async function metric(roomd, name) {
@@ -31,7 +25,7 @@ async function metric(roomd, name) {
 
 describe('rooms', { concurrency: true }, () => {
   test('an empty room is unloaded, and loaded again as it was', () =>
-    withRoomd(['--unload-after', '1'], async (roomd, redis) => {
+    withRooms(['--unload-after', '1'], async (roomd, redis) => {
       const client = await Client.connect(roomd, 'r')
       await client.push({ diff: { ...putNote('1'), ...putNote('2') } })
       await client.push({ diff: { 'note:2': ['remove'] } })
@@ -53,7 +47,7 @@ describe('rooms', { concurrency: true }, () => {
     }))
 
   test('a long log becomes a snapshot while the room is in use', () =>
-    withRoomd([], async (roomd, redis) => {
+    withRooms([], async (roomd, redis) => {
       const client = await Client.connect(roomd, 'r')
       await client.push({ diff: putNote('1') })
       let longest = 0
@@ -78,7 +72,7 @@ describe('rooms', { concurrency: true }, () => {
     }))
 
   test('many rooms are spread over workers, and every gateway reaches all', () =>
-    withRoomd(['--workers', WORKERS, '--gateways', GATEWAYS].map(String), async (roomd, redis) => {
+    withRooms(['--workers', WORKERS, '--gateways', GATEWAYS].map(String), async (roomd, redis) => {
       const names = Array.from({ length: ROOMS }, (_, i) => `room ${i}`)
       const pairs = await Promise.all(
         names.map((room) =>
@@ -109,7 +103,7 @@ describe('rooms', { concurrency: true }, () => {
     }))
 
   test('clients of another schema are refused, and the log says why', () =>
-    withRoomd(['--unload-after', '1'], async (roomd, redis) => {
+    withRooms(['--unload-after', '1'], async (roomd, redis) => {
       const client = await Client.connect(roomd, 'r')
       await client.push({ diff: putNote('1') })
       const refused = async (version, reason) => {
@@ -143,7 +137,7 @@ describe('rooms', { concurrency: true }, () => {
     }))
 
   test('the first client decides the schema, also if it changes nothing', () =>
-    withRoomd([], async (roomd) => {
+    withRooms([], async (roomd) => {
       await (await Client.connect(roomd, 'r')).leave()
       await roomd.kill()
       await roomd.start()

@@ -6,25 +6,15 @@ import { after, before, describe, test } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 import { Client, putNote, readRoom } from './lib/client.js'
 import { kill } from './lib/processes.js'
+import { keyOf } from './lib/redis.js'
 import { ctl, ctlJson } from './lib/roomctl.js'
-import { Roomd } from './lib/roomd.js'
+import { Roomd, withRoomd } from './lib/roomd.js'
 import { until } from './lib/wait.js'
 
 const FAILED = 1
 const LATE = 4
 const STROKE_MS = 10 // between two notes of one who draws
 const ROUNDS = Number(process.env.E2E_ROUNDS ?? 4)
-
-async function withRoomd(options, body) {
-  const roomd = await Roomd.start(options)
-  try {
-    await body(roomd)
-  } finally {
-    await roomd.finish()
-  }
-}
-
-const keyOf = (room) => `roomd:{${room.replace(/[{}%]/g, encodeURIComponent)}}`
 
 async function ownerOf(roomd, room) {
   const redis = await roomd.redis()

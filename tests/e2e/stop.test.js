@@ -6,20 +6,11 @@ import { Client, putNote } from './lib/client.js'
 import { allGone, kill } from './lib/processes.js'
 import { RawSocket } from './lib/raw.js'
 import { RedisServer } from './lib/redis_server.js'
-import { Roomd } from './lib/roomd.js'
+import { withRoomd } from './lib/roomd.js'
 
 const ROOMS = ['a', 'b', 'c d/é']
 const CLIENTS = 4 // in each
 const HURRY_MS = 8000 // a second signal allows three groups 0.7 s each
-
-async function withRoomd(options, body) {
-  const roomd = await Roomd.start(options)
-  try {
-    await body(roomd)
-  } finally {
-    await roomd.finish()
-  }
-}
 
 /* Clients that each have stored a note. */
 async function fill(roomd) {

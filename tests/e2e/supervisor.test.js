@@ -5,20 +5,11 @@ import { describe, test } from 'node:test'
 import { Client, putNote, readRoom } from './lib/client.js'
 import { allGone, isAlive, kill } from './lib/processes.js'
 import { Programs } from './lib/programs.js'
-import { Roomd } from './lib/roomd.js'
+import { withRoomd } from './lib/roomd.js'
 import { until } from './lib/wait.js'
 
 const WORKERS = 2
 const BACK_OFF_MS = [100, 200, 400, 800, 1600]
-
-async function withRoomd(options, body) {
-  const roomd = await Roomd.start(options)
-  try {
-    await body(roomd)
-  } finally {
-    await roomd.finish()
-  }
-}
 
 async function withPrograms(body) {
   const programs = await Programs.create()

@@ -52,6 +52,9 @@ function toText(value) {
   return Array.isArray(value) ? value.map(toText) : Buffer.isBuffer(value) ? value.toString() : value
 }
 
+/* Of a room's hash; its other keys begin with it (proto/redis.md). */
+export const keyOf = (room) => `roomd:{${room.replace(/[{}%]/g, encodeURIComponent)}}`
+
 export class Redis {
   #socket
   #input = Buffer.alloc(0)

@@ -193,3 +193,13 @@ export class Roomd {
     }
   }
 }
+
+/* For as long as `body` runs. */
+export async function withRoomd(options, body) {
+  const roomd = await Roomd.start(options)
+  try {
+    await body(roomd)
+  } finally {
+    await roomd.finish()
+  }
+}
