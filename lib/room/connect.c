@@ -1,5 +1,6 @@
 /* The handshake: protocol version, schema, hydration (CONN-5, NEG, SCH, HYD). */
 #include "room/internal.h"
+#include "schema/path.h"
 #include "value/pack.h"
 
 #include <math.h>
@@ -80,7 +81,8 @@ static enum reject check_schema(struct room *room, struct room_session *session,
         }
         return reject;
     }
-    enum reject reject = reject_of(schema_match(room->schema, theirs));
+    struct schema_path *path;
+    enum reject reject = reject_of(schema_match(room->schema, theirs, &path));
     if (reject != REJECT_NONE) {
         room->host->schema_refused(room->ctx, session, reject_reason(reject),
                                    schema_serialized(room->schema), theirs);

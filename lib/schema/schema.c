@@ -2,6 +2,7 @@
 #include "schema/schema.h"
 
 #include "base/alloc.h"
+#include "schema/path.h"
 #include "schema/serialized.h"
 #include "value/pack.h"
 
@@ -125,8 +126,10 @@ static enum schema_match compare_sequences(struct value ours, struct value their
     return SCHEMA_CLIENT_TOO_OLD;
 }
 
-enum schema_match schema_match(const struct schema *schema, struct value serialized)
+enum schema_match schema_match(const struct schema *schema, struct value serialized,
+                               struct schema_path **path)
 {
+    *path = NULL;
     struct buf theirs = {0};
     enum schema_match match = serialized_upgrade(serialized, &theirs);
     if (match == SCHEMA_SERVED) {

@@ -2,8 +2,9 @@
  *
  * An *open* schema knows only a serialized schema (spec schema-and-migrations 1), adopted from the
  * first client of a room: it accepts any record with string `id` and `typeName`, and serves
- * clients whose serialized schema is equal. A schema with types, validators and migrations answers
- * the same questions with more knowledge; callers cannot tell the difference.
+ * clients whose serialized schema is equal. A schema from a schema file (schema/file.h) has types,
+ * validators and migrations and answers the same questions with more knowledge; callers cannot tell
+ * the difference.
  *
  * Counted and immutable: rooms with the same schema share one. One thread. */
 #ifndef SCHEMA_SCHEMA_H
@@ -32,25 +33,28 @@ enum schema_scope {
 /* Sequences that an adopted schema may name; tldraw's has 28. */
 enum { SCHEMA_MAX_SEQUENCES = 1024 };
 
-/* Adopts a client's serialized schema. Beyond the limit above it is SCHEMA_MALFORMED. Not SCHEMA_SERVED: it cannot be adopted, for the reason
- * returned, and *out stays as it was. The caller holds the one reference. */
+/* Adopts a client's serialized schema. Beyond the limit above it is SCHEMA_MALFORMED. Not
+ * SCHEMA_SERVED: it cannot be adopted, for the reason returned, and *out stays as it was. The
+ * caller holds the one reference. */
 enum schema_match schema_adopt(struct value serialized, struct schema **out) NODISCARD;
 
 struct schema *schema_ref(struct schema *schema);
 /* Gives up one reference. NULL is fine. */
 void schema_unref(struct schema *schema);
 
+/* Made of a schema file, not adopted from a client. */
+bool schema_is_open(const struct schema *schema);
+
 /* The serialized schema (version 2) that goes to clients and into snapshots; as long as the schema
  * lives. */
 struct value schema_serialized(const struct schema *schema);
-
-/* Whether a client that sent `serialized` can be served. */
-enum schema_match schema_match(const struct schema *schema, struct value serialized);
+/* The same with all versions 0: what is assumed of a snapshot without schema (SNAP-7). */
+struct value schema_earliest(const struct schema *schema);
 
 enum schema_scope schema_scope_of(const struct schema *schema, struct str type);
 
-/* The type of presence records. Absent ({NULL, 0}) if the schema does not say: then the first
- * presence record of a room does. */
+/* The type of presence records. Absent ({NULL, 0}) if there is none, or, in an open schema, if that
+ * does not say: then the first presence record of a room does. */
 struct str schema_presence_type(const struct schema *schema);
 
 /* Whether writes to the type are governed by a session's object access (OBJ-1). */
@@ -61,5 +65,7 @@ bool schema_validate(const struct schema *schema, struct str type, struct value 
 
 /* The documents a new room starts with (SNAP-9), as an array of records; empty for most. */
 struct value schema_default_documents(const struct schema *schema);
+
+/* ---- migrations: schema/path.h ---- */
 
 #endif

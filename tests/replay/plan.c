@@ -2,6 +2,7 @@
 #include "plan.h"
 
 #include "edge/chunk.h"
+#include "schema/path.h"
 #include "schema/serialized.h"
 #include "split.h"
 #include "value/json.h"
@@ -137,9 +138,10 @@ static bool cannot_be_read(struct value theirs)
 static enum schema_match open_answer(const struct planner *planner, struct value theirs)
 {
     struct schema *schema;
+    struct schema_path *path;
     enum schema_match match = schema_adopt(planner->schema, &schema);
     if (match == SCHEMA_SERVED) {
-        match = schema_match(schema, theirs);
+        match = schema_match(schema, theirs, &path);
         schema_unref(schema);
     }
     return match;

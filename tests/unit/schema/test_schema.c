@@ -1,4 +1,4 @@
-#include "schema/schema.h"
+#include "schema/path.h"
 
 #include "value/json.h"
 #include "value/pack.h"
@@ -72,7 +72,9 @@ ParameterizedTest(struct match_case *c, schema, match)
 {
     struct schema *schema = adopt(NOTES);
     struct buf theirs = {0};
-    cr_assert(eq(int, schema_match(schema, parse(c->theirs, &theirs)), c->match), "%s", c->name);
+    struct schema_path *path;
+    cr_assert(eq(int, schema_match(schema, parse(c->theirs, &theirs), &path), c->match), "%s",
+              c->name);
     buf_finish(&theirs);
     schema_unref(schema);
 }
@@ -81,8 +83,9 @@ Test(schema, what_is_adopted_is_what_is_sent)
 {
     struct schema *schema = adopt(NOTES);
     struct buf want = {0};
+    struct schema_path *path;
     cr_assert(value_equal(schema_serialized(schema), parse(NOTES, &want)));
-    cr_assert(eq(int, schema_match(schema, schema_serialized(schema)), SCHEMA_SERVED));
+    cr_assert(eq(int, schema_match(schema, schema_serialized(schema), &path), SCHEMA_SERVED));
     buf_finish(&want);
     schema_unref(schema);
 }

@@ -1,0 +1,68 @@
+/* What the host does to a room, where the original has methods: edits, snapshots, sessions. Every
+ * change of the documents is one transaction, told as one `room_entry` and then to all sessions
+ * (BCAST-5), before the call returns. */
+#ifndef ROOM_HOST_H
+#define ROOM_HOST_H
+
+#include "room/room.h"
+
+enum room_edited {
+    ROOM_EDITED,
+    ROOM_UNCHANGED,      /* nothing to change; all is well */
+    ROOM_EDIT_INVALID,   /* a record that may not be stored, or an operand of the wrong form */
+    ROOM_EDIT_CLOCK,     /* the document clock is another one */
+    ROOM_EDIT_TOO_LARGE, /* a record, or the room, would be beyond its limit */
+    ROOM_EDIT_NO_SCHEMA, /* neither the room nor what is given has a schema */
+    ROOM_EDIT_MIGRATION, /* the snapshot cannot be brought to the room's schema (LOAD-4) */
+};
+
+/* One update context with all that was done in it (UPD): first the puts in order, then the deletes.
+ */
+struct room_update {
+    struct value puts;    /* array of records, or absent */
+    struct value deletes; /* array of ids, or absent */
+    bool check_clock;     /* only if the document clock is `clock` */
+    uint64_t clock;
+};
+
+/* Whatever is not EDITED or UNCHANGED changed nothing; `why` says what was wrong, for people. */
+enum room_edited room_update(struct room *room, const struct room_update *update, uint64_t now_ms,
+                             struct buf *why) NODISCARD;
+
+/* Loads a room snapshot or a store snapshot into the room (LOAD); a room without schema takes the
+ * snapshot's. */
+enum room_edited room_load(struct room *room, struct value snapshot, uint64_t now_ms,
+                           struct buf *why) NODISCARD;
+
+/* Takes effect with the session's next message. */
+void room_session_set_readonly(struct room_session *session, bool readonly);
+
+/* Appends the session's snapshot (RES-1). False, and nothing appended, if it is not connected. */
+bool room_session_write_snapshot(const struct room *room, const struct room_session *session,
+                                 struct buf *out);
+
+/* Appends the room snapshot without objects (OBJ-2), or the entries of the objects alone, as an
+ * array of the form of `documents`. Both in one piece: for small rooms and tests. */
+void room_write_host_snapshot(const struct room *room, struct buf *out);
+void room_write_objects(const struct room *room, struct buf *out);
+
+/* ---- a snapshot in pieces ----
+ * The room as it is when the reader is created; what changes later is not in it. Costs the room a
+ * reference per record, and keeps them alive. */
+struct room_reader;
+
+struct room_reader *room_reader_create(const struct room *room);
+void room_reader_destroy(struct room_reader *reader); /* NULL is fine */
+
+/* Which part of the snapshot a piece belongs to; they come in this order, and each but END may come
+ * several times or not at all. */
+enum room_piece {
+    ROOM_PIECE_HEAD,       /* map: documentClock, tombstoneHistoryStartsAtClock, schema; once */
+    ROOM_PIECE_DOCUMENTS,  /* array of {state, lastChangedClock} */
+    ROOM_PIECE_TOMBSTONES, /* map id: clock */
+    ROOM_PIECE_END,        /* nothing; for ever after */
+};
+/* Appends the next piece, of about `bytes` or one record, whichever is more. */
+enum room_piece room_reader_next(struct room_reader *reader, size_t bytes, struct buf *out);
+
+#endif
