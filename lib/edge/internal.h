@@ -96,9 +96,10 @@ struct edge_conn {
     enum edge_conn_state state;
     enum encoding encoding;
     bool readonly;
-    uint16_t tries;    /* owners that were found and did not serve it, one after the other */
-    bool joined;       /* has a connect reply: it can be resumed */
-    bool attached;     /* to the owner there is now: casts are for it too */
+    uint16_t tries; /* owners that were found and did not serve it, one after the other */
+    bool joined;    /* has a connect reply: it can be resumed */
+    struct edge_channel
+        *channel;      /* of the owner there is now: casts on it are for it too; or NULL */
     bool paused;       /* not read, for its inbox is full */
     uint64_t last_seq; /* of the last message received */
     struct inbox inbox;
@@ -129,12 +130,20 @@ struct edge_room {
     struct list retry_link; /* in edge.retrying if retrying */
     struct list empty_link; /* in edge.empty while it has no connection */
     uint64_t retry_due, empty_due;
-    uint64_t channel;    /* the worker's number for casts; 0 until a connect reply names it */
-    struct list conns;   /* of struct edge_conn.room_link */
-    struct list lingers; /* of struct edge_linger.room_link; owned */
-    struct map roster;   /* of struct roster_id: presence records that clients were shown; owned */
-    uint32_t heat;       /* messages, the older the less they count */
+    struct list channels; /* of struct edge_channel.room_link; owned */
+    struct list conns;    /* of struct edge_conn.room_link */
+    struct list lingers;  /* of struct edge_linger.room_link; owned */
+    struct map roster;    /* of struct roster_id: presence records that clients were shown; owned */
+    uint32_t heat;        /* messages, the older the less they count */
     uint64_t heat_at;
+};
+
+/* What a worker calls some connections of a room that it tells the same: those of one edition. */
+struct edge_channel {
+    struct list room_link; /* in edge_room.channels */
+    uint64_t number;
+    struct edge_room *room;
+    uint32_t listeners;
 };
 
 struct edge_link {
@@ -146,7 +155,7 @@ struct edge_link {
     struct link_reader reader;
     struct buf output;
     struct list rooms;   /* of struct edge_room.link_link */
-    struct map channels; /* of struct edge_room by channel */
+    struct map channels; /* of struct edge_channel by number; owned by their rooms */
 };
 
 /* conn.c */
@@ -204,9 +213,17 @@ void room_lost(struct edge_room *room, bool at_once);
 /* All rooms of a link. */
 void link_lost(struct edge_link *link);
 void room_moved(struct edge_link *link, const struct link_frame *frame);
-void room_set_channel(struct edge_room *room, uint64_t channel);
 /* Gives the session to the owner: opens it, or resumes it. */
 void owner_take(struct edge_conn *conn);
+
+/* channel.c */
+struct str channel_key(const void *entry);
+struct edge_channel *channel_find(const struct edge_link *link, uint64_t number);
+/* Casts on that channel of its room's owner are for the connection from here on. */
+void channel_join(struct edge_conn *conn, uint64_t number);
+void channel_leave(struct edge_conn *conn);
+/* The room's owner is gone, and its numbers with it. */
+void channels_drop(struct edge_room *room);
 
 /* deliver.c */
 void deliver_event(struct edge_conn *conn, struct rendered *event);

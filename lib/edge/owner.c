@@ -35,28 +35,9 @@ void route_retry_tick(struct edge *edge)
 
 void room_unlink(struct edge_room *room)
 {
-    room_set_channel(room, 0);
+    channels_drop(room);
     list_remove(&room->link_link);
     room->link = NULL;
-}
-
-static struct str channel_key(const struct edge_room *room)
-{
-    return (struct str){(const char *)&room->channel, sizeof(room->channel)};
-}
-
-void room_set_channel(struct edge_room *room, uint64_t channel)
-{
-    if (room->channel == channel) {
-        return;
-    }
-    if (room->channel) {
-        map_remove(&room->link->channels, channel_key(room));
-    }
-    room->channel = channel;
-    if (channel) {
-        map_put(&room->link->channels, room);
-    }
 }
 
 /* ---- a connection and an owner ---- */
@@ -112,7 +93,7 @@ static void conn_lost(struct edge_conn *conn)
     if (conn->state != EDGE_OPENED) {
         return;
     }
-    conn->attached = false;
+    channel_leave(conn);
     conn_set_wait(conn, EDGE_WAITING);
     inbox_answer_pings(conn);
     if (conn->joined && buf_len(&conn->kept.state) == 0) {
@@ -141,11 +122,6 @@ void room_lost(struct edge_room *room, bool at_once)
 
 /* ---- owners ---- */
 
-static struct str link_channel_key(const void *entry)
-{
-    return channel_key(entry);
-}
-
 static struct edge_link *link_get(struct edge *edge, const struct edge_owner *owner)
 {
     struct edge_link *link = map_get(&edge->links, owner->worker);
@@ -158,7 +134,7 @@ static struct edge_link *link_get(struct edge *edge, const struct edge_owner *ow
     link->address = xstrndup(owner->address.ptr, owner->address.len);
     link_reader_init(&link->reader);
     list_init(&link->rooms);
-    map_init(&link->channels, link_channel_key);
+    map_init(&link->channels, channel_key);
     map_put(&edge->links, link);
     edge->counts.links = edge->links.count;
     struct link_frame hello = {

@@ -43,6 +43,7 @@ static struct edge_room *room_create(struct edge *edge, struct str name)
     list_init(&room->link_link);
     list_init(&room->retry_link);
     list_init(&room->empty_link);
+    list_init(&room->channels);
     list_init(&room->conns);
     list_init(&room->lingers);
     map_put(&edge->rooms, room);
@@ -77,7 +78,8 @@ void route_leave(struct edge_conn *conn, bool owner_knows)
     if (conn->joined && !owner_knows && buf_len(&conn->kept.state) > 0) {
         linger_add(conn);
     }
-    conn->joined = conn->attached = false;
+    channel_leave(conn);
+    conn->joined = false;
     conn->room = NULL;
     list_remove(&conn->room_link);
     if (list_empty(&room->conns)) {
@@ -134,9 +136,8 @@ void edge_link_up(struct edge_link *link, uint64_t now_ms)
 /* Casts of the room are for it from here on. */
 static void conn_attach(struct edge_conn *conn, uint64_t channel)
 {
-    conn->attached = true;
     conn->tries = 0;
-    room_set_channel(conn->room, channel);
+    channel_join(conn, channel);
 }
 
 static void on_resumed(struct edge_conn *conn, const struct link_frame *frame)
@@ -177,8 +178,8 @@ static void on_send(struct edge_conn *conn, const struct link_frame *frame)
 
 static void on_cast(struct edge_link *link, const struct link_frame *frame)
 {
-    struct edge_room *room = map_get(
-        &link->channels, (struct str){(const char *)&frame->channel, sizeof(frame->channel)});
+    const struct edge_channel *channel = channel_find(link, frame->channel);
+    struct edge_room *room = channel ? channel->room : NULL;
     if (!room || list_empty(&room->conns)) {
         return; /* the last of its listeners has just left */
     }
@@ -191,7 +192,7 @@ static void on_cast(struct edge_link *link, const struct link_frame *frame)
     struct edge_conn *conn;
     list_each(conn, &room->conns, room_link, struct edge_conn)
     {
-        if (conn->attached && conn->number != frame->conn) {
+        if (conn->channel == channel && conn->number != frame->conn) {
             kept_brought(&conn->kept, frame);
             deliver_event(conn, &event);
         }

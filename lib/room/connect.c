@@ -1,9 +1,11 @@
 /* The handshake: protocol version, schema, hydration (CONN-5, NEG, SCH, HYD). */
+#include "base/alloc.h"
 #include "room/internal.h"
 #include "schema/path.h"
 #include "value/pack.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 /* NEG-1, NEG-2. */
 static enum reject negotiate(struct room_session *session, struct value version)
@@ -66,28 +68,57 @@ static void store_schema(struct room *room, struct schema *schema)
     buf_finish(&diff);
 }
 
-/* SCH. A room without schema adopts the client's. */
-static enum reject check_schema(struct room *room, struct room_session *session,
-                                struct value theirs)
+bool room_begin_schema(struct room *room, struct value theirs, enum schema_match *match)
 {
-    if (!value_present(theirs) || value_type(theirs) == VALUE_NIL) {
-        return REJECT_CLIENT_TOO_OLD;
-    }
-    if (!room->schema) {
+    *match = SCHEMA_SERVED;
+    if (!room->schema && room->config->schema) {
+        store_schema(room, schema_ref(room->config->schema));
+    } else if (!room->schema) {
         struct schema *adopted;
-        enum reject reject = reject_of(schema_adopt(theirs, &adopted));
-        if (reject == REJECT_NONE) {
+        *match = schema_adopt(theirs, &adopted);
+        if (*match == SCHEMA_SERVED) {
             store_schema(room, adopted);
         }
-        return reject;
     }
+    return *match == SCHEMA_SERVED;
+}
+
+void session_drop_schema(struct room_session *session)
+{
+    edition_release(session->edition);
+    session->edition = NULL;
+    blob_unref(session->client_schema);
+    session->client_schema = NULL;
+}
+
+enum reject session_take_schema(struct room *room, struct room_session *session,
+                                struct value theirs)
+{
+    session_drop_schema(session);
     struct schema_path *path;
     enum reject reject = reject_of(schema_match(room->schema, theirs, &path));
     if (reject != REJECT_NONE) {
         room->host->schema_refused(room->ctx, session, reject_reason(reject),
                                    schema_serialized(room->schema), theirs);
+        return reject;
     }
-    return reject;
+    session->edition = path ? edition_hold(room, path) : NULL;
+    if (!value_equal(theirs, schema_serialized(room->schema))) {
+        session->client_schema = blob_create(theirs.data, theirs.len);
+    }
+    return REJECT_NONE;
+}
+
+/* SCH. A room without schema gets one. */
+static enum reject check_schema(struct room *room, struct room_session *session,
+                                struct value theirs)
+{
+    enum schema_match match;
+    if (!value_present(theirs) || value_type(theirs) == VALUE_NIL) {
+        return REJECT_CLIENT_TOO_OLD;
+    }
+    return room_begin_schema(room, theirs, &match) ? session_take_schema(room, session, theirs)
+                                                   : reject_of(match);
 }
 
 /* What a client is told to bring it up to date. */
@@ -129,10 +160,74 @@ static struct hydration hydrate(const struct room *room, const struct room_sessi
     return hydration;
 }
 
-static void write_diff(const struct room *room, const struct room_session *to,
+/* What an older client is told instead: everything in it has been migrated. */
+struct migrating {
+    struct edition *edition;
+    struct record **records; /* that are to be put */
+    size_t count;
+    struct buf removes; /* ops */
+};
+
+static void collect(void *ctx, struct record *record, struct str id)
+{
+    struct migrating *migrating = ctx;
+    if (record) {
+        migrating->records[migrating->count++] = record;
+    } else {
+        ops_remove(&migrating->removes, id);
+    }
+}
+
+static bool write_migrated(struct migrating *migrating, struct buf *reply)
+{
+    enum { BATCH = 256 };
+    struct record *out[BATCH];
+    for (size_t at = 0; at < migrating->count; at += BATCH) {
+        size_t count = migrating->count - at < BATCH ? migrating->count - at : BATCH;
+        if (!edition_records(migrating->edition, migrating->records + at, count, out)) {
+            return false;
+        }
+        for (size_t i = 0; i < count; i++) {
+            ops_put(reply, record_id(out[i]), record_value(out[i]));
+            record_unref(out[i]);
+        }
+    }
+    buf_append_str(reply, buf_str(&migrating->removes));
+    return true;
+}
+
+/* HYD-6. False: something cannot be migrated. */
+static bool write_diff_of_edition(const struct room *room, const struct room_session *to,
+                                  const struct hydration *hydration, struct buf *reply)
+{
+    size_t most = (size_t)hydration->documents.count + hydration->presences;
+    struct migrating migrating = {
+        .edition = to->edition,
+        .records = xcalloc(most + 1, sizeof(*migrating.records)),
+    };
+    if (hydration->documents.count > 0) {
+        documents_each_changed(&room->documents, &hydration->documents, collect, &migrating);
+    }
+    struct room_session *other;
+    list_each(other, &room->sessions, link, struct room_session)
+    {
+        if (has_other_presence(other, to)) {
+            collect(&migrating, other->presence, record_id(other->presence));
+        }
+    }
+    bool ok = write_migrated(&migrating, reply);
+    free(migrating.records);
+    buf_finish(&migrating.removes);
+    return ok;
+}
+
+static bool write_diff(const struct room *room, const struct room_session *to,
                        const struct hydration *hydration, struct buf *reply)
 {
     pack_map(reply, hydration->documents.count + hydration->presences);
+    if (to->edition) {
+        return write_diff_of_edition(room, to, hydration, reply);
+    }
     if (hydration->documents.count > 0) {
         documents_write_delta(&room->documents, &hydration->documents, reply);
     }
@@ -143,36 +238,36 @@ static void write_diff(const struct room *room, const struct room_session *to,
             ops_put(reply, record_id(other->presence), record_value(other->presence));
         }
     }
+    return true;
 }
 
-static void send_reply(struct room *room, struct room_session *session, struct value request_id,
-                       const struct hydration *hydration)
+static bool write_reply(const struct room *room, const struct room_session *session,
+                        struct value request_id, struct value last_clock, struct buf *reply)
 {
-    struct buf reply = {0};
+    struct hydration hydration = hydrate(room, session, last_clock);
     struct value schema = schema_serialized(room->schema);
     enum { REST_BYTES = 512 };
-    buf_reserve(&reply, hydration->documents.bytes + schema.len + request_id.len + REST_BYTES);
-    pack_map(&reply, value_present(request_id) ? 9 : 8);
-    pack_str(&reply, STR("type"));
-    pack_str(&reply, STR("connect"));
+    buf_reserve(reply, hydration.documents.bytes + schema.len + request_id.len + REST_BYTES);
+    pack_map(reply, value_present(request_id) ? 9 : 8);
+    pack_str(reply, STR("type"));
+    pack_str(reply, STR("connect"));
     if (value_present(request_id)) {
-        pack_member(&reply, STR("connectRequestId"), request_id);
+        pack_member(reply, STR("connectRequestId"), request_id);
     }
-    pack_str(&reply, STR("hydrationType"));
-    pack_str(&reply, hydration->wipe_all ? STR("wipe_all") : STR("wipe_presence"));
-    pack_str(&reply, STR("protocolVersion"));
-    pack_u64(&reply, ROOM_PROTOCOL_VERSION);
-    pack_member(&reply, STR("schema"), schema);
-    pack_str(&reply, STR("serverClock"));
-    pack_u64(&reply, room->documents.clock);
-    pack_str(&reply, STR("diff"));
-    write_diff(room, session, hydration, &reply);
-    pack_str(&reply, STR("isReadonly"));
-    pack_bool(&reply, session->readonly);
-    pack_str(&reply, STR("objectAccess"));
-    pack_str(&reply, session->object_write ? STR("write") : STR("read"));
-    room->host->send(room->ctx, session, ROOM_SEND_CONNECT, buf_value(&reply));
-    buf_finish(&reply);
+    pack_str(reply, STR("hydrationType"));
+    pack_str(reply, hydration.wipe_all ? STR("wipe_all") : STR("wipe_presence"));
+    pack_str(reply, STR("protocolVersion"));
+    pack_u64(reply, ROOM_PROTOCOL_VERSION);
+    pack_member(reply, STR("schema"), schema);
+    pack_str(reply, STR("serverClock"));
+    pack_u64(reply, room->documents.clock);
+    pack_str(reply, STR("diff"));
+    bool ok = write_diff(room, session, &hydration, reply);
+    pack_str(reply, STR("isReadonly"));
+    pack_bool(reply, session->readonly);
+    pack_str(reply, STR("objectAccess"));
+    pack_str(reply, session->object_write ? STR("write") : STR("read"));
+    return ok;
 }
 
 void handle_connect(struct room *room, struct room_session *session, struct value message,
@@ -184,11 +279,17 @@ void handle_connect(struct room *room, struct room_session *session, struct valu
     if (reject == REJECT_NONE) {
         reject = check_schema(room, session, value_get(message, STR("schema")));
     }
-    if (reject != REJECT_NONE) {
-        session_reject(room, session, reject_reason(reject));
-        return;
+    struct buf reply = {0};
+    if (reject == REJECT_NONE &&
+        !write_reply(room, session, value_get(message, STR("connectRequestId")),
+                     value_get(message, STR("lastServerClock")), &reply)) {
+        reject = REJECT_CLIENT_TOO_OLD;
     }
-    struct hydration hydration = hydrate(room, session, value_get(message, STR("lastServerClock")));
-    session_set_state(room, session, ROOM_CONNECTED, now_ms);
-    send_reply(room, session, value_get(message, STR("connectRequestId")), &hydration);
+    if (reject == REJECT_NONE) {
+        session_set_state(room, session, ROOM_CONNECTED, now_ms);
+        room->host->send(room->ctx, session, ROOM_SEND_CONNECT, buf_value(&reply));
+    } else {
+        session_reject(room, session, reject_reason(reject));
+    }
+    buf_finish(&reply);
 }

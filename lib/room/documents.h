@@ -59,6 +59,10 @@ struct documents_delta {
 };
 void documents_delta(const struct documents *documents, bool all, uint64_t since,
                      struct documents_delta *delta);
+/* Calls `visit` for each: with the record, or NULL and the id of one that was removed. */
+typedef void (*documents_visit_fn)(void *ctx, struct record *record, struct str id);
+void documents_each_changed(const struct documents *documents, const struct documents_delta *delta,
+                            documents_visit_fn visit, void *ctx);
 /* Appends these ops as keys and values, without map header. */
 void documents_write_delta(const struct documents *documents, const struct documents_delta *delta,
                            struct buf *ops);

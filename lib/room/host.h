@@ -16,8 +16,26 @@ enum room_edited {
     ROOM_EDIT_MIGRATION, /* the snapshot cannot be brought to the room's schema (LOAD-4) */
 };
 
-/* One update context with all that was done in it (UPD): first the puts in order, then the deletes.
- */
+/* ---- an update context (UPD-1..5) ----
+ * The room must not change while there is one. */
+struct room_context;
+
+struct room_context *room_context_create(struct room *room);
+/* Throws away what was not committed. NULL is fine. */
+void room_context_destroy(struct room_context *context);
+/* ROOM_EDITED, or what is wrong, and then the whole update is to be given up (UPD-2). */
+enum room_edited room_context_put(struct room_context *context, struct value record,
+                                  struct buf *why) NODISCARD;
+void room_context_delete(struct room_context *context, struct str id);
+/* Absent if there is none; valid until the next call. */
+struct value room_context_get(const struct room_context *context, struct str id);
+void room_context_each(const struct room_context *context,
+                       void (*visit)(void *ctx, struct value record), void *ctx);
+/* Stores all of it in one transaction (UPD-4), or nothing. The context is empty afterwards. */
+enum room_edited room_context_commit(struct room_context *context, uint64_t now_ms,
+                                     struct buf *why) NODISCARD;
+
+/* One update context with all that is done in it: first the puts in order, then the deletes. */
 struct room_update {
     struct value puts;    /* array of records, or absent */
     struct value deletes; /* array of ids, or absent */
@@ -33,6 +51,12 @@ enum room_edited room_update(struct room *room, const struct room_update *update
  * snapshot's. */
 enum room_edited room_load(struct room *room, struct value snapshot, uint64_t now_ms,
                            struct buf *why) NODISCARD;
+
+/* Puts a session straight into the connected state, on a socket that is open, from its snapshot
+ * (RES-2). False: it has not the form of one, or its schema cannot be served (RES-3); then the
+ * session is rejected, if there is one. */
+bool room_session_restore(struct room *room, const struct room_session_config *config,
+                          struct value snapshot, uint64_t now_ms) NODISCARD;
 
 /* Takes effect with the session's next message. */
 void room_session_set_readonly(struct room_session *session, bool readonly);

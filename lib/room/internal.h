@@ -3,6 +3,8 @@
 #define ROOM_INTERNAL_H
 
 #include "base/arena.h"
+#include "base/blob.h"
+#include "room/edition.h"
 #include "room/ops.h"
 #include "room/resume.h"
 #include "room/room.h"
@@ -13,8 +15,15 @@ struct room {
     void *ctx;
     struct documents documents;
     struct schema *schema; /* NULL until adopted */
-    struct map by_id;      /* of struct room_session */
-    struct list sessions;  /* of struct room_session.link, in the order of first registration */
+    /* The serialized schema that is kept with the documents, where it is not that of `schema`. */
+    struct buf stored_schema;
+    /* What it was before this owner brought the room to `schema`; empty: the same. Sessions that
+     * come from an owner before are on it. */
+    struct buf former_schema;
+    struct list editions; /* of struct edition.link; owned by their sessions together */
+    uint64_t edition_numbers;
+    struct map by_id;     /* of struct room_session */
+    struct list sessions; /* of struct room_session.link, in the order of first registration */
     uint32_t legacy_append_sessions; /* connected ones without string append (APP-1) */
     uint64_t presence_clock;         /* of the last change of any presence record */
     uint64_t arrivals;               /* counts openings of sessions, over all owners of the room */
@@ -32,9 +41,12 @@ struct room_session {
     enum room_session_state state;
     bool readonly;
     bool object_write;
-    bool legacy_rejection; /* protocol 5 and 6 (NEG-2) */
-    bool string_append;    /* not for protocol 5, 6, 7 */
-    bool presence_unsure;  /* some may have seen more of it: the next event holds all of it */
+    bool legacy_rejection;      /* protocol 5 and 6 (NEG-2) */
+    bool string_append;         /* not for protocol 5, 6, 7 */
+    bool presence_unsure;       /* some may have seen more of it: the next event holds all of it */
+    struct edition *edition;    /* held; NULL: the client is on the room's own schema */
+    struct blob *client_schema; /* serialized, as the client gave it; NULL: equal to the room's */
+    uint64_t snapshot_at;       /* when its snapshot is due (RES-4); 0: it is not */
     uint64_t conn;
     uint64_t place;          /* among room.sessions: the arrival that first registered it */
     uint64_t opened;         /* the arrival that last opened it */
@@ -57,7 +69,13 @@ enum reject {
 };
 struct str reject_reason(enum reject reject);
 
+/* room.c: the serialized schema that is kept with the documents; the room has one. */
+struct value stored_schema(const struct room *room);
+
 /* life.c */
+void session_free(struct room_session *session);
+/* RES-4: its snapshot is due a while after its last message. */
+void session_delay_snapshot(const struct room *room, struct room_session *session, uint64_t now_ms);
 void session_cancel(struct room *room, struct room_session *session, uint64_t now_ms);
 void session_reject(struct room *room, struct room_session *session, struct str reason);
 void session_set_state(struct room *room, struct room_session *session,
@@ -69,6 +87,15 @@ void handle_connect(struct room *room, struct room_session *session, struct valu
 /* push.c */
 void handle_push(struct room *room, struct room_session *session, struct value message,
                  uint64_t seq, uint64_t now_ms);
+
+/* connect.c: a room without schema takes the configuration's, or adopts `theirs`; false: that
+ * cannot be, and *match says why. */
+bool room_begin_schema(struct room *room, struct value theirs, enum schema_match *match);
+/* SCH. Puts the session on a client's schema, whatever it was on before. */
+enum reject session_take_schema(struct room *room, struct room_session *session,
+                                struct value theirs);
+/* Forgets it. */
+void session_drop_schema(struct room_session *session);
 
 /* life.c: a new session at its place in the order, in no state yet. */
 struct room_session *session_create(struct room *room, struct str id, uint64_t place);
@@ -91,10 +118,27 @@ void write_push_result(struct value message, enum room_outcome outcome, struct v
 
 /* Stores one network diff, from a push or a log entry, as the transaction that brings the documents
  * to `clock`. */
-struct change {
-    struct record *record; /* the new state, reference moves in; NULL for a removal */
-    struct str removed_id;
+void commit_edits(struct room *room, const struct edit *edits, uint32_t count, uint64_t clock);
+
+/* push.c: something was removed (TOMB-2). */
+void schedule_prune(struct room *room, uint64_t now_ms);
+
+/* transaction.c: a change that no session pushed. `schema`: the serialized schema that the room is
+ * kept with from now on, or absent: as before. */
+void room_transact(struct room *room, const struct edit *edits, uint32_t count, struct value schema,
+                   uint64_t now_ms);
+
+/* tell.c: one change, told to everyone it concerns. */
+struct news {
+    struct room_session *source; /* is not told; NULL: all are */
+    const struct edit *edits;    /* of documents */
+    uint32_t edit_count;
+    bool whole;             /* in full puts (BCAST-5) */
+    struct edit presence;   /* of one presence record; no id: none */
+    bool presence_appeared; /* others may not know that it is there: it goes out whole */
+    enum room_presence_effect effect;
+    struct value event; /* for those on the room's own schema */
 };
-void commit_changes(struct room *room, struct change *changes, uint32_t count, uint64_t clock);
+void room_tell(struct room *room, const struct news *news);
 
 #endif

@@ -1,5 +1,6 @@
 /* Sessions: from the accepted socket to the removal (CONN-1, LIFE, REJ). */
 #include "base/alloc.h"
+#include "room/host.h"
 #include "room/internal.h"
 #include "value/pack.h"
 
@@ -52,15 +53,39 @@ static void lower_deadline(struct room *room, uint64_t at)
     room->deadline = at < room->deadline ? at : room->deadline;
 }
 
+/* What is counted of connected sessions; their flags and edition do not change meanwhile. */
+static void count_connected(struct room *room, const struct room_session *session, int step)
+{
+    if (session->state != ROOM_CONNECTED) {
+        return;
+    }
+    if (!session->string_append) {
+        assert(step > 0 || room->legacy_append_sessions > 0);
+        room->legacy_append_sessions += (uint32_t)step;
+    }
+    if (session->edition) {
+        assert(step > 0 || session->edition->connected > 0);
+        session->edition->connected += (uint32_t)step;
+    }
+}
+
+void session_delay_snapshot(const struct room *room, struct room_session *session, uint64_t now_ms)
+{
+    if (room->config->session_snapshots) {
+        session->snapshot_at = now_ms + ROOM_SNAPSHOT_DELAY_MS;
+    }
+}
+
 void session_set_state(struct room *room, struct room_session *session,
                        enum room_session_state state, uint64_t now_ms)
 {
-    bool counted = session->state == ROOM_CONNECTED && !session->string_append;
-    assert(!counted || room->legacy_append_sessions > 0);
-    room->legacy_append_sessions -= counted;
+    count_connected(room, session, -1);
     session->state = state;
     session->since = now_ms;
-    room->legacy_append_sessions += state == ROOM_CONNECTED && !session->string_append;
+    count_connected(room, session, 1);
+    if (state != ROOM_CONNECTED) {
+        session->snapshot_at = 0;
+    }
     lower_deadline(room, session_deadline(room, session));
 }
 
@@ -91,6 +116,7 @@ struct room_session *room_session_open(struct room *room, const struct room_sess
     } else {
         session = session_create(room, config->id, room->arrivals + 1);
     }
+    session_drop_schema(session);
     session->opened = ++room->arrivals;
     session->readonly = config->readonly;
     session->object_write = config->object_write;
@@ -101,8 +127,9 @@ struct room_session *room_session_open(struct room *room, const struct room_sess
     return session;
 }
 
-static void session_free(struct room_session *session)
+void session_free(struct room_session *session)
 {
+    session_drop_schema(session);
     record_unref(session->presence);
     free(session);
 }
@@ -198,9 +225,22 @@ static void prune_tombstones(struct room *room, uint64_t now_ms)
     }
 }
 
+static void tell_snapshots(struct room *room, uint64_t now_ms)
+{
+    struct room_session *session;
+    list_each(session, &room->sessions, link, struct room_session)
+    {
+        if (session->snapshot_at && now_ms >= session->snapshot_at) {
+            session->snapshot_at = 0;
+            room->host->session_snapshot(room->ctx, session);
+        }
+    }
+}
+
 void room_tick(struct room *room, uint64_t now_ms)
 {
     prune_tombstones(room, now_ms);
+    tell_snapshots(room, now_ms);
     struct room_session *session;
     list_each(session, &room->sessions, link, struct room_session)
     {
@@ -229,8 +269,13 @@ void room_tick(struct room *room, uint64_t now_ms)
 
 uint64_t room_deadline(const struct room *room)
 {
-    uint64_t sessions = room->deadline == UINT64_MAX ? UINT64_MAX : room->deadline + 1;
-    return room->prune_at < sessions ? room->prune_at : sessions;
+    uint64_t next = room->deadline == UINT64_MAX ? UINT64_MAX : room->deadline + 1;
+    next = room->prune_at < next ? room->prune_at : next;
+    const struct room_session *session = NULL;
+    while (room->config->session_snapshots && (session = room_next_session(room, session))) {
+        next = session->snapshot_at && session->snapshot_at < next ? session->snapshot_at : next;
+    }
+    return next;
 }
 
 uint32_t room_session_count(const struct room *room)
@@ -267,6 +312,16 @@ uint64_t room_session_conn(const struct room_session *session)
 bool room_session_readonly(const struct room_session *session)
 {
     return session->readonly;
+}
+
+void room_session_set_readonly(struct room_session *session, bool readonly)
+{
+    session->readonly = readonly;
+}
+
+uint64_t room_session_edition(const struct room_session *session)
+{
+    return session->edition ? session->edition->number : 0;
 }
 
 bool room_session_object_write(const struct room_session *session)

@@ -73,8 +73,10 @@ static enum reject change_to(struct room *room, struct room_session *session, st
         return REJECT_NONE;
     }
     enum reject reject = REJECT_INVALID_RECORD;
-    struct str type = {0};
-    value_string(value_get(state, STR("typeName")), &type);
+    struct str type = schema_presence_type(room->schema);
+    if (!type.ptr) {
+        value_string(value_get(state, STR("typeName")), &type);
+    }
     if (state.len <= ROOM_PRESENCE_MAX_BYTES && schema_validate(room->schema, type, state)) {
         reject = REJECT_NONE;
         *next = record_create(state, 0);
@@ -88,6 +90,26 @@ static enum reject change_to(struct room *room, struct room_session *session, st
     return reject;
 }
 
+/* MIG-5: what an older client says of its presence, as a record of the room's schema. */
+static enum reject change_from_edition(struct room *room, struct room_session *session,
+                                       struct value state, struct arena *scratch,
+                                       struct record **next, struct buf *ops)
+{
+    if (!session->edition) {
+        return change_to(room, session, state, scratch, next, ops);
+    }
+    struct schema_traveller traveller = {.record = state};
+    schema_migrate(session->edition->path, SCHEMA_UP, &traveller, 1);
+    enum reject reject = REJECT_CLIENT_TOO_OLD;
+    if (traveller.migrated == SCHEMA_SAME) {
+        reject = change_to(room, session, state, scratch, next, ops);
+    } else if (traveller.migrated == SCHEMA_CHANGED) {
+        reject = change_to(room, session, buf_value(&traveller.out), scratch, next, ops);
+    }
+    buf_finish(&traveller.out);
+    return reject;
+}
+
 static enum reject put_presence(struct room *room, struct room_session *session, struct value given,
                                 struct arena *scratch, struct record **next, struct buf *ops)
 {
@@ -97,7 +119,7 @@ static enum reject put_presence(struct room *room, struct room_session *session,
     }
     struct buf record = {0};
     pack_record(&record, session, type, given);
-    enum reject reject = change_to(room, session, buf_value(&record), scratch, next, ops);
+    enum reject reject = change_from_edition(room, session, buf_value(&record), scratch, next, ops);
     buf_finish(&record);
     return reject;
 }
@@ -109,20 +131,28 @@ static enum reject patch_presence(struct room *room, struct room_session *sessio
     if (!session->presence || value_type(given) != VALUE_MAP) {
         return REJECT_NONE;
     }
+    struct record *seen = session->edition ? edition_record(session->edition, session->presence)
+                                           : record_ref(session->presence);
+    if (!seen) {
+        return REJECT_CLIENT_TOO_OLD;
+    }
     struct buf rest = {0};
     struct buf diff = {0};
     ops_diff(&diff, pack_rest(&rest, given), &rest);
     struct value state;
-    bool holes;
+    bool holes = false;
     enum apply_result applied =
-        apply_diff(record_value(session->presence), buf_value(&diff), scratch, &state, &holes);
+        apply_diff(record_value(seen), buf_value(&diff), scratch, &state, &holes);
     enum reject reject = REJECT_NONE;
     switch (applied) {
     case APPLY_UNCHANGED:
-        break;
+        if (!session->edition) {
+            break;
+        }
+        __attribute__((fallthrough)); /* up from down need not lead back (MIG-3) */
     case APPLY_CHANGED:
-        reject =
-            holes ? REJECT_INVALID_RECORD : change_to(room, session, state, scratch, next, ops);
+        reject = holes ? REJECT_INVALID_RECORD
+                       : change_from_edition(room, session, state, scratch, next, ops);
         break;
     case APPLY_MALFORMED:
         reject = REJECT_UNKNOWN_ERROR;
@@ -131,6 +161,7 @@ static enum reject patch_presence(struct room *room, struct room_session *sessio
         reject = REJECT_INVALID_RECORD;
         break;
     }
+    record_unref(seen);
     buf_finish(&rest);
     buf_finish(&diff);
     return reject;
@@ -140,6 +171,9 @@ enum reject presence_change(struct room *room, struct room_session *session, str
                             struct arena *scratch, struct record **next, struct buf *ops)
 {
     *next = NULL;
+    if (!schema_is_open(room->schema) && !schema_presence_type(room->schema).ptr) {
+        return REJECT_NONE; /* PRES-1 */
+    }
     bool flag;
     switch (value_type(field)) {
     case VALUE_ABSENT:
@@ -177,16 +211,21 @@ void presence_set(struct room *room, struct room_session *session, struct record
 void presence_broadcast(struct room *room, struct room_session *session,
                         enum room_presence_effect effect)
 {
+    struct buf ops = {0};
     struct buf event = {0};
-    room_write_presence(session, room->documents.clock, &event);
-    struct room_broadcast broadcast = {
-        .except = session,
-        .event = buf_value(&event),
+    ops_put(&ops, record_id(session->presence), record_value(session->presence));
+    event_patch(&event, 1, &ops, room->documents.clock);
+    struct record *presence = record_ref(session->presence);
+    struct news news = {
+        .source = session,
+        .presence = {record_id(presence), NULL, presence},
         .effect = effect,
-        .presence = record_id(session->presence),
+        .event = buf_value(&event),
     };
-    room->host->broadcast(room->ctx, &broadcast);
+    room_tell(room, &news);
+    record_unref(presence);
     buf_finish(&event);
+    buf_finish(&ops);
 }
 
 void presence_broadcast_removal(struct room *room, struct str id)
@@ -196,12 +235,12 @@ void presence_broadcast_removal(struct room *room, struct str id)
     room->presence_clock++;
     ops_remove(&ops, id);
     event_patch(&event, 1, &ops, room->documents.clock);
-    struct room_broadcast broadcast = {
-        .event = buf_value(&event),
+    struct news news = {
+        .presence = {.id = id},
         .effect = ROOM_PRESENCE_REMOVED,
-        .presence = id,
+        .event = buf_value(&event),
     };
-    room->host->broadcast(room->ctx, &broadcast);
+    room_tell(room, &news);
     buf_finish(&ops);
     buf_finish(&event);
 }

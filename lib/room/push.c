@@ -10,12 +10,13 @@ struct push {
     struct room_session *session;
     struct arena scratch;
     bool legacy_append; /* APP-1 */
-    struct change *changes;
-    size_t bytes;   /* of the new states */
-    uint32_t count; /* of changes */
-    struct buf ops; /* document ops of the effective diff, as many as changes */
+    struct edit *edits; /* of documents; with references to the states after */
+    size_t bytes;       /* of the new states */
+    uint32_t count;     /* of edits */
+    struct buf ops;     /* document ops of the effective diff, as many as edits */
     struct buf presence_ops;
-    struct record *presence; /* new presence record, or NULL */
+    struct record *presence; /* owned reference: new presence record, or NULL */
+    bool presence_unsure;    /* others may have seen more than the state before */
     bool removes;            /* some change is a removal */
 };
 
@@ -26,11 +27,6 @@ static bool lane_closed(const struct push *push, struct str type)
                                                            : push->session->readonly;
 }
 
-static void add_change(struct push *push, struct change change)
-{
-    push->changes[push->count++] = change;
-}
-
 /* Records grow by patches, so what a single message may hold does not bound them. */
 static bool within_limits(struct value state)
 {
@@ -39,9 +35,10 @@ static bool within_limits(struct value state)
            (state.len <= ROOM_RECORD_MAX_BYTES && value_walkable(state));
 }
 
-/* Stores a new state under `key`, found valid for `type`; its id is looked at only now (PUSH-3 f).
- */
-static enum reject add_state(struct push *push, struct str key, struct str type, struct value state)
+/* Stores a new state under `key`, in the place of `old` if there is one, found valid for `type`;
+ * its id is looked at only now (PUSH-3 f). */
+static enum reject add_state(struct push *push, struct str key, struct record *old, struct str type,
+                             struct value state)
 {
     struct str id;
     if (!within_limits(state) || !schema_validate(push->room->schema, type, state)) {
@@ -54,7 +51,9 @@ static enum reject add_state(struct push *push, struct str key, struct str type,
     if (push->room->documents.bytes + push->bytes > ROOM_MAX_BYTES) {
         return REJECT_ROOM_FULL;
     }
-    add_change(push, (struct change){.record = record_create(state, 0)});
+    struct record *after = record_create(state, 0);
+    struct record *before = old ? record_ref(old) : NULL;
+    push->edits[push->count++] = (struct edit){record_id(after), before, after};
     return REJECT_NONE;
 }
 
@@ -66,7 +65,7 @@ static enum reject replace(struct push *push, struct record *old, struct value s
         buf_finish(&diff);
         return REJECT_NONE;
     }
-    enum reject reject = add_state(push, record_id(old), record_type(old), state);
+    enum reject reject = add_state(push, record_id(old), old, record_type(old), state);
     if (reject == REJECT_NONE) {
         ops_patch(&push->ops, record_id(old), buf_value(&diff));
     }
@@ -81,6 +80,25 @@ static bool is_document_type(const struct push *push, struct str type)
     const struct record *presence = push->presence ? push->presence : push->session->presence;
     return schema_scope_of(push->room->schema, type) == SCHEMA_DOCUMENT &&
            !(presence && str_eq(type, record_type(presence)));
+}
+
+/* What an older client sent, as a record of the room's schema (MIG-2). */
+static enum reject migrate_up(struct push *push, struct value *state)
+{
+    if (!push->session->edition) {
+        return REJECT_NONE;
+    }
+    struct schema_traveller traveller = {.record = *state};
+    schema_migrate(push->session->edition->path, SCHEMA_UP, &traveller, 1);
+    bool arrived = traveller.migrated == SCHEMA_SAME || traveller.migrated == SCHEMA_CHANGED;
+    if (traveller.migrated == SCHEMA_CHANGED) {
+        size_t len = buf_len(&traveller.out);
+        uint8_t *copy = arena_alloc(&push->scratch, len);
+        memcpy(copy, buf_head(&traveller.out), len);
+        *state = (struct value){copy, len};
+    }
+    buf_finish(&traveller.out);
+    return arrived ? REJECT_NONE : REJECT_CLIENT_TOO_OLD;
 }
 
 /* PUSH-3. */
@@ -98,13 +116,53 @@ static enum reject push_put(struct push *push, struct str id, struct value state
         return REJECT_INVALID_RECORD;
     }
     struct record *old = documents_get(&push->room->documents, id);
-    if (old) {
-        return str_eq(record_type(old), type) ? replace(push, old, state) : REJECT_NONE;
+    if (old && !str_eq(record_type(old), type)) {
+        return REJECT_NONE;
     }
-    enum reject reject = add_state(push, id, type, state);
+    enum reject reject = migrate_up(push, &state);
+    if (reject != REJECT_NONE) {
+        return reject;
+    }
+    if (old) {
+        return replace(push, old, state);
+    }
+    /* A migration may have made anything of it, so what counts is what it says now. */
+    if (!value_string(value_get(state, STR("typeName")), &type) || !is_document_type(push, type)) {
+        return REJECT_INVALID_RECORD;
+    }
+    reject = add_state(push, id, NULL, type, state);
     if (reject == REJECT_NONE) {
         ops_put(&push->ops, id, state);
     }
+    return reject;
+}
+
+/* MIG-3: the patch is about the record as the client sees it. */
+static enum reject patch_edition(struct push *push, struct record *old, struct value diff)
+{
+    struct record *seen = edition_record(push->session->edition, old);
+    if (!seen) {
+        return REJECT_CLIENT_TOO_OLD;
+    }
+    struct value state;
+    bool holes = false;
+    enum reject reject = REJECT_NONE;
+    switch (apply_diff(record_value(seen), diff, &push->scratch, &state, &holes)) {
+    case APPLY_UNCHANGED:
+    case APPLY_CHANGED:
+        reject = holes ? REJECT_INVALID_RECORD : migrate_up(push, &state);
+        break;
+    case APPLY_TOO_LARGE:
+        reject = REJECT_INVALID_RECORD;
+        break;
+    case APPLY_MALFORMED:
+        reject = REJECT_UNKNOWN_ERROR;
+        break;
+    }
+    if (reject == REJECT_NONE) {
+        reject = replace(push, old, state);
+    }
+    record_unref(seen);
     return reject;
 }
 
@@ -117,6 +175,9 @@ static enum reject push_patch(struct push *push, struct str id, struct value dif
     }
     if (!value_present(diff) || value_type(diff) == VALUE_NIL) {
         return REJECT_UNKNOWN_ERROR;
+    }
+    if (push->session->edition) {
+        return patch_edition(push, old, diff);
     }
     struct value state;
     bool holes;
@@ -138,7 +199,8 @@ static void push_remove(struct push *push, struct str id)
 {
     struct record *old = documents_get(&push->room->documents, id);
     if (old && !lane_closed(push, record_type(old))) {
-        add_change(push, (struct change){.removed_id = id});
+        struct record *before = record_ref(old);
+        push->edits[push->count++] = (struct edit){.id = record_id(before), .before = before};
         push->removes = true;
         ops_remove(&push->ops, id);
     }
@@ -168,7 +230,7 @@ static enum reject push_documents(struct push *push, struct value diff)
     if (value_type(diff) == VALUE_ARRAY) {
         return REJECT_UNKNOWN_ERROR;
     }
-    push->changes = arena_alloc(&push->scratch, value_count(diff) * sizeof(*push->changes) + 1);
+    push->edits = arena_alloc(&push->scratch, value_count(diff) * sizeof(*push->edits) + 1);
     struct value_walk walk = value_members(diff);
     struct str id;
     struct value op;
@@ -215,7 +277,7 @@ void write_push_result(struct value message, enum room_outcome outcome, struct v
     }
 }
 
-static void schedule_prune(struct room *room, uint64_t now_ms)
+void schedule_prune(struct room *room, uint64_t now_ms)
 {
     if (room->documents.tombstones.count <= PRUNE_DEFAULTS.max_tombstones) {
         return;
@@ -232,65 +294,116 @@ static uint64_t result_clock(const struct push *push)
                : room->documents.clock;
 }
 
-static void commit(struct push *push, struct value message, uint64_t seq, uint64_t now_ms)
+/* The effective diff as an older client sees it. False: it cannot be migrated. */
+static bool write_migrated(struct push *push, struct buf *diff)
+{
+    struct buf ops = {0};
+    uint32_t count = 0;
+    bool ok = edition_write_ops(push->session->edition, push->edits, push->count,
+                                push->legacy_append, &push->scratch, &ops, &count);
+    if (ok) {
+        ops_diff(diff, count, &ops);
+    }
+    buf_finish(&ops);
+    return ok;
+}
+
+static void tell_entry(struct push *push, uint64_t seq, enum room_outcome outcome,
+                       struct value effective)
+{
+    struct room_entry entry = {
+        .clock = push->room->documents.clock,
+        .session = room_session_id(push->session),
+        .seq = seq,
+        .outcome = outcome,
+        .diff = effective,
+    };
+    push->room->host->append(push->room->ctx, &entry);
+}
+
+static void tell_others(struct push *push, struct record *presence_before)
 {
     struct room *room = push->room;
-    struct buf effective = {0};
+    struct buf event = {0};
+    struct news news = {.source = push->session, .edits = push->edits, .edit_count = push->count};
+    if (push->presence) {
+        news.presence = (struct edit){record_id(push->presence), presence_before, push->presence};
+        news.presence_appeared = !presence_before || push->presence_unsure;
+        news.effect = presence_before ? ROOM_PRESENCE_SAME : ROOM_PRESENCE_ADDED;
+    }
+    buf_append_str(&push->ops, buf_str(&push->presence_ops));
+    event_patch(&event, push->count + (push->presence != NULL), &push->ops, room->documents.clock);
+    news.event = buf_value(&event);
+    room_tell(room, &news);
+    buf_finish(&event);
+}
+
+/* Everything has been found right: from here on it happens. */
+static void commit(struct push *push, struct value message, uint64_t seq, enum room_outcome outcome,
+                   struct value effective, struct value answer, uint64_t now_ms)
+{
+    struct room *room = push->room;
     if (push->count > 0) {
-        ops_diff(&effective, push->count, &push->ops);
-        commit_changes(room, push->changes, push->count, room->documents.clock + 1);
+        commit_edits(room, push->edits, push->count, room->documents.clock + 1);
     }
     if (push->removes) {
         schedule_prune(room, now_ms); /* TOMB-2 */
     }
-    enum room_presence_effect effect = ROOM_PRESENCE_SAME;
+    struct record *presence_before = push->session->presence;
     if (push->presence) {
-        effect = push->session->presence ? ROOM_PRESENCE_SAME : ROOM_PRESENCE_ADDED;
-        presence_set(room, push->session, push->presence);
+        push->presence_unsure = push->session->presence_unsure;
+        push->session->presence = NULL; /* kept until everyone is told */
+        presence_set(room, push->session, record_ref(push->presence));
     }
     struct buf result = {0};
-    struct value diff = push->count > 0 ? buf_value(&effective) : VALUE_NONE;
-    enum room_outcome outcome = outcome_of(message, diff);
-    write_push_result(message, outcome, diff, result_clock(push), &result);
+    write_push_result(message, outcome, answer, result_clock(push), &result);
     if (push->count > 0) {
-        struct room_entry entry = {
-            .clock = room->documents.clock,
-            .session = room_session_id(push->session),
-            .seq = seq,
-            .outcome = outcome,
-            .diff = diff,
-        };
-        room->host->append(room->ctx, &entry);
+        tell_entry(push, seq, outcome, effective);
     }
     room->host->send(room->ctx, push->session, ROOM_SEND_EVENT, buf_value(&result));
+    buf_finish(&result);
     if (push->count > 0 || push->presence) {
-        struct buf event = {0};
-        buf_append_str(&push->ops, buf_str(&push->presence_ops));
-        event_patch(&event, push->count + (push->presence != NULL), &push->ops,
-                    room->documents.clock);
-        struct room_broadcast broadcast = {
-            .except = push->session,
-            .event = buf_value(&event),
-            .documents = push->count > 0,
-            .effect = effect,
-            .presence = push->presence ? record_id(push->presence) : (struct str){0},
-        };
-        room->host->broadcast(room->ctx, &broadcast);
-        buf_finish(&event);
+        tell_others(push, push->presence ? presence_before : NULL);
     }
     if (push->count > 0) {
         room->host->event(room->ctx, ROOM_DOCUMENT_CHANGED, NULL);
     }
-    buf_finish(&result);
-    buf_finish(&effective);
+    if (push->presence) {
+        record_unref(presence_before);
+    }
 }
 
-static void undo(struct push *push)
+static enum reject conclude(struct push *push, struct value message, uint64_t seq, uint64_t now_ms)
+{
+    struct buf effective = {0};
+    struct buf migrated = {0};
+    if (push->count > 0) {
+        ops_diff(&effective, push->count, &push->ops);
+    }
+    struct value diff = push->count > 0 ? buf_value(&effective) : VALUE_NONE;
+    enum room_outcome outcome = outcome_of(message, diff);
+    bool migrates = push->session->edition && outcome == ROOM_OUTCOME_REBASE;
+    bool ok = !migrates || write_migrated(push, &migrated);
+    if (ok) {
+        struct value answer = migrates ? buf_value(&migrated) : diff;
+        commit(push, message, seq, outcome, diff, answer, now_ms);
+    }
+    buf_finish(&migrated);
+    buf_finish(&effective);
+    return ok ? REJECT_NONE : REJECT_CLIENT_TOO_OLD;
+}
+
+/* Gives up what it holds, whether it was committed or not. */
+static void push_finish(struct push *push)
 {
     for (uint32_t i = 0; i < push->count; i++) {
-        record_unref(push->changes[i].record);
+        record_unref(push->edits[i].before);
+        record_unref(push->edits[i].after);
     }
     record_unref(push->presence);
+    buf_finish(&push->ops);
+    buf_finish(&push->presence_ops);
+    arena_finish(&push->scratch);
 }
 
 void handle_push(struct room *room, struct room_session *session, struct value message,
@@ -311,12 +424,10 @@ void handle_push(struct room *room, struct room_session *session, struct value m
         reject = push_documents(&push, value_get(message, STR("diff")));
     }
     if (reject == REJECT_NONE) {
-        commit(&push, message, seq, now_ms);
-    } else {
-        undo(&push);
+        reject = conclude(&push, message, seq, now_ms);
+    }
+    if (reject != REJECT_NONE) {
         session_reject(room, session, reject_reason(reject));
     }
-    buf_finish(&push.ops);
-    buf_finish(&push.presence_ops);
-    arena_finish(&push.scratch);
+    push_finish(&push);
 }

@@ -4,6 +4,8 @@
 #include "room/internal.h"
 #include "value/pack.h"
 
+#include <xxhash.h>
+
 #include <stdio.h>
 #include <string.h>
 
@@ -20,10 +22,58 @@ void room_begin_epoch(struct room *room, uint64_t epoch, struct str tenure)
     room->presence_clock = epoch << PRESENCE_CLOCK_BITS;
 }
 
+/* Which of the schemas that an owner knows it is; few bytes in place of a kilobyte, which gateways
+ * keep per session. */
+static uint64_t fingerprint(struct value schema)
+{
+    enum { NUMBER_BITS = 53 };
+    return XXH3_64bits(schema.data, schema.len) >> (64 - NUMBER_BITS);
+}
+
+/* A client that is not on the room's schema has its own with it. */
+static void write_schema(const struct room *room, const struct room_session *session,
+                         struct buf *out)
+{
+    pack_str(out, STR("schema"));
+    if (session->client_schema) {
+        pack_value(out, (struct value){session->client_schema->data, session->client_schema->len});
+    } else {
+        pack_u64(out, fingerprint(schema_serialized(room->schema)));
+    }
+}
+
+/* The schema that a state speaks of; absent if it is none that is known here. A state without one is
+ * of an owner who knew one schema only, that of the room. */
+static struct value find_schema(const struct room *room, struct value written)
+{
+    uint64_t number;
+    struct value own = schema_serialized(room->schema);
+    struct value former =
+        buf_len(&room->former_schema) > 0 ? buf_value(&room->former_schema) : VALUE_NONE;
+    if (!value_present(written)) {
+        return value_present(former) ? former : own;
+    }
+    if (!value_u64(written, &number)) {
+        return written;
+    }
+    struct value known[] = {own, former};
+    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+        if (value_present(known[i]) && fingerprint(known[i]) == number) {
+            return known[i];
+        }
+    }
+    return VALUE_NONE;
+}
+
+bool room_has_changed_schema(const struct room *room)
+{
+    return buf_len(&room->former_schema) > 0;
+}
+
 void room_session_write_state(const struct room *room, const struct room_session *session,
                               struct buf *out)
 {
-    pack_map(out, session->presence ? 7 : 6);
+    pack_map(out, session->presence ? 8 : 7);
     pack_str(out, STR("opened"));
     pack_u64(out, session->opened);
     pack_str(out, STR("place"));
@@ -36,6 +86,7 @@ void room_session_write_state(const struct room *room, const struct room_session
     pack_str(out, str_of(room->tenure));
     pack_str(out, STR("token"));
     pack_str(out, (struct str){session->presence_token, sizeof(session->presence_token)});
+    write_schema(room, session, out);
     if (session->presence) {
         pack_member(out, STR("presence"), record_value(session->presence));
     }
@@ -46,6 +97,7 @@ struct state {
     bool legacy_rejection, string_append;
     struct str tenure;
     struct str token; /* of its presence's id, also while it has none */
+    struct value schema;
     struct value presence;
 };
 
@@ -60,6 +112,7 @@ static bool is_record(struct value value)
 static bool read_state(struct value value, struct state *state)
 {
     state->presence = value_get(value, STR("presence"));
+    state->schema = value_get(value, STR("schema"));
     return value_u64(value_get(value, STR("opened")), &state->opened) &&
            value_u64(value_get(value, STR("place")), &state->place) &&
            value_bool(value_get(value, STR("legacyRejection")), &state->legacy_rejection) &&
@@ -139,6 +192,11 @@ enum room_resumed room_session_resume(struct room *room, const struct room_resum
     session->readonly = resume->session.readonly;
     session->object_write = resume->session.object_write;
     session->conn = resume->session.conn;
+    struct value schema = find_schema(room, state.schema);
+    if (!value_present(schema) || session_take_schema(room, session, schema) != REJECT_NONE) {
+        *out = session;
+        return ROOM_RESUME_SCHEMA;
+    }
     if (!known) {
         restore_presence(room, session, &state, resume);
     }
@@ -180,47 +238,94 @@ void room_answer_again(struct room *room, struct room_session *session,
     arena_finish(&scratch);
 }
 
-bool room_write_changes(const struct room *room, uint64_t since, struct buf *event)
+/* Appends a put of the record as the edition (NULL: the room itself) has it. */
+static bool put_for(struct edition *edition, struct record *record, struct buf *ops)
+{
+    struct record *seen = edition ? edition_record(edition, record) : record_ref(record);
+    if (seen) {
+        ops_put(ops, record_id(seen), record_value(seen));
+        record_unref(seen);
+    }
+    return seen != NULL;
+}
+
+struct writing {
+    struct edition *edition;
+    struct buf ops;
+    bool failed;
+};
+
+static void write_change(void *ctx, struct record *record, struct str id)
+{
+    struct writing *writing = ctx;
+    if (!record) {
+        ops_remove(&writing->ops, id);
+    } else if (!put_for(writing->edition, record, &writing->ops)) {
+        writing->failed = true;
+    }
+}
+
+enum room_catch_up room_write_changes(const struct room *room, const struct room_session *to,
+                                      uint64_t since, struct buf *event)
 {
     struct documents_delta delta;
     documents_delta(&room->documents, false, since, &delta);
     if (delta.count == 0) {
-        return false;
+        return ROOM_NOTHING_MISSED;
     }
-    struct buf ops = {0};
-    buf_reserve(&ops, delta.bytes);
-    documents_write_delta(&room->documents, &delta, &ops);
-    event_patch(event, delta.count, &ops, room->documents.clock);
-    buf_finish(&ops);
-    return true;
+    struct writing writing = {.edition = to->edition};
+    buf_reserve(&writing.ops, delta.bytes);
+    documents_each_changed(&room->documents, &delta, write_change, &writing);
+    if (!writing.failed) {
+        event_patch(event, delta.count, &writing.ops, room->documents.clock);
+    }
+    buf_finish(&writing.ops);
+    return writing.failed ? ROOM_CATCH_UP_FAILED : ROOM_CAUGHT_UP;
 }
 
-bool room_write_presences(const struct room *room, const struct room_session *to, uint64_t seen,
-                          struct buf *event)
+enum room_catch_up room_write_presences(const struct room *room, const struct room_session *to,
+                                        uint64_t seen, struct buf *event)
 {
     struct buf ops = {0};
     uint32_t count = 0;
-    const struct room_session *other;
-    for (other = room_next_session(room, NULL); other; other = room_next_session(room, other)) {
+    bool ok = true;
+    const struct room_session *other = NULL;
+    while ((other = room_next_session(room, other))) {
         if (other != to && other->presence && !room_presence_seen(seen, other->presence_at)) {
-            ops_put(&ops, record_id(other->presence), record_value(other->presence));
+            ok = ok && put_for(to->edition, other->presence, &ops);
             count++;
         }
     }
-    if (count > 0) {
+    if (ok && count > 0) {
         event_patch(event, count, &ops, room->documents.clock);
     }
     buf_finish(&ops);
-    return count > 0;
+    return !ok ? ROOM_CATCH_UP_FAILED : count > 0 ? ROOM_CAUGHT_UP : ROOM_NOTHING_MISSED;
 }
 
-void room_write_presence(const struct room_session *session, uint64_t server_clock,
-                         struct buf *event)
+static struct edition *find_edition(const struct room *room, uint64_t number)
 {
+    struct edition *edition;
+    list_each(edition, &room->editions, link, struct edition)
+    {
+        if (edition->number == number) {
+            return edition;
+        }
+    }
+    return NULL;
+}
+
+enum room_catch_up room_write_presence(const struct room *room, const struct room_session *session,
+                                       uint64_t edition, uint64_t server_clock, struct buf *event)
+{
+    struct edition *of = find_edition(room, edition);
     struct buf ops = {0};
-    ops_put(&ops, record_id(session->presence), record_value(session->presence));
-    event_patch(event, 1, &ops, server_clock);
+    bool ok = (edition == 0 || of) && put_for(of, session->presence, &ops);
+    if (ok) {
+        event_patch(event, 1, &ops, server_clock);
+    }
     buf_finish(&ops);
+    return ok ? ROOM_CAUGHT_UP : ROOM_CATCH_UP_FAILED;
 }
 
 uint64_t room_session_opened(const struct room_session *session)

@@ -36,6 +36,8 @@ enum room_resumed {
     ROOM_RESUME_FORGOTTEN,  /* has been with an ownership that came after this one, or was opened by
                                one of the same number: the store has lost it, and the session's
                                clock is that of another history */
+    ROOM_RESUME_SCHEMA, /* the client cannot be served on the room's schema any more (RES-3), or it
+                           is not known which one it is on; *out is its session */
     ROOM_RESUME_MALFORMED,
 };
 
@@ -56,17 +58,25 @@ struct room_again {
 void room_answer_again(struct room *room, struct room_session *session,
                        const struct room_again *again, uint64_t now_ms);
 
-/* ---- catch-up events: each appends a data event and returns true, or false if there is none ----
+/* This owner has brought the room to another schema: what states of the owners before say of theirs
+ * is out of date. */
+bool room_has_changed_schema(const struct room *room);
+
+/* ---- catch-up events: each appends a data event with ROOM_CAUGHT_UP ----
  */
 
-/* All documents that changed after `since`. */
-bool room_write_changes(const struct room *room, uint64_t since, struct buf *event);
+/* All documents that changed after `since`. Each is as `to` sees it; what cannot be migrated for it
+ * is ROOM_CATCH_UP_FAILED, and it is to be sent away. */
+enum room_catch_up { ROOM_CAUGHT_UP, ROOM_NOTHING_MISSED, ROOM_CATCH_UP_FAILED };
+enum room_catch_up room_write_changes(const struct room *room, const struct room_session *to,
+                                      uint64_t since, struct buf *event) NODISCARD;
 /* Presence of others that somebody at presence clock `seen` may not have been shown. */
-bool room_write_presences(const struct room *room, const struct room_session *to, uint64_t seen,
-                          struct buf *event);
-/* The session's own presence, which it has, for others. */
-void room_write_presence(const struct room_session *session, uint64_t server_clock,
-                         struct buf *event);
+enum room_catch_up room_write_presences(const struct room *room, const struct room_session *to,
+                                        uint64_t seen, struct buf *event) NODISCARD;
+/* The session's own presence, which it has, for others who see that edition. */
+enum room_catch_up room_write_presence(const struct room *room, const struct room_session *session,
+                                       uint64_t edition, uint64_t server_clock,
+                                       struct buf *event) NODISCARD;
 
 /* ---- presence ---- */
 

@@ -24,6 +24,7 @@ struct room *room_create(const struct room_config *config, const struct room_hos
     documents_init(&room->documents);
     map_init(&room->by_id, session_key);
     list_init(&room->sessions);
+    list_init(&room->editions);
     return room;
 }
 
@@ -35,12 +36,13 @@ void room_destroy(struct room *room)
     struct room_session *session;
     list_each(session, &room->sessions, link, struct room_session)
     {
-        record_unref(session->presence);
-        free(session);
+        session_free(session);
     }
     map_finish(&room->by_id);
     documents_finish(&room->documents);
     schema_unref(room->schema);
+    buf_finish(&room->stored_schema);
+    buf_finish(&room->former_schema);
     free(room);
 }
 
@@ -59,8 +61,14 @@ void room_write_snapshot(const struct room *room, struct buf *out)
     pack_map(out, room->schema ? 5 : 4);
     documents_write(&room->documents, out);
     if (room->schema) {
-        pack_member(out, STR("schema"), schema_serialized(room->schema));
+        pack_member(out, STR("schema"), stored_schema(room));
     }
+}
+
+struct value stored_schema(const struct room *room)
+{
+    return buf_len(&room->stored_schema) > 0 ? buf_value(&room->stored_schema)
+                                             : schema_serialized(room->schema);
 }
 
 static enum err set_schema(struct room *room, struct value serialized)
@@ -84,14 +92,14 @@ enum err room_read_snapshot(struct room *room, struct value snapshot)
     return err;
 }
 
-void commit_changes(struct room *room, struct change *changes, uint32_t count, uint64_t clock)
+void commit_edits(struct room *room, const struct edit *edits, uint32_t count, uint64_t clock)
 {
     for (uint32_t i = 0; i < count; i++) {
-        if (changes[i].record) {
-            changes[i].record->clock = clock;
-            documents_put(&room->documents, changes[i].record);
+        if (edits[i].after) {
+            edits[i].after->clock = clock;
+            documents_put(&room->documents, record_ref(edits[i].after));
         } else {
-            documents_remove(&room->documents, changes[i].removed_id, clock);
+            documents_remove(&room->documents, edits[i].id, clock);
         }
     }
     room->documents.clock = clock;
@@ -99,7 +107,7 @@ void commit_changes(struct room *room, struct change *changes, uint32_t count, u
 
 /* The new state that one logged op leads to; false if it does not fit what there is. */
 static bool replay_op(struct room *room, struct str id, struct value op, struct arena *scratch,
-                      struct change *change)
+                      struct edit *edit)
 {
     struct str name;
     if (!value_string(value_item(op, 0), &name)) {
@@ -108,7 +116,7 @@ static bool replay_op(struct room *room, struct str id, struct value op, struct 
     struct value operand = value_item(op, 1);
     struct record *old = documents_get(&room->documents, id);
     if (str_eq(name, STR("remove"))) {
-        *change = (struct change){.removed_id = id};
+        *edit = (struct edit){.id = id};
         return old != NULL;
     }
     struct value state = operand;
@@ -127,40 +135,41 @@ static bool replay_op(struct room *room, struct str id, struct value op, struct 
         !value_string(value_get(state, STR("typeName")), &type)) {
         return false;
     }
-    *change = (struct change){.record = record_create(state, 0)};
+    *edit = (struct edit){.id = id, .after = record_create(state, 0)};
     return true;
 }
 
 enum err room_replay(struct room *room, const struct room_entry *entry)
 {
-    /* The entry that sets the schema is the room's first and does not advance the clock. */
-    bool first = value_present(entry->schema);
-    if (entry->clock != room->documents.clock + (first ? 0 : 1)) {
+    /* An entry that sets the schema need not advance the clock: it is the room's first, or nothing
+     * had to be migrated. */
+    bool sets_schema = value_present(entry->schema);
+    uint64_t step = entry->clock - room->documents.clock;
+    if (step != 1 && !(sets_schema && step == 0)) {
         return ERR_GAP;
-    }
-    if (first && set_schema(room, entry->schema)) {
-        return ERR_MALFORMED;
     }
     struct arena scratch = {0};
     uint32_t count = value_count(entry->diff);
-    struct change *changes = arena_alloc(&scratch, count * sizeof(*changes) + 1);
+    struct edit *edits = arena_alloc(&scratch, count * sizeof(*edits) + 1);
     struct value_walk walk = value_members(entry->diff);
     struct str id;
     struct value op;
     uint32_t done = 0;
     enum err err = ERR_OK;
     for (; !err && value_next_member(&walk, &id, &op); done++) {
-        if (!replay_op(room, id, op, &scratch, &changes[done])) {
+        if (!replay_op(room, id, op, &scratch, &edits[done])) {
             err = ERR_MALFORMED;
             break;
         }
     }
+    if (!err && sets_schema) {
+        err = set_schema(room, entry->schema);
+    }
     if (!err) {
-        commit_changes(room, changes, count, entry->clock);
-    } else {
-        while (done-- > 0) {
-            record_unref(changes[done].record);
-        }
+        commit_edits(room, edits, count, entry->clock);
+    }
+    while (done-- > 0) {
+        record_unref(edits[done].after);
     }
     arena_finish(&scratch);
     return err;
@@ -186,6 +195,7 @@ void room_message(struct room *room, struct room_session *session, struct value 
     if (session->state == ROOM_AWAITING_REMOVAL) {
         return; /* what was under way when its socket was closed */
     }
+    session_delay_snapshot(room, session, now_ms);
     struct str type = {0};
     value_string(value_get(message, STR("type")), &type);
     if (str_eq(type, STR("push"))) {

@@ -27,6 +27,7 @@ enum {
     ROOM_REMOVAL_WAIT_MS = 5000,
     ROOM_IDLE_TIMEOUT_MS = 20000,
     ROOM_PRUNE_THROTTLE_MS = 1000,
+    ROOM_SNAPSHOT_DELAY_MS = 5000,
 };
 
 enum { ROOM_PROTOCOL_VERSION = 8 };
@@ -70,8 +71,11 @@ struct room_entry {
 /* What an event does to the set of presence records that clients see. */
 enum room_presence_effect { ROOM_PRESENCE_SAME, ROOM_PRESENCE_ADDED, ROOM_PRESENCE_REMOVED };
 
-/* A data event to every connected session but one. Views, valid during the call. */
+/* A data event to every connected session of one edition but one. Sessions on the room's own schema
+ * are edition 0, those on an older one share an edition with all that see the same. Views, valid
+ * during the call. */
 struct room_broadcast {
+    uint64_t edition;
     struct room_session *except; /* may be NULL */
     struct value event;
     bool documents;      /* it is about documents too, not only about presence */
@@ -93,6 +97,9 @@ struct room_host {
     void (*event)(void *ctx, enum room_event event, struct room_session *session);
     /* Unguessable text for presence ids (CONN-3). */
     void (*random_id)(void *ctx, char out[21]);
+    /* A session has been quiet for ROOM_SNAPSHOT_DELAY_MS since its last message (RES-4). NULL:
+     * nobody asks. */
+    void (*session_snapshot)(void *ctx, struct room_session *session);
     /* A client was refused for its schema; both are serialized. For the log. */
     void (*schema_refused)(void *ctx, struct room_session *session, struct str reason,
                            struct value ours, struct value theirs);
@@ -100,6 +107,8 @@ struct room_host {
 
 struct room_config {
     uint64_t idle_timeout_ms; /* 0: sessions are never idle */
+    struct schema *schema;    /* of all rooms, borrowed; NULL: each adopts its first client's */
+    bool session_snapshots;   /* tell host.session_snapshot (RES-4) */
 };
 
 /* Empty, at clock 0, without schema. `host` and `config` are borrowed for the room's life. */
@@ -116,6 +125,12 @@ enum err room_read_snapshot(struct room *room, struct value snapshot) NODISCARD;
 /* Applies one logged entry to a room without sessions. Entries come in the order they were made;
  * ERR_GAP if the clock is not the next one, ERR_MALFORMED if the diff does not fit. */
 enum err room_replay(struct room *room, const struct room_entry *entry) NODISCARD;
+
+/* Brings what was read to the schema of the configuration, if there is one: a room that was stored
+ * under another schema is migrated, as one transaction (SNAP-8). Once, after everything is read and
+ * before there are sessions. ERR_SCHEMA: it cannot be, and stays as it is; `why` says for people
+ * what is in the way. */
+enum err room_settle_schema(struct room *room, struct buf *why) NODISCARD;
 
 const struct documents *room_documents(const struct room *room);
 /* NULL until a schema is adopted or loaded. */
@@ -169,6 +184,8 @@ enum room_session_state room_session_state(const struct room_session *session);
 uint64_t room_session_conn(const struct room_session *session);
 bool room_session_readonly(const struct room_session *session);
 bool room_session_object_write(const struct room_session *session);
+/* Number of the edition it sees; 0 for the room itself. */
+uint64_t room_session_edition(const struct room_session *session);
 /* The presence record, or NULL. */
 const struct record *room_session_presence(const struct room_session *session);
 

@@ -38,16 +38,16 @@ void documents_delta(const struct documents *documents, bool all, uint64_t since
     }
 }
 
-void documents_write_delta(const struct documents *documents, const struct documents_delta *delta,
-                           struct buf *ops)
+void documents_each_changed(const struct documents *documents, const struct documents_delta *delta,
+                            documents_visit_fn visit, void *ctx)
 {
     struct list *node = documents->by_clock.prev;
     for (; node != &documents->by_clock; node = node->prev) {
-        const struct record *record = list_entry(node, struct record, link);
+        struct record *record = list_entry(node, struct record, link);
         if (!delta->all && record->clock <= delta->since) {
             break;
         }
-        ops_put(ops, record_id(record), record_value(record));
+        visit(ctx, record, record_id(record));
     }
     for (node = documents->buried.prev; !delta->all && node != &documents->buried;
          node = node->prev) {
@@ -55,8 +55,23 @@ void documents_write_delta(const struct documents *documents, const struct docum
         if (tombstone->clock <= delta->since) {
             break;
         }
-        ops_remove(ops, (struct str){tombstone->id, tombstone->id_len});
+        visit(ctx, NULL, (struct str){tombstone->id, tombstone->id_len});
     }
+}
+
+static void write_op(void *ctx, struct record *record, struct str id)
+{
+    if (record) {
+        ops_put(ctx, id, record_value(record));
+    } else {
+        ops_remove(ctx, id);
+    }
+}
+
+void documents_write_delta(const struct documents *documents, const struct documents_delta *delta,
+                           struct buf *ops)
+{
+    documents_each_changed(documents, delta, write_op, ops);
 }
 
 void documents_write(const struct documents *documents, struct buf *out)

@@ -100,6 +100,12 @@ void schema_unref(struct schema *schema)
     free(schema);
 }
 
+bool schema_is_open(const struct schema *schema)
+{
+    (void)schema;
+    return true;
+}
+
 struct value schema_serialized(const struct schema *schema)
 {
     return buf_len(&schema->serialized) ? buf_value(&schema->serialized) : VALUE_NONE;
@@ -176,4 +182,15 @@ bool schema_validate(const struct schema *schema, struct str type, struct value 
 struct value schema_default_documents(const struct schema *schema)
 {
     return buf_value(&schema->default_documents);
+}
+
+struct value schema_earliest(const struct schema *schema)
+{
+    return schema_serialized(schema);
+}
+
+enum schema_match schema_path_from(const struct schema *schema, struct value serialized,
+                                   struct schema_path **path)
+{
+    return schema_match(schema, serialized, path);
 }

@@ -27,9 +27,12 @@ static void cast(struct shard_room *room, const struct shard_conn *source,
 {
     for (uint32_t i = 0; i < room->audience_count; i++) {
         struct shard_link *link = room->audience[i].link;
+        if (room->audience[i].edition != broadcast->edition) {
+            continue;
+        }
         struct link_frame frame = {
             .type = LINK_CAST,
-            .channel = room->number,
+            .channel = room->audience[i].channel,
             .conn = source && source->link == link ? source->number : 0,
             .payload = event,
             .presence = broadcast->presence,
@@ -62,13 +65,17 @@ bool ahead_broadcast(struct shard_room *room, const struct room_broadcast *broad
     }
     struct buf event = {0};
     struct shard_conn *source = NULL;
+    enum room_catch_up wrote = ROOM_CAUGHT_UP;
     if (broadcast->effect == ROOM_PRESENCE_REMOVED) {
         write_removal(broadcast->presence, room->told_clock, &event);
     } else {
         source = conn_by_handle(room->shard, room_session_conn(broadcast->except));
-        room_write_presence(broadcast->except, room->told_clock, &event);
+        wrote = room_write_presence(room->room, broadcast->except, broadcast->edition,
+                                    room->told_clock, &event);
     }
-    cast(room, source, broadcast, buf_value(&event));
+    if (wrote == ROOM_CAUGHT_UP) {
+        cast(room, source, broadcast, buf_value(&event));
+    }
     buf_finish(&event);
     if (!source) {
         return false; /* a removal follows what waits as well, or that would bring it back */

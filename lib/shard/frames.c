@@ -49,7 +49,7 @@ void conn_forget(struct shard_conn *conn)
     recent_leave(conn->room, conn);
     conn->room->ahead_left |= conn->ahead;
     if (conn->joined) {
-        audience_remove(conn->room, conn->link);
+        audience_leave(conn);
     }
     list_remove(&conn->room_link);
     map_remove(&conn->link->conns, number_key(conn));

@@ -24,17 +24,14 @@ static enum link_how how_on_link(enum room_send how)
     return LINK_HOW_LEGACY;
 }
 
-/* Its connect reply is on its way; casts are for it from here on. */
-static void begin_to_listen(struct shard_conn *conn)
+/* Its connect reply is on its way; casts on the channel returned are for it from here on. */
+static uint64_t begin_to_listen(struct shard_conn *conn)
 {
     struct shard_room *room = conn->room;
     gate_want(room);
     conn->joined_at = room->appended;
     conn->joined_gate = room->gate;
-    if (!conn->joined) {
-        conn->joined = true;
-        audience_add(room, conn->link);
-    }
+    return audience_join(conn);
 }
 
 /* A push that changes presence only need not wait for others' documents. One that changes documents
@@ -67,7 +64,6 @@ static void host_send(void *ctx, struct room_session *to, enum room_send how, st
         .presence_clock = up_to_date ? ahead_presence_seen(room) : conn->presence_seen,
         .presence_at = room_session_presence_at(to),
         .how = (uint64_t)how_on_link(how),
-        .channel = room->number,
         .payload = message,
     };
     if (how == ROOM_SEND_PONG && outbox_holds(room) && conn_is_listening(conn)) {
@@ -88,7 +84,7 @@ static void host_send(void *ctx, struct room_session *to, enum room_send how, st
     conn->told_at = room->appended;
     conn->told_gate = room->gate;
     if (how == ROOM_SEND_CONNECT) {
-        begin_to_listen(conn);
+        frame.channel = begin_to_listen(conn);
         conn_send_state(conn); /* first: who has joined can be resumed */
     }
     outbox_send(room, conn->link, &frame);
@@ -118,13 +114,17 @@ static void host_broadcast(void *ctx, const struct room_broadcast *broadcast)
     }
     for (uint32_t i = 0; i < room->audience_count; i++) {
         struct shard_audience *audience = &room->audience[i];
+        if (audience->edition != broadcast->edition) {
+            continue;
+        }
         bool here = source && source->link == audience->link;
-        if (here && source->joined && audience->joined == 1 && !telling) {
+        bool own = here && source->joined && source->edition == audience->edition;
+        if (own && audience->joined == 1 && !telling) {
             continue;
         }
         struct link_frame frame = {
             .type = LINK_CAST,
-            .channel = room->number,
+            .channel = audience->channel,
             .conn = here ? source->number : 0,
             .clock = room_documents(room->room)->clock,
             .presence_clock = ahead_presence_seen(room),

@@ -74,6 +74,7 @@ struct shard_conn {
     struct resuming *resuming;    /* owned; NULL unless it is being resumed */
     uint64_t answered;            /* last message handled */
     uint64_t logged;              /* messages up to this are applied: from the room's log */
+    uint64_t edition;             /* of the room that it is joined to, if it is */
     uint64_t brought_to;          /* document clock while it is brought up to date; else 0 */
     uint64_t presence_seen;       /* presence clock of what it saw at the owner before */
     uint64_t joined_at;           /* the last entry made when it joined: its reply waits for it */
@@ -96,9 +97,12 @@ enum shard_room_state {
     SHARD_ROOM_FAILED,    /* cannot be read; refused until it may be tried again */
 };
 
-/* Casts go out once per link: how many of a link's connections are joined. */
+/* Casts go out once per link and edition of the room (room/edition.h): how many of a link's
+ * connections are joined to that. */
 struct shard_audience {
     struct shard_link *link;
+    uint64_t edition;
+    uint64_t channel; /* what gateways know it by */
     uint32_t joined;
 };
 
@@ -131,7 +135,8 @@ struct shard_room {
     enum shard_room_state state;
     struct room *room;       /* NULL unless serving or releasing */
     struct list unsent_link; /* in shard.unsent */
-    uint64_t number; /* ours, never used again: for the store's answers, and as cast channel */
+    uint64_t number; /* ours, never used again: for the store's answers, and as channel of casts to
+                        sessions on the room's own schema */
     uint64_t epoch;
     uint64_t appended;               /* number of the last entry made */
     uint64_t sent;                   /* number of the last one handed to the store */
@@ -295,9 +300,10 @@ bool outbox_holds(const struct shard_room *room);
 void outbox_abandon(struct shard_room *room, uint64_t code, struct str reason);
 void outbox_drop(struct shard_room *room);
 void outbox_forget_link(struct shard_room *room, const struct shard_link *link);
-/* Joined connections per link. A link's first is told which presence records there are. */
-void audience_add(struct shard_room *room, struct shard_link *link);
-void audience_remove(struct shard_room *room, struct shard_link *link);
+/* Joins the connection to what its session sees, returns the channel of it. A link's first is told
+ * which presence records there are. */
+uint64_t audience_join(struct shard_conn *conn);
+void audience_leave(struct shard_conn *conn);
 /* Tells all of them of a presence record that is not new, only here. */
 void audience_show(struct shard_room *room, const struct record *presence);
 

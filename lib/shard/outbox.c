@@ -140,14 +140,26 @@ void outbox_forget_link(struct shard_room *room, const struct shard_link *link)
     }
 }
 
-static struct shard_audience *audience_find(struct shard_room *room, const struct shard_link *link)
+static struct shard_audience *audience_find(struct shard_room *room, const struct shard_link *link,
+                                            uint64_t edition)
 {
     for (uint32_t i = 0; i < room->audience_count; i++) {
-        if (room->audience[i].link == link) {
-            return &room->audience[i];
+        struct shard_audience *audience = &room->audience[i];
+        if (audience->link == link && audience->edition == edition) {
+            return audience;
         }
     }
     return NULL;
+}
+
+static bool is_heard_by(const struct shard_room *room, const struct shard_link *link)
+{
+    for (uint32_t i = 0; i < room->audience_count; i++) {
+        if (room->audience[i].link == link) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static void send_roster(struct shard_room *room, struct shard_link *link, struct value ids)
@@ -162,33 +174,56 @@ void audience_show(struct shard_room *room, const struct record *presence)
     pack_array(&ids, 1);
     pack_str(&ids, record_id(presence));
     for (uint32_t i = 0; i < room->audience_count; i++) {
-        send_roster(room, room->audience[i].link, buf_value(&ids));
+        send_roster(room, room->audience[i].link, buf_value(&ids)); /* twice does no harm */
     }
     buf_finish(&ids);
 }
 
-void audience_add(struct shard_room *room, struct shard_link *link)
+static struct shard_audience *audience_add(struct shard_room *room, struct shard_link *link,
+                                           uint64_t edition)
 {
-    struct shard_audience *audience = audience_find(room, link);
-    if (!audience) {
+    if (!is_heard_by(room, link)) {
         struct buf ids = {0};
         room_write_roster(room->room, &ids);
         send_roster(room, link, buf_value(&ids));
         buf_finish(&ids);
-        if (room->audience_count == room->audience_cap) {
-            room->audience_cap = room->audience_cap ? room->audience_cap * 2 : 1;
-            room->audience = xrealloc(room->audience, room->audience_cap * sizeof(*room->audience));
-        }
-        audience = &room->audience[room->audience_count++];
-        *audience = (struct shard_audience){.link = link};
     }
-    audience->joined++;
+    if (room->audience_count == room->audience_cap) {
+        room->audience_cap = room->audience_cap ? room->audience_cap * 2 : 1;
+        room->audience = xrealloc(room->audience, room->audience_cap * sizeof(*room->audience));
+    }
+    struct shard_audience *audience = &room->audience[room->audience_count++];
+    *audience = (struct shard_audience){
+        .link = link,
+        .edition = edition,
+        .channel = edition ? ++room->shard->next_room : room->number,
+    };
+    return audience;
 }
 
-void audience_remove(struct shard_room *room, struct shard_link *link)
+uint64_t audience_join(struct shard_conn *conn)
 {
-    struct shard_audience *audience = audience_find(room, link);
+    struct shard_room *room = conn->room;
+    uint64_t edition = room_session_edition(conn->session);
+    if (conn->joined && conn->edition != edition) {
+        audience_leave(conn);
+    }
+    struct shard_audience *audience = audience_find(room, conn->link, edition);
+    if (!audience) {
+        audience = audience_add(room, conn->link, edition);
+    }
+    audience->joined += !conn->joined;
+    conn->joined = true;
+    conn->edition = edition;
+    return audience->channel;
+}
+
+void audience_leave(struct shard_conn *conn)
+{
+    struct shard_room *room = conn->room;
+    struct shard_audience *audience = audience_find(room, conn->link, conn->edition);
     assert(audience && audience->joined > 0);
+    conn->joined = false;
     if (--audience->joined == 0) {
         *audience = room->audience[--room->audience_count];
     }

@@ -75,7 +75,6 @@ static void send_event(struct shard_conn *conn, struct value event, uint64_t clo
         .clock = clock,
         .presence_clock = conn->presence_seen,
         .how = LINK_HOW_EVENT,
-        .channel = conn->room->number,
         .payload = event,
     };
     outbox_send(conn->room, conn->link, &frame);
@@ -151,21 +150,27 @@ static void walk_tail(struct walk *walk)
     }
 }
 
-static void bring_documents(struct walk *walk)
+/* False: what it missed cannot be migrated for it. */
+static bool bring_documents(struct walk *walk)
 {
     struct shard_conn *conn = walk->conn;
     uint64_t clock = room_documents(walk->room)->clock;
-    if (conn->brought_to >= conn->room->tail.from) {
+    /* Entries are as the room has it; who sees an edition is told of whole states. */
+    if (conn->brought_to >= conn->room->tail.from && room_session_edition(conn->session) == 0) {
         walk_tail(walk);
     }
     struct buf event = {0};
     uint64_t since = conn->brought_to;
     conn->brought_to = clock;
-    if (since < clock && room_write_changes(walk->room, since, &event)) {
+    enum room_catch_up wrote = since < clock
+                                   ? room_write_changes(walk->room, conn->session, since, &event)
+                                   : ROOM_NOTHING_MISSED;
+    if (wrote == ROOM_CAUGHT_UP) {
         send_event(conn, buf_value(&event), clock);
     }
     buf_finish(&event);
     answer_up_to(walk, conn->logged);
+    return wrote != ROOM_CATCH_UP_FAILED;
 }
 
 /* Where a session's presence comes from. */
@@ -177,35 +182,53 @@ enum origin {
                         connection before came back first, from another gateway or as gone */
 };
 
-/* Others' presence to the session, and its own to those who cannot have seen it. */
-static void bring_presence(struct walk *walk, enum origin origin)
+/* Its own presence to one who cannot have seen it. */
+static void show_presence(struct shard_conn *conn, struct shard_conn *to, uint64_t clock)
+{
+    struct buf event = {0};
+    enum room_catch_up wrote =
+        room_write_presence(conn->room->room, conn->session, to->edition, clock, &event);
+    if (wrote == ROOM_CAUGHT_UP) {
+        send_event(to, buf_value(&event), clock);
+    }
+    buf_finish(&event);
+}
+
+static void show_to_others(struct shard_conn *conn, uint64_t clock)
+{
+    uint64_t at = room_session_presence_at(conn->session);
+    struct shard_conn *other;
+    list_each(other, &conn->room->conns, room_link, struct shard_conn)
+    {
+        if (other != conn && other->joined && !room_presence_seen(other->presence_seen, at)) {
+            show_presence(conn, other, clock);
+        }
+    }
+}
+
+/* Others' presence to the session, and its own to those who cannot have seen it. False: theirs
+ * cannot be migrated for it. */
+static bool bring_presence(struct walk *walk, enum origin origin)
 {
     struct shard_conn *conn = walk->conn;
     struct shard_room *room = conn->room;
     uint64_t clock = room_documents(walk->room)->clock;
     struct buf event = {0};
-    if (room_write_presences(walk->room, conn->session, conn->presence_seen, &event)) {
+    enum room_catch_up wrote =
+        room_write_presences(walk->room, conn->session, conn->presence_seen, &event);
+    if (wrote == ROOM_CAUGHT_UP) {
         send_event(conn, buf_value(&event), clock);
     }
     buf_finish(&event);
-    if (origin == ORIGIN_KNOWN || !room_session_presence(conn->session)) {
-        return;
-    }
-    audience_show(room, room_session_presence(conn->session));
-    if (origin != ORIGIN_STATE) {
-        room_session_renew_presence(walk->room, conn->session);
-        return;
-    }
-    room_write_presence(conn->session, clock, &event);
-    uint64_t at = room_session_presence_at(conn->session);
-    struct shard_conn *other;
-    list_each(other, &room->conns, room_link, struct shard_conn)
-    {
-        if (other != conn && other->joined && !room_presence_seen(other->presence_seen, at)) {
-            send_event(other, buf_value(&event), clock);
+    if (origin != ORIGIN_KNOWN && room_session_presence(conn->session)) {
+        audience_show(room, room_session_presence(conn->session));
+        if (origin == ORIGIN_STATE) {
+            show_to_others(conn, clock);
+        } else {
+            room_session_renew_presence(walk->room, conn->session);
         }
     }
-    buf_finish(&event);
+    return wrote != ROOM_CATCH_UP_FAILED;
 }
 
 static void join(struct shard_conn *conn)
@@ -213,19 +236,17 @@ static void join(struct shard_conn *conn)
     struct shard_room *room = conn->room;
     struct link_frame frame = {
         .type = LINK_RESUMED,
+        .channel = audience_join(conn),
         .conn = conn->number,
         .answered = conn->answered,
         .clock = room_documents(room->room)->clock,
         .presence_clock = ahead_presence_seen(room),
         .presence_at = room_session_presence_at(conn->session),
-        .channel = room->number,
     };
     outbox_send(room, conn->link, &frame);
     conn->brought_to = 0;
-    conn->joined = true;
     conn->joined_at = conn->told_at = room->appended;
     conn->joined_gate = conn->told_gate = room->gate;
-    audience_add(room, conn->link);
 }
 
 /* Messages that nobody has applied; any of them may end the connection. */
@@ -236,6 +257,23 @@ static void handle_rest(struct walk *walk, struct shard *shard, uint64_t handle)
         conn_message(conn, &walk->frame, walk->now_ms);
         consume(walk);
     }
+}
+
+static void close_conn(struct shard_conn *conn, struct str reason)
+{
+    struct link_frame frame = {
+        .type = LINK_CLOSE, .conn = conn->number, .code = 1012, .reason = reason};
+    outbox_send(conn->room, conn->link, &frame);
+    conn_forget(conn);
+}
+
+/* Its client comes back, and is told what is wrong by the rules of the handshake. */
+static void send_away(struct shard_conn *conn, struct str reason, uint64_t now_ms)
+{
+    struct room *room = conn->room->room;
+    struct room_session *session = conn->session;
+    close_conn(conn, reason);
+    room_socket_gone(room, session, now_ms);
 }
 
 static uint64_t presence_seen(const struct shard_conn *conn, const struct resuming *resuming,
@@ -267,13 +305,17 @@ static void bring(struct shard_conn *conn, struct resuming *resuming, enum origi
     conn->room->shown = false;
     gate_want(conn->room);
     uint64_t answered = conn->answered;
-    bring_documents(&walk);
-    bring_presence(&walk, origin);
-    join(conn);
-    if (conn->answered != answered) {
-        conn_send_state(conn); /* its gateway keeps only so many presence operations */
+    bool brought = bring_documents(&walk) && bring_presence(&walk, origin);
+    if (brought) {
+        join(conn);
+        if (conn->answered != answered || room_has_changed_schema(walk.room)) {
+            conn_send_state(conn); /* its gateway keeps only so many presence operations, and what
+                                      it says of the schema may be out of date */
+        }
+        handle_rest(&walk, shard, handle);
+    } else {
+        send_away(conn, STR("room has another schema now"), now_ms);
     }
-    handle_rest(&walk, shard, handle);
     link_reader_finish(&walk.reader);
     conn = conn_by_handle(shard, handle);
     if (conn && resuming->flags & LINK_OPEN_GONE) {
@@ -282,14 +324,6 @@ static void bring(struct shard_conn *conn, struct resuming *resuming, enum origi
 }
 
 /* ---- may it? ---- */
-
-static void close_conn(struct shard_conn *conn, struct str reason)
-{
-    struct link_frame frame = {
-        .type = LINK_CLOSE, .conn = conn->number, .code = 1012, .reason = reason};
-    outbox_send(conn->room, conn->link, &frame);
-    conn_forget(conn);
-}
 
 /* Whether the room can bring a client of that clock up to date; if not it comes back and gets what
  * the rules give it. */
@@ -374,6 +408,9 @@ static void run(struct shard_conn *conn, uint64_t now_ms)
                 resume_jump(room, room_documents(room->room)->clock);
             }
             close_conn(conn, STR("room has moved on"));
+            break;
+        case ROOM_RESUME_SCHEMA:
+            send_away(conn, STR("room has another schema now"), now_ms);
             break;
         case ROOM_RESUME_MALFORMED:
             close_conn(conn, STR("session cannot be resumed"));

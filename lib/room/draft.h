@@ -1,0 +1,37 @@
+/* Documents as they are to become: puts and removes over what a room has, which stays as it is
+ * until all of it is found right. Ids are unique; the last word about one counts. */
+#ifndef ROOM_DRAFT_H
+#define ROOM_DRAFT_H
+
+#include "room/documents.h"
+#include "room/edition.h"
+
+struct draft {
+    struct documents *documents; /* borrowed; must not change meanwhile */
+    struct map by_id;            /* of struct draft_item; owned */
+    struct list items;           /* of struct draft_item.link, in the order they were set */
+    size_t bytes;                /* that the documents would have */
+};
+
+void draft_init(struct draft *draft, struct documents *documents);
+void draft_finish(struct draft *draft);
+
+/* `take` is a reference, or NULL for a removal. */
+void draft_set(struct draft *draft, struct str id, struct record *take);
+/* Back to what the room has. */
+void draft_drop(struct draft *draft, struct str id);
+/* Whether something is said about it. */
+bool draft_has(const struct draft *draft, struct str id);
+/* What it would be; NULL: nothing. */
+struct record *draft_get(const struct draft *draft, struct str id);
+
+/* Calls `visit` for every record there would be: first those put, then the untouched rest (UPD-1).
+ */
+typedef void (*draft_visit_fn)(void *ctx, struct record *record);
+void draft_each(const struct draft *draft, draft_visit_fn visit, void *ctx);
+
+/* The edits that lead there, in *edits, which the caller frees; what they point to is the draft's.
+ */
+uint32_t draft_edits(const struct draft *draft, struct edit **edits);
+
+#endif
