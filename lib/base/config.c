@@ -463,6 +463,7 @@ void config_finish(struct config *config)
     }
     redis_url_finish(&config->redis);
     free(config->data);
+    free(config->schema);
     free(config->file);
     free(config->process);
     free(config->id);

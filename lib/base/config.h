@@ -36,7 +36,8 @@ struct config {
     uint32_t workers;
     uint32_t gateways;
     enum durability durability;
-    char *file; /* the configuration file, or NULL */
+    char *schema; /* the schema file, or NULL */
+    char *file;   /* the configuration file, or NULL */
     enum log_level log_level;
     enum log_format log_format;
     uint64_t max_message_bytes;

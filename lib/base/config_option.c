@@ -37,6 +37,9 @@ const struct config_option config_options[] = {
      .value_name = "log|snapshot|none", .choices = {"log", "snapshot", "none"},
      .help = "what is safe before a change is acknowledged: the change,\n"
              "the last snapshot, nothing"},
+    {"schema", CONFIG_KIND_TEXT, AT(schema), ALL, .value_name = "FILE",
+     .help = "schema file of the app (roomd-schema makes one): its validators\n"
+             "and migrations; without it rooms accept any record"},
     {"config", CONFIG_KIND_TEXT, AT(file), CONFIG_ROOMD, .value_name = "FILE",
      .help = "file of `option = value` lines; # starts a comment line"},
     {"max-message", CONFIG_KIND_SIZE, AT(max_message_bytes), ALL, .fallback = "16m",

@@ -200,6 +200,8 @@ static void on_cast(struct edge_link *link, const struct link_frame *frame)
     rendered_finish(&event);
 }
 
+enum { SYNC_FATAL = 4099 }; /* sync protocol 8: the client gives up for good */
+
 static void on_refuse(struct edge_conn *conn, const struct link_frame *frame)
 {
     switch ((enum link_refusal)frame->code) {
@@ -207,6 +209,15 @@ static void on_refuse(struct edge_conn *conn, const struct link_frame *frame)
     case LINK_REFUSED_UNAVAILABLE:
         room_lost(conn->room, false); /* what holds for one of its connections holds for all */
         return;
+    case LINK_REFUSED_VERSION:
+        if (!conn->joined) {
+            /* As if its own schema were newer. Who is in the room already may live to see the
+             * server's next version, and comes back until then. */
+            route_leave(conn, true);
+            conn_close(conn, SYNC_FATAL, STR("SERVER_TOO_OLD"));
+            return;
+        }
+        break;
     case LINK_REFUSED_UNREADABLE:
     case LINK_REFUSED_BUSY:
         break;

@@ -68,6 +68,7 @@ enum link_refusal {
     LINK_REFUSED_UNREADABLE,    /* the stored room cannot be read; someone must look */
     LINK_REFUSED_BUSY,          /* limits reached: the client may come back later */
     LINK_REFUSED_UNAVAILABLE,   /* the store is away: ask again soon */
+    LINK_REFUSED_VERSION,       /* the room was stored by a server with a newer schema */
 };
 
 struct link_frame {

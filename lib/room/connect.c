@@ -83,6 +83,14 @@ bool room_begin_schema(struct room *room, struct value theirs, enum schema_match
     return *match == SCHEMA_SERVED;
 }
 
+void room_begin(struct room *room)
+{
+    enum schema_match match;
+    if (room->config->schema) {
+        room_begin_schema(room, VALUE_NONE, &match);
+    }
+}
+
 void session_drop_schema(struct room_session *session)
 {
     edition_release(session->edition);
@@ -196,28 +204,41 @@ static bool write_migrated(struct migrating *migrating, struct buf *reply)
     return true;
 }
 
-/* HYD-6. False: something cannot be migrated. */
-static bool write_diff_of_edition(const struct room *room, const struct room_session *to,
-                                  const struct hydration *hydration, struct buf *reply)
+/* What is to be migrated for it. */
+static void collect_all(const struct room *room, const struct room_session *to,
+                        const struct hydration *hydration, struct migrating *migrating)
 {
     size_t most = (size_t)hydration->documents.count + hydration->presences;
-    struct migrating migrating = {
+    *migrating = (struct migrating){
         .edition = to->edition,
-        .records = xcalloc(most + 1, sizeof(*migrating.records)),
+        .records = xcalloc(most + 1, sizeof(*migrating->records)),
     };
     if (hydration->documents.count > 0) {
-        documents_each_changed(&room->documents, &hydration->documents, collect, &migrating);
+        documents_each_changed(&room->documents, &hydration->documents, collect, migrating);
     }
     struct room_session *other;
     list_each(other, &room->sessions, link, struct room_session)
     {
         if (has_other_presence(other, to)) {
-            collect(&migrating, other->presence, record_id(other->presence));
+            collect(migrating, other->presence, record_id(other->presence));
         }
     }
+}
+
+static void migrating_finish(struct migrating *migrating)
+{
+    free(migrating->records);
+    buf_finish(&migrating->removes);
+}
+
+/* HYD-6. False: something cannot be migrated. */
+static bool write_diff_of_edition(const struct room *room, const struct room_session *to,
+                                  const struct hydration *hydration, struct buf *reply)
+{
+    struct migrating migrating;
+    collect_all(room, to, hydration, &migrating);
     bool ok = write_migrated(&migrating, reply);
-    free(migrating.records);
-    buf_finish(&migrating.removes);
+    migrating_finish(&migrating);
     return ok;
 }
 
@@ -270,6 +291,80 @@ static bool write_reply(const struct room *room, const struct room_session *sess
     return ok;
 }
 
+/* ---- what takes long is done in slices, while the session waits for its reply ---- */
+
+void session_unpark(struct room *room, struct room_session *session)
+{
+    if (session->parked) {
+        room->parked--;
+        blob_unref(session->parked);
+        session->parked = NULL;
+    }
+}
+
+static void park(struct room *room, struct room_session *session, struct value message)
+{
+    session_unpark(room, session);
+    session->parked = blob_create(message.data, message.len);
+    room->parked++;
+}
+
+/* Migrates so many of them that code has to, and that are not kept yet. False: one cannot be. */
+static bool migrate_slice(struct migrating *migrating)
+{
+    struct record *missing[EDITION_SLICE];
+    struct record *out[EDITION_SLICE];
+    size_t count = 0;
+    for (size_t i = 0; i < migrating->count && count < EDITION_SLICE; i++) {
+        if (edition_missing(migrating->edition, &migrating->records[i], 1) > 0) {
+            missing[count++] = migrating->records[i];
+        }
+    }
+    if (!edition_records(migrating->edition, missing, count, out)) {
+        return false;
+    }
+    for (size_t i = 0; i < count; i++) {
+        record_unref(out[i]); /* the edition keeps it */
+    }
+    return true;
+}
+
+enum readiness { READY, NOT_YET, NEVER };
+
+/* Whether its reply can be written without running code for long; if not, and `work`, some of that
+ * is done. */
+static enum readiness readiness_of(const struct room *room, const struct room_session *session,
+                                   struct value last_clock, bool work)
+{
+    if (!session->edition) {
+        return READY;
+    }
+    struct hydration hydration = hydrate(room, session, last_clock);
+    struct migrating migrating;
+    collect_all(room, session, &hydration, &migrating);
+    size_t missing = edition_missing(session->edition, migrating.records, migrating.count);
+    enum readiness readiness = missing > EDITION_SLICE ? NOT_YET : READY;
+    if (readiness == NOT_YET && work && !migrate_slice(&migrating)) {
+        readiness = NEVER;
+    }
+    migrating_finish(&migrating);
+    return readiness;
+}
+
+static void reply(struct room *room, struct room_session *session, struct value message,
+                  uint64_t now_ms)
+{
+    struct buf reply = {0};
+    if (write_reply(room, session, value_get(message, STR("connectRequestId")),
+                    value_get(message, STR("lastServerClock")), &reply)) {
+        session_set_state(room, session, ROOM_CONNECTED, now_ms);
+        room->host->send(room->ctx, session, ROOM_SEND_CONNECT, buf_value(&reply));
+    } else {
+        session_reject(room, session, reject_reason(REJECT_CLIENT_TOO_OLD));
+    }
+    buf_finish(&reply);
+}
+
 void handle_connect(struct room *room, struct room_session *session, struct value message,
                     uint64_t now_ms)
 {
@@ -279,17 +374,52 @@ void handle_connect(struct room *room, struct room_session *session, struct valu
     if (reject == REJECT_NONE) {
         reject = check_schema(room, session, value_get(message, STR("schema")));
     }
-    struct buf reply = {0};
-    if (reject == REJECT_NONE &&
-        !write_reply(room, session, value_get(message, STR("connectRequestId")),
-                     value_get(message, STR("lastServerClock")), &reply)) {
-        reject = REJECT_CLIENT_TOO_OLD;
-    }
-    if (reject == REJECT_NONE) {
-        session_set_state(room, session, ROOM_CONNECTED, now_ms);
-        room->host->send(room->ctx, session, ROOM_SEND_CONNECT, buf_value(&reply));
-    } else {
+    if (reject != REJECT_NONE) {
         session_reject(room, session, reject_reason(reject));
+    } else if (readiness_of(room, session, value_get(message, STR("lastServerClock")), false) ==
+               NOT_YET) {
+        park(room, session, message);
+    } else {
+        reply(room, session, message, now_ms);
     }
-    buf_finish(&reply);
+}
+
+static struct room_session *find_parked(struct room *room)
+{
+    struct room_session *session;
+    list_each(session, &room->sessions, link, struct room_session)
+    {
+        if (session->parked) {
+            return session;
+        }
+    }
+    return NULL;
+}
+
+bool room_is_busy(const struct room *room)
+{
+    return room->parked > 0;
+}
+
+void room_work(struct room *room, uint64_t now_ms)
+{
+    struct room_session *session = find_parked(room);
+    if (!session) {
+        return;
+    }
+    struct blob *blob = blob_ref(session->parked);
+    struct value message = {blob->data, blob->len};
+    session->since = now_ms; /* it waits for us, not we for it */
+    switch (readiness_of(room, session, value_get(message, STR("lastServerClock")), true)) {
+    case READY:
+        session_unpark(room, session);
+        reply(room, session, message, now_ms);
+        break;
+    case NEVER:
+        session_reject(room, session, reject_reason(REJECT_CLIENT_TOO_OLD));
+        break;
+    case NOT_YET:
+        break;
+    }
+    blob_unref(blob);
 }

@@ -10,14 +10,23 @@
 
 struct room;
 
+enum edition_trouble {
+    EDITION_WELL,
+    EDITION_FAILED, /* something cannot be migrated: its sessions are rejected (BCAST-3) */
+    EDITION_BEHIND, /* so much is to be migrated that its sessions are sent to come back for it */
+};
+
+/* Records that code migrates in one go; more wait, so that other rooms get their turn. */
+enum { EDITION_SLICE = 64 };
+
 struct edition {
     struct list link; /* in room.editions */
     uint64_t number;  /* 1 and up, unique in its room */
     struct schema_path *path;
-    uint32_t sessions;  /* that hold it */
-    uint32_t connected; /* of them */
-    bool failed;     /* something could not be migrated for it; its sessions are to be rejected */
-    struct map kept; /* of struct kept_state by id; owned */
+    uint32_t sessions;            /* that hold it */
+    uint32_t connected;           /* of them */
+    enum edition_trouble trouble; /* of the change that is being told */
+    struct map kept;              /* of struct kept_state by id; owned */
 };
 
 /* The edition of clients that come by `path`, a reference that is taken over. Held once more. */

@@ -22,6 +22,7 @@ struct room {
     struct buf former_schema;
     struct list editions; /* of struct edition.link; owned by their sessions together */
     uint64_t edition_numbers;
+    uint32_t parked;      /* sessions that are */
     struct map by_id;     /* of struct room_session */
     struct list sessions; /* of struct room_session.link, in the order of first registration */
     uint32_t legacy_append_sessions; /* connected ones without string append (APP-1) */
@@ -45,6 +46,7 @@ struct room_session {
     bool string_append;         /* not for protocol 5, 6, 7 */
     bool presence_unsure;       /* some may have seen more of it: the next event holds all of it */
     struct edition *edition;    /* held; NULL: the client is on the room's own schema */
+    struct blob *parked;        /* its connect message, while what it is to be sent is migrated */
     struct blob *client_schema; /* serialized, as the client gave it; NULL: equal to the room's */
     uint64_t snapshot_at;       /* when its snapshot is due (RES-4); 0: it is not */
     uint64_t conn;
@@ -88,7 +90,9 @@ void handle_connect(struct room *room, struct room_session *session, struct valu
 void handle_push(struct room *room, struct room_session *session, struct value message,
                  uint64_t seq, uint64_t now_ms);
 
-/* connect.c: a room without schema takes the configuration's, or adopts `theirs`; false: that
+/* connect.c: the session does not wait for its connect reply any more. */
+void session_unpark(struct room *room, struct room_session *session);
+/* A room without schema takes the configuration's, or adopts `theirs`; false: that
  * cannot be, and *match says why. */
 bool room_begin_schema(struct room *room, struct value theirs, enum schema_match *match);
 /* SCH. Puts the session on a client's schema, whatever it was on before. */
@@ -133,7 +137,8 @@ struct news {
     struct room_session *source; /* is not told; NULL: all are */
     const struct edit *edits;    /* of documents */
     uint32_t edit_count;
-    bool whole;             /* in full puts (BCAST-5) */
+    bool whole;             /* in full puts (BCAST-5), however many */
+    uint64_t now_ms;        /* if whole */
     struct edit presence;   /* of one presence record; no id: none */
     bool presence_appeared; /* others may not know that it is there: it goes out whole */
     enum room_presence_effect effect;

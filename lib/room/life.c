@@ -86,6 +86,7 @@ void session_set_state(struct room *room, struct room_session *session,
     if (state != ROOM_CONNECTED) {
         session->snapshot_at = 0;
     }
+    session_unpark(room, session);
     lower_deadline(room, session_deadline(room, session));
 }
 
@@ -130,6 +131,7 @@ struct room_session *room_session_open(struct room *room, const struct room_sess
 void session_free(struct room_session *session)
 {
     session_drop_schema(session);
+    blob_unref(session->parked);
     record_unref(session->presence);
     free(session);
 }

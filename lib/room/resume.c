@@ -42,8 +42,8 @@ static void write_schema(const struct room *room, const struct room_session *ses
     }
 }
 
-/* The schema that a state speaks of; absent if it is none that is known here. A state without one is
- * of an owner who knew one schema only, that of the room. */
+/* The schema that a state speaks of; absent if it is none that is known here. A state without one
+ * is of an owner who knew one schema only, that of the room. */
 static struct value find_schema(const struct room *room, struct value written)
 {
     uint64_t number;

@@ -132,6 +132,10 @@ enum err room_replay(struct room *room, const struct room_entry *entry) NODISCAR
  * what is in the way. */
 enum err room_settle_schema(struct room *room, struct buf *why) NODISCARD;
 
+/* Gives a new room the schema of the configuration, and the documents that it starts with (SNAP-9).
+ * Its first client does the same. Nothing if it has a schema, or the configuration has none. */
+void room_begin(struct room *room);
+
 const struct documents *room_documents(const struct room *room);
 /* NULL until a schema is adopted or loaded. */
 const struct schema *room_schema(const struct room *room);
@@ -174,6 +178,12 @@ void room_send_custom(struct room *room, struct room_session *session, struct va
 void room_tick(struct room *room, uint64_t now_ms);
 /* When the next thing is due; UINT64_MAX if nothing is. */
 uint64_t room_deadline(const struct room *room);
+
+/* Whether something takes so long that it is done in slices. If so, call room_work again and again,
+ * with others' turns in between. */
+bool room_is_busy(const struct room *room);
+/* Does one slice, of some milliseconds. May remove a session. */
+void room_work(struct room *room, uint64_t now_ms);
 
 uint32_t room_session_count(const struct room *room);
 /* In session order; NULL starts, NULL ends. */

@@ -37,6 +37,17 @@ static bool write_whole(struct edition *edition, const struct news *news, struct
     return true;
 }
 
+/* A change that code has to migrate more of than others should wait for. */
+static bool is_too_much(const struct edition *edition, const struct news *news)
+{
+    size_t missing = 0;
+    for (uint32_t i = 0; news->whole && i < news->edit_count; i++) {
+        struct record *after = news->edits[i].after;
+        missing += after ? edition_missing(edition, &after, 1) : 0;
+    }
+    return missing > EDITION_SLICE;
+}
+
 static bool write_ops(struct room *room, struct edition *edition, const struct news *news,
                       struct arena *scratch, struct buf *ops, uint32_t *count)
 {
@@ -56,23 +67,25 @@ static void tell_edition(struct room *room, struct edition *edition, const struc
     struct buf event = {0};
     struct arena scratch = {0};
     uint32_t count = 0;
-    if (write_ops(room, edition, news, &scratch, &ops, &count)) {
+    if (is_too_much(edition, news)) {
+        edition->trouble = EDITION_BEHIND;
+    } else if (write_ops(room, edition, news, &scratch, &ops, &count)) {
         event_patch(&event, count, &ops, room->documents.clock); /* may be empty (BCAST-2) */
         broadcast(room, news, edition->number, buf_value(&event));
     } else {
-        edition->failed = true;
+        edition->trouble = EDITION_FAILED;
     }
     arena_finish(&scratch);
     buf_finish(&event);
     buf_finish(&ops);
 }
 
-static struct room_session *find_failed(struct room *room, const struct room_session *source)
+static struct room_session *find_troubled(struct room *room, const struct room_session *source)
 {
     struct room_session *session;
     list_each(session, &room->sessions, link, struct room_session)
     {
-        if (session != source && session->edition && session->edition->failed &&
+        if (session != source && session->edition && session->edition->trouble &&
             session->state == ROOM_CONNECTED) {
             return session;
         }
@@ -82,32 +95,36 @@ static struct room_session *find_failed(struct room *room, const struct room_ses
 
 /* BCAST-3. Each rejection tells the others that somebody has left, which nothing has to be migrated
  * for. */
-static void reject_failed(struct room *room, struct room_session *source)
+static void end_troubled(struct room *room, const struct news *news)
 {
     struct room_session *session;
-    while ((session = find_failed(room, source))) {
-        session_reject(room, session, reject_reason(REJECT_CLIENT_TOO_OLD));
+    while ((session = find_troubled(room, news->source))) {
+        if (session->edition->trouble == EDITION_FAILED) {
+            session_reject(room, session, reject_reason(REJECT_CLIENT_TOO_OLD));
+        } else {
+            session_cancel(room, session, news->now_ms); /* as BCAST-6: it comes back */
+        }
     }
     struct edition *edition;
     list_each(edition, &room->editions, link, struct edition)
     {
-        edition->failed = false;
+        edition->trouble = EDITION_WELL;
     }
 }
 
 void room_tell(struct room *room, const struct news *news)
 {
     broadcast(room, news, 0, news->event);
-    bool failed = false;
+    bool troubled = false;
     struct edition *edition;
     list_each(edition, &room->editions, link, struct edition)
     {
         if (hears(edition, news->source)) {
             tell_edition(room, edition, news);
-            failed |= edition->failed;
+            troubled |= edition->trouble != EDITION_WELL;
         }
     }
-    if (failed) {
-        reject_failed(room, news->source);
+    if (troubled) {
+        end_troubled(room, news);
     }
 }

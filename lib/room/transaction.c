@@ -29,12 +29,16 @@ static bool removes_any(const struct edit *edits, uint32_t count)
     return false;
 }
 
-static void tell(struct room *room, const struct edit *edits, uint32_t count, struct buf *ops)
+static void tell(struct room *room, const struct edit *edits, uint32_t count, struct buf *ops,
+                 uint64_t now_ms)
 {
     struct buf event = {0};
     event_patch(&event, count, ops, room->documents.clock);
-    struct news news = {
-        .edits = edits, .edit_count = count, .whole = true, .event = buf_value(&event)};
+    struct news news = {.edits = edits,
+                        .edit_count = count,
+                        .whole = true,
+                        .now_ms = now_ms,
+                        .event = buf_value(&event)};
     room_tell(room, &news);
     buf_finish(&event);
     room->host->event(room->ctx, ROOM_DOCUMENT_CHANGED, NULL);
@@ -60,7 +64,7 @@ void room_transact(struct room *room, const struct edit *edits, uint32_t count, 
         .clock = room->documents.clock, .diff = buf_value(&diff), .schema = schema};
     room->host->append(room->ctx, &entry);
     if (count > 0) {
-        tell(room, edits, count, &ops);
+        tell(room, edits, count, &ops, now_ms);
     }
     buf_finish(&diff);
     buf_finish(&ops);

@@ -158,13 +158,10 @@ static enum room_edited delete_all(struct room_context *context, struct value de
 enum room_edited room_update(struct room *room, const struct room_update *update, uint64_t now_ms,
                              struct buf *why)
 {
-    enum schema_match match;
+    room_begin(room);
     if (update->check_clock && update->clock != room->documents.clock) {
         buf_printf(why, "the document clock is %llu", (unsigned long long)room->documents.clock);
         return ROOM_EDIT_CLOCK;
-    }
-    if (!room->schema && room->config->schema) {
-        room_begin_schema(room, VALUE_NONE, &match);
     }
     struct room_context *context = room_context_create(room);
     enum room_edited edited = put_all(context, update->puts, why);

@@ -152,7 +152,8 @@ static bool is_push(struct value message)
 static void on_message(struct shard_conn *conn, const struct link_frame *frame, uint64_t now_ms)
 {
     struct shard *shard = conn->link->shard;
-    struct room *room = conn->room->room;
+    struct shard_room *owner = conn->room;
+    struct room *room = owner->room;
     uint64_t handle = conn->handle;
     conn->answer_sent = false;
     shard->counts.messages++;
@@ -162,6 +163,7 @@ static void on_message(struct shard_conn *conn, const struct link_frame *frame, 
         room_answer_again(room, conn->session, &again, now_ms);
     } else {
         room_message(room, conn->session, frame->payload, frame->seq, now_ms);
+        shard_room_worked(owner);
     }
     acknowledge(shard, handle);
     checkpoint(shard, handle, frame->payload);
@@ -237,7 +239,7 @@ static void on_open(struct shard_link *link, const struct link_frame *frame, uin
         return;
     }
     if (room->state == SHARD_ROOM_FAILED) {
-        conn_refuse(link, frame->conn, LINK_REFUSED_UNREADABLE, str_of(err_name(room->failure)));
+        conn_refuse(link, frame->conn, shard_room_refusal(room), str_of(err_name(room->failure)));
     } else if (room->state == SHARD_ROOM_MOVING) {
         return; /* its gateway sends it to the next owner */
     } else if (room->state == SHARD_ROOM_SERVING) {

@@ -23,6 +23,7 @@ struct shard {
     struct map rooms;     /* of struct shard_room by name; owned */
     struct map by_number; /* of struct shard_room by number */
     struct list unsent;   /* of struct shard_room.unsent_link: with entries to flush */
+    struct list busy;     /* of struct shard_room.busy_link: with work that is done in slices */
     struct map conns;     /* of struct shard_conn by handle; owned */
     struct list links;    /* of struct shard_link.link; owned */
     uint64_t next_handle;
@@ -135,6 +136,7 @@ struct shard_room {
     enum shard_room_state state;
     struct room *room;       /* NULL unless serving or releasing */
     struct list unsent_link; /* in shard.unsent */
+    struct list busy_link;   /* in shard.busy */
     uint64_t number; /* ours, never used again: for the store's answers, and as channel of casts to
                         sessions on the room's own schema */
     uint64_t epoch;
@@ -185,6 +187,8 @@ struct shard_room {
 /* shard.c */
 /* Tells the host whose work begins. */
 void shard_turn_to(struct shard *shard, struct str room);
+/* Some of its work may have to be done in slices from now on. */
+void shard_room_worked(struct shard_room *room);
 struct shard_room *shard_room_get(struct shard *shard, struct str name);
 struct shard_room *shard_room_by_number(struct shard *shard, uint64_t number);
 struct shard_room *shard_room_create(struct shard *shard, struct str name);
@@ -195,6 +199,8 @@ void shard_room_lose(struct shard_room *room, uint64_t code, struct str reason);
 void shard_room_announce_move(struct shard_room *room, const struct shard_target *to);
 /* The same, and ends it here: nobody is closed, its sessions go where it goes. */
 void shard_room_moved(struct shard_room *room, const struct shard_target *to);
+/* How a room that failed is refused. */
+enum link_refusal shard_room_refusal(const struct shard_room *room);
 /* Closes all connections of the room and keeps the room. */
 void shard_room_close_conns(struct shard_room *room, uint64_t code, struct str reason);
 void shard_room_info(const struct shard_room *room, struct shard_room_info *info);

@@ -65,11 +65,12 @@ static enum err replay_entries(struct shard_room *owner, const struct shard_load
             recent_note(owner, entry, true);
         }
         bool sets_schema = value_present(entry->schema);
+        bool documents = value_count(entry->diff) > 0;
         if (entry->clock < clock || (entry->clock == clock && !sets_schema)) {
             continue; /* already in the snapshot */
         }
-        if (sets_schema && room_schema(room)) {
-            continue;
+        if (sets_schema && entry->clock == clock && documents && room_schema(room)) {
+            continue; /* the room's first, and its documents may have changed since */
         }
         struct room_entry replayed = {
             .clock = entry->clock, .diff = entry->diff, .schema = entry->schema};
@@ -118,13 +119,26 @@ static bool may_be_behind(const struct shard *shard, const struct shard_loaded *
     return loaded->maybe_lost || (loaded->taken && shard->config->durability != SHARD_LOG);
 }
 
-static void fail_to_load(struct shard_room *room, enum err err, uint64_t now_ms)
+static void drop_built(struct shard_room *room)
 {
-    struct log_scope scope = shard_room_scope(room);
     room_destroy(room->room);
     room->room = NULL;
     persist_drop_tail(room);
     recent_finish(room);
+}
+
+static void refuse_for_now(struct shard_room *room, enum err err, struct str text, uint64_t now_ms)
+{
+    room->state = SHARD_ROOM_FAILED;
+    room->failure = err;
+    room->retry_at = now_ms + UNREADABLE_RETRY_MS;
+    refuse_all(room, shard_room_refusal(room), text);
+}
+
+static void fail_to_load(struct shard_room *room, enum err err, uint64_t now_ms)
+{
+    struct log_scope scope = shard_room_scope(room);
+    drop_built(room);
     if (err == ERR_FENCED) {
         refuse_all(room, LINK_REFUSED_NOT_OWNER, STR("owned by another worker"));
         shard_room_free(room);
@@ -140,10 +154,38 @@ static void fail_to_load(struct shard_room *room, enum err err, uint64_t now_ms)
     log_error(&scope, "stored room cannot be read; it is refused and left as it is",
               LOG_STR("keys", buf_str(&key)), LOG_ERR(err));
     buf_finish(&key);
-    refuse_all(room, LINK_REFUSED_UNREADABLE, str_of(err_name(err)));
-    room->state = SHARD_ROOM_FAILED;
-    room->failure = err;
-    room->retry_at = now_ms + UNREADABLE_RETRY_MS;
+    refuse_for_now(room, err, str_of(err_name(err)), now_ms);
+}
+
+/* It was read, and is of another schema than the server's, from which no way leads here. */
+static void fail_to_settle(struct shard_room *room, enum err err, struct str why, uint64_t now_ms)
+{
+    struct log_scope scope = shard_room_scope(room);
+    log_error(&scope,
+              "stored room cannot be brought to the schema; it is refused and left as it is",
+              LOG_STR("why", why), LOG_ERR(err));
+    drop_built(room);
+    struct buf text = {0};
+    buf_printf(&text, "room cannot be migrated: %.*s", STR_ARG(why));
+    refuse_for_now(room, err, buf_str(&text), now_ms);
+    buf_finish(&text);
+}
+
+/* Brings what was read to the server's schema; false: the room is refused. */
+static bool settle_schema(struct shard_room *room, uint64_t now_ms)
+{
+    struct buf why = {0};
+    uint64_t before = room_documents(room->room)->clock;
+    enum err err = room_settle_schema(room->room, &why);
+    if (err) {
+        fail_to_settle(room, err, buf_str(&why), now_ms);
+    } else if (room_has_changed_schema(room->room)) {
+        struct log_scope scope = shard_room_scope(room);
+        log_info(&scope, "room brought to the schema of this server", LOG_U64("from_clock", before),
+                 LOG_U64("clock", room_documents(room->room)->clock));
+    }
+    buf_finish(&why);
+    return !err;
 }
 
 void shard_loaded(struct shard *shard, uint64_t number, const struct shard_loaded *loaded,
@@ -174,6 +216,9 @@ void shard_loaded(struct shard *shard, uint64_t number, const struct shard_loade
              LOG_U64("clock", room_documents(room->room)->clock),
              LOG_U64("records", room_documents(room->room)->records.count),
              LOG_U64("log_entries", loaded->entry_count));
+    if (!settle_schema(room, now_ms)) {
+        return;
+    }
     if (may_be_behind(shard, loaded)) {
         resume_jump(room, room_documents(room->room)->clock);
     }

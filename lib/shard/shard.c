@@ -63,6 +63,7 @@ struct shard *shard_create(const struct shard_config *config, const struct shard
     map_init(&shard->conns, conn_handle_key);
     list_init(&shard->links);
     list_init(&shard->unsent);
+    list_init(&shard->busy);
     return shard;
 }
 
@@ -114,6 +115,7 @@ struct shard_room *shard_room_create(struct shard *shard, struct str name)
     room->name = xstrndup(name.ptr, name.len);
     room->number = ++shard->next_room;
     list_init(&room->unsent_link);
+    list_init(&room->busy_link);
     room->tail.from = UINT64_MAX;
     list_init(&room->pending);
     list_init(&room->conns);
@@ -139,6 +141,7 @@ void shard_room_free(struct shard_room *room)
         free(entry);
     }
     list_remove(&room->unsent_link);
+    list_remove(&room->busy_link);
     map_remove(&room->shard->rooms, room_name_key(room));
     map_remove(&room->shard->by_number, room_number_key(room));
     room_destroy(room->room);
@@ -151,6 +154,11 @@ void shard_room_free(struct shard_room *room)
     free(room->audience);
     free(room->name);
     free(room);
+}
+
+enum link_refusal shard_room_refusal(const struct shard_room *room)
+{
+    return room->failure == ERR_VERSION ? LINK_REFUSED_VERSION : LINK_REFUSED_UNREADABLE;
 }
 
 void shard_room_close_conns(struct shard_room *room, uint64_t code, struct str reason)
@@ -326,6 +334,34 @@ static void check_stopped(struct shard *shard)
     if ((shard->stopping || shard->leaving) && !shard->stopped && shard->rooms.count == 0) {
         shard->stopped = true;
         shard->host->stopped(shard->ctx);
+    }
+}
+
+void shard_room_worked(struct shard_room *room)
+{
+    if (room->room && room_is_busy(room->room) && list_empty(&room->busy_link)) {
+        list_append(&room->shard->busy, &room->busy_link);
+    }
+}
+
+bool shard_is_busy(const struct shard *shard)
+{
+    return !list_empty(&shard->busy);
+}
+
+/* One slice of one room, which then stands behind the others. */
+void shard_work(struct shard *shard, uint64_t now_ms)
+{
+    shard->now_ms = now_ms;
+    if (list_empty(&shard->busy)) {
+        return;
+    }
+    struct shard_room *room = list_entry(shard->busy.next, struct shard_room, busy_link);
+    list_remove(&room->busy_link);
+    if (room->state == SHARD_ROOM_SERVING) {
+        shard_turn_to(shard, str_of(room->name));
+        room_work(room->room, now_ms);
+        shard_room_worked(room);
     }
 }
 

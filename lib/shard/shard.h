@@ -167,6 +167,9 @@ void shard_store_changed(struct shard *shard, bool up, uint64_t now_ms);
 
 /* Call at the end of each loop turn: hands the turn's log entries to the store, a batch a room. */
 void shard_flush(struct shard *shard);
+/* Whether there is work that is done in slices: then call shard_work in the loop's next turn. */
+bool shard_is_busy(const struct shard *shard);
+void shard_work(struct shard *shard, uint64_t now_ms);
 /* Call about twice a second: session timeouts, unloading, snapshots that are due. */
 void shard_tick(struct shard *shard, uint64_t now_ms);
 /* Gives a room to another worker, with its sessions (proto/ownership.md, "Handover"); the end is

@@ -26,6 +26,7 @@ struct worker_core {
     struct shard *shard;
     struct shard_config shard_config;
     struct event *tick;
+    struct event *work;     /* soon: something is done in slices */
     struct workers workers; /* where rooms can go; read while draining */
     struct list moves;      /* of struct move_wish.link; owned */
     uint64_t beat_at, ticked_at;
@@ -341,6 +342,15 @@ static void on_tick(evutil_socket_t fd, short events, void *ctx)
     loop_arm(core->tick, core->draining ? DRAINING_TICK_MS : TICK_MS);
 }
 
+static void on_work(evutil_socket_t fd, short events, void *ctx)
+{
+    struct worker_core *core = ctx;
+    (void)fd;
+    (void)events;
+    shard_work(core->shard, now_of(core));
+    mark_leave();
+}
+
 static void count(const struct worker_core *core)
 {
     const struct shard_counts *counts = shard_count(core->shard);
@@ -358,6 +368,9 @@ void worker_core_end_turn(struct worker_core *core)
     shard_flush(core->shard);
     mark_leave();
     count(core);
+    if (shard_is_busy(core->shard)) {
+        loop_arm(core->work, 0); /* others' turns come first */
+    }
 }
 
 /* ---- going ---- */
@@ -455,6 +468,7 @@ struct worker_core *worker_core_create(struct event_base *base, const struct con
                                str_of(config->node));
     core->store = store_create(base, &config->redis, &store_handlers, core);
     core->tick = evtimer_new(base, on_tick, core);
+    core->work = evtimer_new(base, on_work, core);
     core->ticked_at = now_of(core);
     loop_arm(core->tick, TICK_MS);
     return core;
@@ -469,5 +483,6 @@ void worker_core_destroy(struct worker_core *core)
     workers_finish(&core->workers);
     shard_destroy(core->shard);
     event_free(core->tick);
+    event_free(core->work);
     free(core);
 }

@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 #include "edge/chunk.h"
+#include "room/host.h"
 #include "snapshot.h"
 #include "split.h"
 #include "value/json.h"
@@ -151,7 +152,8 @@ static void on_broadcast(void *ctx, const struct room_broadcast *broadcast)
     check_told(host, broadcast->event);
     struct room_session *to = NULL;
     while ((to = room_next_session(host->room, to))) {
-        if (to != broadcast->except && room_session_state(to) == ROOM_CONNECTED) {
+        if (to != broadcast->except && room_session_state(to) == ROOM_CONNECTED &&
+            room_session_edition(to) == broadcast->edition) {
             pace(host, socket_of(host, to), broadcast->event);
         }
     }
@@ -194,6 +196,17 @@ static void on_event(void *ctx, enum room_event event, struct room_session *sess
     }
 }
 
+static void on_session_snapshot(void *ctx, struct room_session *session)
+{
+    struct host *host = ctx;
+    struct buf snapshot = {0};
+    if (room_session_write_snapshot(host->room, session, &snapshot)) {
+        items_session_snapshot(&host->seen, host->step, room_session_id(session),
+                               buf_value(&snapshot));
+    }
+    buf_finish(&snapshot);
+}
+
 static void on_random_id(void *ctx, char out[21])
 {
     struct host *host = ctx;
@@ -217,8 +230,25 @@ static const struct room_host callbacks = {
     .append = on_append,
     .event = on_event,
     .random_id = on_random_id,
+    .session_snapshot = on_session_snapshot,
     .schema_refused = on_schema_refused,
 };
+
+/* Both rooms, from what is stored; or none. */
+static bool build_rooms(struct host *host, struct value snapshot, struct buf *why)
+{
+    host->room = room_create(&host->room_config, &callbacks, host);
+    host->copy = room_create(&host->room_config, &callbacks, host);
+    if (value_type(snapshot) == VALUE_MAP &&
+        (room_read_snapshot(host->room, snapshot) || room_read_snapshot(host->copy, snapshot))) {
+        buf_append_str(why, STR("the snapshot cannot be read"));
+        return false;
+    }
+    host->told = room_documents(host->room)->clock;
+    bool ok = room_settle_schema(host->room, why) == ERR_OK;
+    room_begin(host->room);
+    return ok;
+}
 
 struct host *host_create(const struct host_config *config, struct presence_ids *ids,
                          struct buf *why)
@@ -226,17 +256,26 @@ struct host *host_create(const struct host_config *config, struct presence_ids *
     struct host *host = xcalloc(1, sizeof(*host));
     host->ids = ids;
     host->room_config.idle_timeout_ms = config->idle_timeout_ms;
-    host->room = room_create(&host->room_config, &callbacks, host);
-    host->copy = room_create(&host->room_config, &callbacks, host);
-    if (value_type(config->snapshot) == VALUE_MAP &&
-        (room_read_snapshot(host->room, config->snapshot) ||
-         room_read_snapshot(host->copy, config->snapshot))) {
-        buf_append_str(why, STR("the initial snapshot cannot be read"));
+    host->room_config.schema = config->schema;
+    host->room_config.session_snapshots = config->session_snapshots;
+    if (!build_rooms(host, config->snapshot, why)) {
         host_destroy(host);
         return NULL;
     }
-    host->told = room_documents(host->room)->clock;
     return host;
+}
+
+bool host_restart(struct host *host)
+{
+    struct buf snapshot = {0};
+    struct buf why = {0};
+    room_write_snapshot(host->room, &snapshot);
+    room_destroy(host->room);
+    room_destroy(host->copy);
+    bool ok = build_rooms(host, buf_value(&snapshot), &why);
+    buf_finish(&why);
+    buf_finish(&snapshot);
+    return ok;
 }
 
 void host_destroy(struct host *host)
@@ -423,6 +462,52 @@ void host_close_room(struct host *host)
     }
     room_remove_sessions(host->room);
     host->closed = true;
+}
+
+bool host_load(struct host *host, struct value snapshot)
+{
+    struct buf why = {0};
+    enum room_edited edited = room_load(host->room, snapshot, host->now_ms, &why);
+    buf_finish(&why);
+    tell_lost(host);
+    return edited == ROOM_EDITED || edited == ROOM_UNCHANGED;
+}
+
+void host_session_snapshot(struct host *host, struct str session_id, struct buf *out)
+{
+    struct room_session *session = room_session_find(host->room, session_id);
+    if (!session || !room_session_write_snapshot(host->room, session, out)) {
+        pack_nil(out);
+    }
+}
+
+void host_resume(struct host *host, struct str label, struct str session, struct value snapshot)
+{
+    struct socket *socket = find_socket(host, label);
+    if (!socket) {
+        return;
+    }
+    struct room_session_config config = {.id = session,
+                                         .conn = (uint64_t)(socket - host->sockets) + 1};
+    host->opening = session;
+    if (!room_session_restore(host->room, &config, snapshot, host->now_ms)) {
+        complain(host, "a session could not be resumed");
+    }
+}
+
+bool host_is_closed(const struct host *host)
+{
+    return host->closed;
+}
+
+uint64_t host_now(const struct host *host)
+{
+    return host->now_ms;
+}
+
+void host_tell_lost(struct host *host)
+{
+    tell_lost(host);
 }
 
 struct room *host_room(const struct host *host)

@@ -14,8 +14,10 @@
 struct host;
 
 struct host_config {
+    struct schema *schema; /* borrowed */
     struct value snapshot; /* what the room starts from; absent: a new room */
     uint64_t idle_timeout_ms;
+    bool session_snapshots;
 };
 
 /* NULL, and the reason appended to `why`, if the snapshot cannot be read. `ids` is borrowed. */
@@ -42,6 +44,21 @@ void host_custom(struct host *host, struct str session, struct value data);
 /* `reason` {NULL, 0}: none. */
 void host_close_session(struct host *host, struct str session, struct str reason);
 void host_close_room(struct host *host);
+bool host_load(struct host *host, struct value snapshot);
+/* Edits in one update context. False: the update failed. Else what they answered, one for each. */
+bool host_update(struct host *host, struct value ops, struct buf *values);
+/* The session's snapshot, or null. */
+void host_session_snapshot(struct host *host, struct str session, struct buf *out);
+/* The room is dropped and built anew from its own snapshot; sockets stay open. False: it cannot be.
+ */
+bool host_restart(struct host *host);
+/* A session comes back from its snapshot, on its socket. */
+void host_resume(struct host *host, struct str socket, struct str session, struct value snapshot);
+
+bool host_is_closed(const struct host *host);
+uint64_t host_now(const struct host *host);
+/* Tells the room of sockets that were found dead. */
+void host_tell_lost(struct host *host);
 
 struct room *host_room(const struct host *host);
 const struct items *host_seen(const struct host *host);

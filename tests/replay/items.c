@@ -80,6 +80,15 @@ void items_changed(struct items *items, unsigned step, uint64_t clock)
     add_packed(items, ITEM_HOST, step, "host: document clock", STR(""), &value);
 }
 
+void items_session_snapshot(struct items *items, unsigned step, struct str session,
+                            struct value snapshot)
+{
+    struct buf value = {0};
+    pack_map(&value, 1);
+    pack_member(&value, session, snapshot);
+    add_packed(items, ITEM_HOST, step, "host: session snapshots", STR(""), &value);
+}
+
 static struct str text_of(struct value map, struct str name)
 {
     struct str text = STR("");
@@ -119,6 +128,9 @@ static void expect_event(struct items *items, unsigned step, struct value entry)
         items_became_empty(items, step);
     } else if (str_eq(event, STR("document_changed"))) {
         items_changed(items, step, number_of(entry, STR("documentClock")));
+    } else if (str_eq(event, STR("session_snapshot"))) {
+        items_session_snapshot(items, step, text_of(entry, STR("session")),
+                               value_get(entry, STR("snapshot")));
     } else {
         items_add(items, ITEM_HOST, step, "host: ", event, entry);
     }

@@ -34,6 +34,8 @@ void items_close(struct items *items, unsigned step, struct str label, int code,
 void items_removed(struct items *items, unsigned step, struct str session, uint64_t remaining);
 void items_became_empty(struct items *items, unsigned step);
 void items_changed(struct items *items, unsigned step, uint64_t clock);
+void items_session_snapshot(struct items *items, unsigned step, struct str session,
+                            struct value snapshot);
 /* A message sent on a socket. */
 void items_message(struct items *items, unsigned step, struct str label, struct value message);
 /* One entry of a recording's `expect`. */

@@ -6,6 +6,7 @@
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "report.h"
+#include "schemas.h"
 #include "transcript.h"
 #include "value/json.h"
 #include "value/pack.h"
@@ -16,23 +17,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-
-static bool read_file(const char *path, struct buf *out)
-{
-    FILE *file = fopen(path, "rb");
-    if (!file) {
-        return false;
-    }
-    size_t got;
-    do {
-        enum { STEP = 65536 };
-        got = fread(buf_reserve(out, STEP), 1, STEP, file);
-        buf_commit(out, got);
-    } while (got > 0);
-    bool ok = !ferror(file);
-    fclose(file);
-    return ok;
-}
 
 static struct str base_name(const char *path)
 {
@@ -131,6 +115,7 @@ int main(int argc, char **argv)
         ok = replay_path(&report, argv[i]) && ok;
     }
     ok = ok && report.failed == 0 && report.passed + report.skipped > 0;
+    schemas_finish();
     printf("%u passed, %u failed", report.passed, report.failed);
     if (report.skipped > 0) {
         printf(", %u skipped", report.skipped);

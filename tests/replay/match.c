@@ -2,6 +2,7 @@
 #include "match.h"
 
 #include "base/alloc.h"
+#include "value/pack.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -82,6 +83,56 @@ static bool stands_for(struct presence_ids *ids, struct str name, struct str tex
         id->name = xstrndup(name.ptr, name.len);
     }
     return str_eq(name, str_of(id->name));
+}
+
+static void resolve_text(const struct presence_ids *ids, struct str text, struct buf *out)
+{
+    for (unsigned i = 0; is_name(text) && i < ids->count; i++) {
+        const struct presence_id *id = &ids->items[i];
+        if (id->name && str_eq(text, str_of(id->name))) {
+            struct buf whole = {0};
+            buf_printf(&whole, "%s:%.*s", ids->type ? ids->type : "presence",
+                       (int)PRESENCE_TOKEN_LEN, id->token);
+            pack_str(out, buf_str(&whole));
+            buf_finish(&whole);
+            return;
+        }
+    }
+    pack_str(out, text);
+}
+
+void presence_ids_resolve(const struct presence_ids *ids, struct value value, struct buf *out)
+{
+    struct value_walk walk;
+    struct value item;
+    struct str text;
+    switch (value_type(value)) {
+    case VALUE_ARRAY:
+        pack_array(out, value_count(value));
+        walk = value_items(value);
+        while (value_next_item(&walk, &item)) {
+            presence_ids_resolve(ids, item, out);
+        }
+        break;
+    case VALUE_MAP:
+        pack_map(out, value_count(value));
+        walk = value_members(value);
+        while (value_next_member(&walk, &text, &item)) {
+            resolve_text(ids, text, out);
+            presence_ids_resolve(ids, item, out);
+        }
+        break;
+    case VALUE_STRING:
+        value_string(value, &text);
+        resolve_text(ids, text, out);
+        break;
+    case VALUE_ABSENT:
+    case VALUE_NIL:
+    case VALUE_BOOL:
+    case VALUE_NUMBER:
+        pack_value(out, value);
+        break;
+    }
 }
 
 static struct value find_member(struct presence_ids *ids, struct value map, struct str key)

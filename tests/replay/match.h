@@ -4,6 +4,7 @@
 #ifndef REPLAY_MATCH_H
 #define REPLAY_MATCH_H
 
+#include "base/buf.h"
 #include "value/value.h"
 
 #include <stdint.h>
@@ -25,6 +26,9 @@ struct presence_ids {          /* zeroed is empty */
 /* Makes the next random part, for `session`. */
 void presence_ids_add(struct presence_ids *ids, struct str session, char token[PRESENCE_TOKEN_LEN]);
 void presence_ids_finish(struct presence_ids *ids);
+
+/* Appends `value` with each name replaced by the id that it is bound to, if it is. */
+void presence_ids_resolve(const struct presence_ids *ids, struct value value, struct buf *out);
 
 /* Whether `found` is what `wanted` says; binds names on the way. */
 bool match(struct presence_ids *ids, struct value wanted, struct value found);

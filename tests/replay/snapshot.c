@@ -2,6 +2,7 @@
 #include "snapshot.h"
 
 #include "base/alloc.h"
+#include "room/host.h"
 #include "value/pack.h"
 
 #include <stdlib.h>
@@ -9,7 +10,8 @@
 static struct str id_of(const struct value *entry)
 {
     struct str id = STR("");
-    value_string(value_get(value_get(*entry, STR("state")), STR("id")), &id);
+    struct value state = value_get(*entry, STR("state"));
+    value_string(value_get(value_present(state) ? state : *entry, STR("id")), &id);
     return id;
 }
 
@@ -18,7 +20,7 @@ static int by_id(const void *a, const void *b)
     return str_cmp(id_of(a), id_of(b));
 }
 
-static void pack_sorted(struct value documents, struct buf *out)
+void snapshot_sort_records(struct value documents, struct buf *out)
 {
     uint32_t count = 0;
     struct value *items = xcalloc(value_count(documents) + 1, sizeof(*items));
@@ -43,7 +45,7 @@ void snapshot_sort(struct value snapshot, struct buf *out)
     while (value_next_member(&walk, &key, &member)) {
         pack_str(out, key);
         if (str_eq(key, STR("documents"))) {
-            pack_sorted(member, out);
+            snapshot_sort_records(member, out);
         } else {
             pack_value(out, member);
         }
@@ -53,7 +55,7 @@ void snapshot_sort(struct value snapshot, struct buf *out)
 void snapshot_of(const struct room *room, struct buf *out)
 {
     struct buf snapshot = {0};
-    room_write_snapshot(room, &snapshot);
+    room_write_host_snapshot(room, &snapshot);
     snapshot_sort(buf_value(&snapshot), out);
     buf_finish(&snapshot);
 }
@@ -74,12 +76,21 @@ void snapshot_summary(const struct room *room, struct buf *out)
     pack_count(out, STR("tombstoneCount"), documents->tombstones.count);
 }
 
+/* With objects. */
+static void write_sorted(const struct room *room, struct buf *out)
+{
+    struct buf snapshot = {0};
+    room_write_snapshot(room, &snapshot);
+    snapshot_sort(buf_value(&snapshot), out);
+    buf_finish(&snapshot);
+}
+
 bool snapshot_same(const struct room *a, const struct room *b)
 {
     struct buf left = {0};
     struct buf right = {0};
-    snapshot_of(a, &left);
-    snapshot_of(b, &right);
+    write_sorted(a, &left);
+    write_sorted(b, &right);
     struct value x = buf_value(&left);
     struct value y = buf_value(&right);
     bool pruned = room_documents(a)->history_start != room_documents(b)->history_start;

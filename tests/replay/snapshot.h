@@ -15,4 +15,7 @@ void snapshot_summary(const struct room *room, struct buf *out);
  * pruning is no change and not in the log. */
 bool snapshot_same(const struct room *a, const struct room *b);
 
+/* Appends an array of records, or of entries of a snapshot, sorted by id. */
+void snapshot_sort_records(struct value records, struct buf *out);
+
 #endif
