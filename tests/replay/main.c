@@ -5,6 +5,7 @@
  * "N passed, N failed[, N skipped]"; exits 1 if anything failed or nothing was there. */
 #include "base/alloc.h"
 #include "base/buf.h"
+#include "file.h"
 #include "report.h"
 #include "transcript.h"
 #include "value/json.h"
@@ -16,23 +17,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-
-static bool read_file(const char *path, struct buf *out)
-{
-    FILE *file = fopen(path, "rb");
-    if (!file) {
-        return false;
-    }
-    size_t got;
-    do {
-        enum { STEP = 65536 };
-        got = fread(buf_reserve(out, STEP), 1, STEP, file);
-        buf_commit(out, got);
-    } while (got > 0);
-    bool ok = !ferror(file);
-    fclose(file);
-    return ok;
-}
 
 static struct str base_name(const char *path)
 {
@@ -58,7 +42,7 @@ static void replay_file(struct report *report, const char *path)
 {
     struct buf text = {0};
     struct buf root = {0};
-    if (!read_file(path, &text)) {
+    if (!file_read(path, &text)) {
         buf_append_str(&root, STR("cannot be read"));
         report_fail(report, path, base_name(path), &root);
     } else if (buf_len(&text) > 0 && buf_head(&text)[0] == '{') {
