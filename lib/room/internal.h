@@ -131,6 +131,8 @@ void schedule_prune(struct room *room, uint64_t now_ms);
  * kept with from now on, or absent: as before. */
 void room_transact(struct room *room, const struct edit *edits, uint32_t count, struct value schema,
                    uint64_t now_ms);
+/* The same in a room that nobody has heard of yet: no session and no host is told. */
+void room_store(struct room *room, const struct edit *edits, uint32_t count, struct value schema);
 
 /* tell.c: one change, told to everyone it concerns. */
 struct news {

@@ -201,7 +201,7 @@ static enum err bring_over(struct room *room, struct schema *schema, const struc
         schema_unref(room->schema);
         room->schema = schema_ref(schema);
         buf_finish(&room->stored_schema);
-        room_transact(room, edits, count, schema_serialized(schema), 0);
+        room_store(room, edits, count, schema_serialized(schema));
         free(edits);
     }
     draft_finish(&draft);

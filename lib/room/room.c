@@ -36,6 +36,7 @@ void room_destroy(struct room *room)
     struct room_session *session;
     list_each(session, &room->sessions, link, struct room_session)
     {
+        session_set_state(room, session, ROOM_AWAITING_REMOVAL, 0);
         session_free(session);
     }
     map_finish(&room->by_id);

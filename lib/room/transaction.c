@@ -44,6 +44,20 @@ static void tell(struct room *room, const struct edit *edits, uint32_t count, st
     room->host->event(room->ctx, ROOM_DOCUMENT_CHANGED, NULL);
 }
 
+static void store(struct room *room, const struct edit *edits, uint32_t count, struct buf *ops,
+                  struct value schema)
+{
+    struct buf diff = {0};
+    ops_diff(&diff, count, ops);
+    if (count > 0) {
+        commit_edits(room, edits, count, room->documents.clock + 1);
+    }
+    struct room_entry entry = {
+        .clock = room->documents.clock, .diff = buf_value(&diff), .schema = schema};
+    room->host->append(room->ctx, &entry);
+    buf_finish(&diff);
+}
+
 void room_transact(struct room *room, const struct edit *edits, uint32_t count, struct value schema,
                    uint64_t now_ms)
 {
@@ -51,21 +65,21 @@ void room_transact(struct room *room, const struct edit *edits, uint32_t count, 
         return;
     }
     struct buf ops = {0};
-    struct buf diff = {0};
     write_ops(edits, count, &ops);
-    ops_diff(&diff, count, &ops);
-    if (count > 0) {
-        commit_edits(room, edits, count, room->documents.clock + 1);
-    }
+    store(room, edits, count, &ops, schema);
     if (removes_any(edits, count)) {
         schedule_prune(room, now_ms); /* TOMB-2 */
     }
-    struct room_entry entry = {
-        .clock = room->documents.clock, .diff = buf_value(&diff), .schema = schema};
-    room->host->append(room->ctx, &entry);
     if (count > 0) {
         tell(room, edits, count, &ops, now_ms);
     }
-    buf_finish(&diff);
+    buf_finish(&ops);
+}
+
+void room_store(struct room *room, const struct edit *edits, uint32_t count, struct value schema)
+{
+    struct buf ops = {0};
+    write_ops(edits, count, &ops);
+    store(room, edits, count, &ops, schema);
     buf_finish(&ops);
 }

@@ -1,20 +1,12 @@
-/* The open schema: a serialized schema adopted from a client, and nothing else known. */
+/* What rooms ask, answered by an open schema and by one from a file. */
 #include "schema/schema.h"
 
 #include "base/alloc.h"
-#include "schema/path.h"
-#include "schema/serialized.h"
+#include "schema/content.h"
+#include "schema/file.h"
 #include "value/pack.h"
 
-#include <assert.h>
 #include <stdlib.h>
-
-struct schema {
-    uint32_t refs;
-    bool is_tldraw; /* names the sequences of tldraw's document and page */
-    struct buf serialized;
-    struct buf default_documents;
-};
 
 /* Types of tldraw's schema that are no documents (spec schema-and-migrations 8). */
 static const struct {
@@ -28,60 +20,59 @@ static const struct {
     {"instance_page_state", SCHEMA_SESSION},
 };
 
-static struct value sequences_of(struct value serialized)
+static void pack_head(struct buf *out, uint32_t sequences)
 {
-    return value_get(serialized, STR("sequences"));
+    pack_map(out, 2);
+    pack_str(out, STR("schemaVersion"));
+    pack_u64(out, 2);
+    pack_str(out, STR("sequences"));
+    pack_map(out, sequences);
 }
 
-static void pack_text(struct buf *out, const char *key, const char *text)
+void schema_pack_earliest(struct schema *schema)
 {
-    pack_str(out, str_of(key));
-    pack_str(out, str_of(text));
+    struct value sequences = value_get(schema_serialized(schema), STR("sequences"));
+    pack_head(&schema->earliest, value_count(sequences));
+    struct value_walk walk = value_members(sequences);
+    struct str name;
+    struct value version;
+    while (value_next_member(&walk, &name, &version)) {
+        pack_str(&schema->earliest, name);
+        pack_u64(&schema->earliest, 0);
+    }
 }
 
-/* SNAP-9. */
-static void pack_tldraw_documents(struct buf *out)
+static void pack_serialized(struct schema *schema)
 {
-    pack_array(out, 2);
-    pack_map(out, 5);
-    pack_text(out, "id", "document:document");
-    pack_text(out, "typeName", "document");
-    pack_str(out, STR("gridSize"));
-    pack_u64(out, 10);
-    pack_text(out, "name", "");
-    pack_str(out, STR("meta"));
-    pack_map(out, 0);
-    pack_map(out, 5);
-    pack_text(out, "id", "page:page");
-    pack_text(out, "typeName", "page");
-    pack_text(out, "name", "Page 1");
-    pack_text(out, "index", "a1");
-    pack_str(out, STR("meta"));
-    pack_map(out, 0);
+    const struct content *content = schema->content;
+    pack_head(&schema->serialized, content->sequence_count);
+    for (uint32_t i = 0; i < content->sequence_count; i++) {
+        pack_str(&schema->serialized, content->sequences[i].id);
+        pack_u64(&schema->serialized, content->sequences[i].count);
+    }
+    schema_pack_earliest(schema);
 }
 
-enum schema_match schema_adopt(struct value serialized, struct schema **out)
+enum err schema_compile(struct value value, struct schema_engine *engine, struct schema **out,
+                        struct buf *why)
 {
+    struct content *content = content_create(value, engine, why);
+    if (!content) {
+        return ERR_MALFORMED;
+    }
     struct schema *schema = xcalloc(1, sizeof(*schema));
     schema->refs = 1;
-    enum schema_match match = serialized_upgrade(serialized, &schema->serialized);
-    struct value sequences = sequences_of(schema_serialized(schema));
-    if (match == SCHEMA_SERVED && value_count(sequences) > SCHEMA_MAX_SEQUENCES) {
-        match = SCHEMA_MALFORMED;
-    }
-    if (match != SCHEMA_SERVED) {
-        schema_unref(schema);
-        return match;
-    }
-    schema->is_tldraw = value_present(value_get(sequences, STR("com.tldraw.document"))) &&
-                        value_present(value_get(sequences, STR("com.tldraw.page")));
-    if (schema->is_tldraw) {
-        pack_tldraw_documents(&schema->default_documents);
+    schema->content = content;
+    struct value documents = value_get(
+        (struct value){buf_head(&content->bytes), buf_len(&content->bytes)}, STR("documents"));
+    if (value_present(documents)) {
+        pack_value(&schema->default_documents, documents);
     } else {
         pack_array(&schema->default_documents, 0);
     }
+    pack_serialized(schema);
     *out = schema;
-    return SCHEMA_SERVED;
+    return ERR_OK;
 }
 
 struct schema *schema_ref(struct schema *schema)
@@ -95,15 +86,16 @@ void schema_unref(struct schema *schema)
     if (!schema || --schema->refs > 0) {
         return;
     }
+    content_destroy(schema->content);
     buf_finish(&schema->serialized);
+    buf_finish(&schema->earliest);
     buf_finish(&schema->default_documents);
     free(schema);
 }
 
 bool schema_is_open(const struct schema *schema)
 {
-    (void)schema;
-    return true;
+    return !schema->content;
 }
 
 struct value schema_serialized(const struct schema *schema)
@@ -111,46 +103,26 @@ struct value schema_serialized(const struct schema *schema)
     return buf_len(&schema->serialized) ? buf_value(&schema->serialized) : VALUE_NONE;
 }
 
-/* Without migrations at hand, clients whose versions differ cannot be served; which side is behind
- * follows from the numbers as in SCH-2. */
-static enum schema_match compare_sequences(struct value ours, struct value theirs)
+struct value schema_earliest(const struct schema *schema)
 {
-    if (value_equal(ours, theirs)) {
-        return SCHEMA_SERVED;
-    }
-    struct value_walk walk = value_members(theirs);
-    struct str name;
-    struct value version;
-    while (value_next_member(&walk, &name, &version)) {
-        double known;
-        double wanted;
-        if (!value_number(value_get(ours, name), &known) ||
-            (value_number(version, &wanted) && wanted > known)) {
-            return SCHEMA_SERVER_TOO_OLD;
-        }
-    }
-    return SCHEMA_CLIENT_TOO_OLD;
+    return buf_value(&schema->earliest);
 }
 
-enum schema_match schema_match(const struct schema *schema, struct value serialized,
-                               struct schema_path **path)
+static const struct type *type_of(const struct schema *schema, struct str name)
 {
-    *path = NULL;
-    struct buf theirs = {0};
-    enum schema_match match = serialized_upgrade(serialized, &theirs);
-    if (match == SCHEMA_SERVED) {
-        match = compare_sequences(sequences_of(schema_serialized(schema)),
-                                  sequences_of(buf_value(&theirs)));
-    }
-    buf_finish(&theirs);
-    return match;
+    uint32_t type = names_find(&schema->content->type_names, name);
+    return type == NAMES_NONE ? NULL : &schema->content->types[type];
 }
 
-enum schema_scope schema_scope_of(const struct schema *schema, struct str type)
+enum schema_scope schema_scope_of(const struct schema *schema, struct str name)
 {
+    if (schema->content) {
+        const struct type *type = type_of(schema, name);
+        return type ? type->scope : SCHEMA_UNKNOWN;
+    }
     if (schema->is_tldraw) {
         for (size_t i = 0; i < sizeof(tldraw_scopes) / sizeof(tldraw_scopes[0]); i++) {
-            if (str_eq(type, str_of(tldraw_scopes[i].type))) {
+            if (str_eq(name, str_of(tldraw_scopes[i].type))) {
                 return tldraw_scopes[i].scope;
             }
         }
@@ -160,37 +132,36 @@ enum schema_scope schema_scope_of(const struct schema *schema, struct str type)
 
 struct str schema_presence_type(const struct schema *schema)
 {
+    if (schema->content) {
+        return schema->content->presence_type;
+    }
     return schema->is_tldraw ? STR("instance_presence") : (struct str){0};
 }
 
-bool schema_is_object_type(const struct schema *schema, struct str type)
+bool schema_is_object_type(const struct schema *schema, struct str name)
 {
-    (void)schema;
-    (void)type;
-    return false; /* object types are named by schema files only */
+    const struct type *type = schema->content ? type_of(schema, name) : NULL;
+    return type && type->object;
 }
 
-bool schema_validate(const struct schema *schema, struct str type, struct value record)
+static bool validate_open(struct str type, struct value record)
 {
-    (void)schema;
     struct str id;
     struct str type_name;
     return value_string(value_get(record, STR("id")), &id) &&
            value_string(value_get(record, STR("typeName")), &type_name) && str_eq(type_name, type);
 }
 
+bool schema_validate(const struct schema *schema, struct str name, struct value record)
+{
+    if (!schema->content) {
+        return validate_open(name, record);
+    }
+    const struct type *type = type_of(schema, name);
+    return type && content_validate(schema->content, type->node, record, false);
+}
+
 struct value schema_default_documents(const struct schema *schema)
 {
     return buf_value(&schema->default_documents);
-}
-
-struct value schema_earliest(const struct schema *schema)
-{
-    return schema_serialized(schema);
-}
-
-enum schema_match schema_path_from(const struct schema *schema, struct value serialized,
-                                   struct schema_path **path)
-{
-    return schema_match(schema, serialized, path);
 }

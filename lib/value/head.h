@@ -1,5 +1,6 @@
-/* The first bytes of one msgpack item: what it is and how long. Private to lib/value; outside, use
- * value.h. Reads without bounds: the bytes have been checked. */
+/* The first bytes of one msgpack item: what it is and how long. For lib/value and for
+ * walks that must be fast (lib/schema); elsewhere use value.h. Reads without bounds: the bytes have
+ * been checked. */
 #ifndef VALUE_HEAD_H
 #define VALUE_HEAD_H
 

@@ -17,6 +17,8 @@
  * ERR_TOO_LARGE beyond JSON_MAX_TEXT or VALUE_MAX_WORK (check.h). `out` is then as it was. Time and
  * memory are linear in the text. */
 enum err json_parse(struct str text, struct buf *out) NODISCARD;
+/* The same; on failure *where is about how far the text could be read, for people. */
+enum err json_parse_where(struct str text, struct buf *out, size_t *where) NODISCARD;
 
 /* Appends the value as JSON text, absent as null. The value may be deeper than VALUE_MAX_DEPTH:
  * what we write wraps what was read. No blanks, numbers as JavaScript prints them (shortest form),

@@ -424,6 +424,13 @@ static enum err read_text(struct parse *parse)
 
 enum err json_parse(struct str text, struct buf *out)
 {
+    size_t where;
+    return json_parse_where(text, out, &where);
+}
+
+enum err json_parse_where(struct str text, struct buf *out, size_t *where)
+{
+    *where = 0;
     if (text.len > JSON_MAX_TEXT) {
         return ERR_TOO_LARGE;
     }
@@ -441,6 +448,7 @@ enum err json_parse(struct str text, struct buf *out)
     /* Text is mostly longer than its msgpack. */
     buf_reserve(out, text.len);
     enum err err = read_text(&parse);
+    *where = (size_t)(parse.at - (const uint8_t *)text.ptr);
     if (err) {
         buf_truncate(out, start);
     } else {

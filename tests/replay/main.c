@@ -5,6 +5,7 @@
  * "N passed, N failed[, N skipped]"; exits 1 if anything failed or nothing was there. */
 #include "base/alloc.h"
 #include "base/buf.h"
+#include "file.h"
 #include "report.h"
 #include "schemas.h"
 #include "transcript.h"
@@ -42,7 +43,7 @@ static void replay_file(struct report *report, const char *path)
 {
     struct buf text = {0};
     struct buf root = {0};
-    if (!read_file(path, &text)) {
+    if (!file_read(path, &text)) {
         buf_append_str(&root, STR("cannot be read"));
         report_fail(report, path, base_name(path), &root);
     } else if (buf_len(&text) > 0 && buf_head(&text)[0] == '{') {

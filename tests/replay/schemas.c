@@ -2,32 +2,15 @@
 #include "schemas.h"
 
 #include "base/alloc.h"
+#include "file.h"
 #include "schema/file.h"
 #include "value/json.h"
 #include "value/pack.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 static struct schema *tldraw; /* a reference; NULL: not loaded yet */
-
-bool read_file(const char *path, struct buf *out)
-{
-    FILE *file = fopen(path, "rb");
-    if (!file) {
-        return false;
-    }
-    size_t got;
-    do {
-        enum { STEP = 65536 };
-        got = fread(buf_reserve(out, STEP), 1, STEP, file);
-        buf_commit(out, got);
-    } while (got > 0);
-    bool ok = !ferror(file);
-    fclose(file);
-    return ok;
-}
 
 /* The content of a schema as the recordings have it, as that of a schema file. */
 static void pack_content(struct value data, struct value object_types, struct buf *content)
@@ -67,7 +50,7 @@ static struct schema *get_room(const char *path, struct value object_types, stru
     char *beside = xasprintf("%.*sschema.json", (int)(slash ? slash - path + 1 : 0), path);
     struct buf text = {0};
     struct schema *schema = NULL;
-    if (read_file(beside, &text) || read_file(REPLAY_ROOM_SCHEMA, &text)) {
+    if (file_read(beside, &text) || file_read(ROOM_SCHEMA, &text)) {
         schema = compile(&text, object_types, why);
     } else {
         buf_append_str(why, STR("there is no schema.json"));
@@ -80,8 +63,8 @@ static struct schema *get_room(const char *path, struct value object_types, stru
 const struct schema *schemas_default(struct buf *why)
 {
     struct buf text = {0};
-    if (!tldraw && !read_file(REPLAY_DEFAULT_SCHEMA, &text)) {
-        buf_append_str(why, STR(REPLAY_DEFAULT_SCHEMA " cannot be read"));
+    if (!tldraw && !file_read(SCHEMA_FILE, &text)) {
+        buf_append_str(why, STR(SCHEMA_FILE " cannot be read"));
     } else if (!tldraw && schema_parse(buf_str(&text), NULL, &tldraw, why)) {
         tldraw = NULL;
     }

@@ -14,7 +14,4 @@ struct schema *schemas_get(struct str name, const char *path, struct value objec
 const struct schema *schemas_default(struct buf *why);
 void schemas_finish(void);
 
-/* Appends a file's content. */
-bool read_file(const char *path, struct buf *out);
-
 #endif

@@ -34,8 +34,9 @@ static void check_frame(void *ctx, struct str frame)
     }
 }
 
-static bool run_split(struct value one, struct buf *why)
+static bool run_split(struct value file, struct value one, struct buf *why)
 {
+    (void)file;
     struct splitting splitting = {value_items(value_get(one, STR("chunks"))), why, true};
     uint64_t max = 0;
     value_u64(value_get(one, STR("max")), &max);
@@ -80,8 +81,9 @@ static const char *assemble(struct chunk_assembler *assembler, struct str frame,
     return !err ? "message" : result == CHUNK_WHOLE ? "throw" : "bad-json";
 }
 
-static bool run_assemble(struct value one, struct buf *why)
+static bool run_assemble(struct value file, struct value one, struct buf *why)
 {
+    (void)file;
     struct chunk_assembler assembler = {0};
     struct value_walk frames = value_items(value_get(one, STR("frames")));
     struct value_walk results = value_items(value_get(one, STR("results")));
@@ -110,5 +112,5 @@ static bool run_assemble(struct value one, struct buf *why)
     return ok;
 }
 
-const struct vector_kind vector_split = {"split", is_split, run_split, NULL};
-const struct vector_kind vector_assemble = {"assemble", is_assemble, run_assemble, NULL};
+const struct vector_kind vector_split = {"split", is_split, run_split};
+const struct vector_kind vector_assemble = {"assemble", is_assemble, run_assemble};

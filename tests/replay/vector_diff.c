@@ -23,8 +23,9 @@ static bool leads_to(struct value prev, struct value diff, struct value next, st
     return false;
 }
 
-static bool run_diff(struct value one, struct buf *why)
+static bool run_diff(struct value file, struct value one, struct buf *why)
 {
+    (void)file;
     struct value prev = value_get(one, STR("prev"));
     struct value next = value_get(one, STR("next"));
     struct value wanted = value_get(one, STR("diff"));
@@ -54,8 +55,9 @@ static bool is_apply(struct value one)
            value_present(value_get(one, STR("diff")));
 }
 
-static bool run_apply(struct value one, struct buf *why)
+static bool run_apply(struct value file, struct value one, struct buf *why)
 {
+    (void)file;
     struct value wanted = value_get(one, STR("result"));
     bool changed = false;
     value_bool(value_get(one, STR("changed")), &changed);
@@ -79,8 +81,9 @@ static bool is_isequal(struct value one)
            value_present(value_get(one, STR("equal")));
 }
 
-static bool run_isequal(struct value one, struct buf *why)
+static bool run_isequal(struct value file, struct value one, struct buf *why)
 {
+    (void)file;
     struct value a = value_get(one, STR("a"));
     struct value b = value_get(one, STR("b"));
     bool wanted = false;
@@ -92,6 +95,6 @@ static bool run_isequal(struct value one, struct buf *why)
     return false;
 }
 
-const struct vector_kind vector_diff = {"diff", is_diff, run_diff, NULL};
-const struct vector_kind vector_apply = {"apply", is_apply, run_apply, NULL};
-const struct vector_kind vector_isequal = {"isequal", is_isequal, run_isequal, NULL};
+const struct vector_kind vector_diff = {"diff", is_diff, run_diff};
+const struct vector_kind vector_apply = {"apply", is_apply, run_apply};
+const struct vector_kind vector_isequal = {"isequal", is_isequal, run_isequal};

@@ -81,8 +81,9 @@ static bool all_gone(const struct documents *documents, struct value ids, struct
     return true;
 }
 
-static bool run_prune(struct value one, struct buf *why)
+static bool run_prune(struct value file, struct value one, struct buf *why)
 {
+    (void)file;
     struct documents documents;
     documents_init(&documents);
     documents.clock = member_u64(one, "documentClock");
@@ -109,4 +110,4 @@ static bool run_prune(struct value one, struct buf *why)
     return ok;
 }
 
-const struct vector_kind vector_prune = {"prune", is_prune, run_prune, NULL};
+const struct vector_kind vector_prune = {"prune", is_prune, run_prune};

@@ -9,10 +9,9 @@ struct vector_kind {
     const char *name;
     /* Whether a case is of this kind, by its members. */
     bool (*is)(struct value one);
-    /* Runs it. False, and the reason appended to `why`, if the result is another. NULL for a kind
-     * that cannot run: */
-    bool (*run)(struct value one, struct buf *why);
-    const char *missing; /* because of this */
+    /* Runs it. `file` is what the case is in. False, and the reason appended to `why`, if the
+     * result is another. */
+    bool (*run)(struct value file, struct value one, struct buf *why);
 };
 
 /* vector_diff.c */
@@ -24,6 +23,10 @@ extern const struct vector_kind vector_split;
 extern const struct vector_kind vector_assemble;
 /* vector_prune.c */
 extern const struct vector_kind vector_prune;
+/* vector_migrate.c */
+extern const struct vector_kind vector_migrate;
+/* vector_validate.c */
+extern const struct vector_kind vector_validate;
 
 /* Whether the file is a list of cases. */
 bool vectors_recognise(struct value root);

@@ -1,0 +1,76 @@
+/* The open schema: a serialized schema adopted from a client, and nothing else known. */
+#include "base/alloc.h"
+#include "schema/content.h"
+#include "schema/serialized.h"
+#include "value/pack.h"
+
+static void pack_text(struct buf *out, const char *key, const char *text)
+{
+    pack_str(out, str_of(key));
+    pack_str(out, str_of(text));
+}
+
+/* SNAP-9. */
+static void pack_tldraw_documents(struct buf *out)
+{
+    pack_array(out, 2);
+    pack_map(out, 5);
+    pack_text(out, "id", "document:document");
+    pack_text(out, "typeName", "document");
+    pack_str(out, STR("gridSize"));
+    pack_u64(out, 10);
+    pack_text(out, "name", "");
+    pack_str(out, STR("meta"));
+    pack_map(out, 0);
+    pack_map(out, 5);
+    pack_text(out, "id", "page:page");
+    pack_text(out, "typeName", "page");
+    pack_text(out, "name", "Page 1");
+    pack_text(out, "index", "a1");
+    pack_str(out, STR("meta"));
+    pack_map(out, 0);
+}
+
+enum schema_match schema_adopt(struct value serialized, struct schema **out)
+{
+    struct schema *schema = xcalloc(1, sizeof(*schema));
+    schema->refs = 1;
+    enum schema_match match = serialized_upgrade(serialized, &schema->serialized);
+    struct value sequences = value_get(schema_serialized(schema), STR("sequences"));
+    if (match == SCHEMA_SERVED && value_count(sequences) > SCHEMA_MAX_SEQUENCES) {
+        match = SCHEMA_MALFORMED;
+    }
+    if (match != SCHEMA_SERVED) {
+        schema_unref(schema);
+        return match;
+    }
+    schema->is_tldraw = value_present(value_get(sequences, STR("com.tldraw.document"))) &&
+                        value_present(value_get(sequences, STR("com.tldraw.page")));
+    if (schema->is_tldraw) {
+        pack_tldraw_documents(&schema->default_documents);
+    } else {
+        pack_array(&schema->default_documents, 0);
+    }
+    schema_pack_earliest(schema);
+    *out = schema;
+    return SCHEMA_SERVED;
+}
+
+enum schema_match schema_compare(struct value ours, struct value theirs)
+{
+    if (value_equal(ours, theirs)) {
+        return SCHEMA_SERVED;
+    }
+    struct value_walk walk = value_members(theirs);
+    struct str name;
+    struct value version;
+    while (value_next_member(&walk, &name, &version)) {
+        double known;
+        double wanted;
+        if (!value_number(value_get(ours, name), &known) ||
+            (value_number(version, &wanted) && wanted > known)) {
+            return SCHEMA_SERVER_TOO_OLD;
+        }
+    }
+    return SCHEMA_CLIENT_TOO_OLD;
+}
