@@ -46,7 +46,11 @@ static void on_send(void *ctx, struct room_session *to, enum room_send how, stru
 static void on_broadcast(void *ctx, const struct room_broadcast *broadcast)
 {
     struct fixture *fixture = ctx;
-    buf_append_str(&fixture->lines, STR("all "));
+    buf_append_str(&fixture->lines, STR("all"));
+    if (broadcast->edition > 0) {
+        buf_printf(&fixture->lines, "@%ju", (uintmax_t)broadcast->edition);
+    }
+    buf_append_str(&fixture->lines, STR(" "));
     if (broadcast->except) {
         buf_append_str(&fixture->lines, STR("but "));
         tell_name(&fixture->lines, broadcast->except);
@@ -136,10 +140,100 @@ void fixture_init_from(struct fixture *fixture, const char *snapshot)
     buf_finish(&value);
 }
 
+/* ---- a schema file ---- */
+
+static const char schema_head[] =
+    "{'roomdSchema':1,'types':{"
+    "'person':{'scope':'presence','validator':{'kind':'object','fields':{'id':{'kind':'string'},"
+    "'typeName':{'kind':'literal','value':'person'},'at':{'kind':'number'}}}},"
+    "'view':{'scope':'session'},"
+    "'thing':{'scope':'document'},"
+    "'note':{'scope':'document','validator':{'kind':'object','fields':{'id':{'kind':'string'},"
+    "'typeName':{'kind':'literal','value':'note'},'color':{'kind':'enum','values':['red','blue']},"
+    "'%s':{'kind':'number'}}}}},"
+    "'objectTypes':['thing'],"
+    "'sequences':[{'sequenceId':'note','retroactive':true,'migrations':["
+    "{'id':'note/1','scope':'record','filter':{'typeName':'note'},"
+    "'up':[{'op':'default','path':['color'],'value':'red'}],"
+    "'down':[{'op':'delete','path':['color']}]},"
+    "{'id':'note/2','scope':'record','filter':{'typeName':'note'},"
+    "'up':{'function':'up'},'down':{'function':'down'}}";
+static const char schema_newer[] = ",{'id':'note/3','scope':'record','filter':{'typeName':'note'},"
+                                   "'up':[{'op':'rename','from':['n'],'to':['number']}],"
+                                   "'down':[{'op':'rename','from':['number'],'to':['n']}]}";
+static const char schema_tail[] = "]}],'code':'({up: null, down: null})'}";
+
+static void shift(struct schema_job *job, double by)
+{
+    struct value_walk walk = value_members(job->value);
+    struct str key;
+    struct value member;
+    double n;
+    job->called = SCHEMA_RETURNED;
+    pack_map(&job->result, value_count(job->value));
+    while (value_next_member(&walk, &key, &member)) {
+        pack_str(&job->result, key);
+        if (str_eq(key, STR("n")) && value_number(member, &n)) {
+            pack_number(&job->result, n + by);
+            job->called = n == 666 ? SCHEMA_THREW : SCHEMA_RETURNED;
+        } else {
+            pack_value(&job->result, member);
+        }
+    }
+}
+
+static void run_jobs(struct schema_engine *engine, struct schema_job *jobs, size_t count)
+{
+    struct fixture_engine *self = (struct fixture_engine *)engine;
+    self->runs++;
+    for (size_t i = 0; i < count; i++) {
+        self->jobs++;
+        cr_assert(eq(int, jobs[i].call, SCHEMA_CALL_MIGRATE));
+        shift(&jobs[i], str_eq(jobs[i].function, STR("up")) ? 100 : -100);
+    }
+}
+
+void fixture_use_schema(struct fixture *fixture, bool newer)
+{
+    struct buf text = {0};
+    struct buf json = {0};
+    struct buf why = {0};
+    buf_printf(&text, schema_head, newer ? "number" : "n");
+    buf_append_str(&text, str_of(newer ? schema_newer : ""));
+    buf_append_str(&text, str_of(schema_tail));
+    buf_append_byte(&text, 0);
+    fixture->engine.engine.run = run_jobs;
+    schema_unref(fixture->config.schema);
+    cr_assert(eq(int,
+                 schema_parse(swap_quotes((const char *)buf_head(&text), '\'', '"', &json),
+                              &fixture->engine.engine, &fixture->config.schema, &why),
+                 ERR_OK),
+              "%.*s", STR_ARG(buf_str(&why)));
+    fixture->schema = newer ? NOTE_3 : NOTE_2;
+    buf_finish(&why);
+    buf_finish(&json);
+    buf_finish(&text);
+}
+
+void fixture_restart(struct fixture *fixture)
+{
+    struct buf snapshot = {0};
+    struct buf why = {0};
+    room_write_snapshot(fixture->room, &snapshot);
+    room_destroy(fixture->room);
+    fixture->room = room_create(&fixture->config, &host, fixture);
+    cr_assert(eq(int, room_read_snapshot(fixture->room, buf_value(&snapshot)), ERR_OK));
+    cr_assert(eq(int, room_settle_schema(fixture->room, &why), ERR_OK), "%.*s",
+              STR_ARG(buf_str(&why)));
+    buf_finish(&why);
+    buf_finish(&snapshot);
+}
+
 void fixture_finish(struct fixture *fixture)
 {
     room_destroy(fixture->room);
     room_destroy(fixture->copy);
+    schema_unref(fixture->config.schema);
     buf_finish(&fixture->lines);
 }
 

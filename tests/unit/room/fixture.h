@@ -5,11 +5,14 @@
  * CODE REASON] SESSION removed | empty | changed SESSION refused REASON                    for its
  * schema
  *
- * JSON is written with ' for " here, both ways. Random ids count up: 000000000000000000001. */
+ * What only sessions of edition N are told begins with "all@N". JSON is written with ' for " here,
+ * both ways. Random ids count up: 000000000000000000001. */
 #ifndef TEST_ROOM_FIXTURE_H
 #define TEST_ROOM_FIXTURE_H
 
+#include "room/host.h"
 #include "room/room.h"
+#include "schema/file.h"
 #include "value/json.h"
 #include "value/pack.h"
 
@@ -20,8 +23,16 @@
 #define NOTES "{'schemaVersion':2,'sequences':{'note':1}}"
 #define TLDRAW "{'schemaVersion':2,'sequences':{'com.tldraw.document':2,'com.tldraw.page':1}}"
 
+/* What the engine's two functions do to a note's n, and how often either was called. 666 makes them
+ * fail. */
+struct fixture_engine {
+    struct schema_engine engine;
+    unsigned jobs, runs;
+};
+
 struct fixture {
     struct room_config config;
+    struct fixture_engine engine;
     struct room *room;
     struct room *copy; /* fed with the entries; NULL: none */
     struct buf lines;
@@ -34,6 +45,16 @@ struct fixture {
 void fixture_init(struct fixture *fixture);
 /* A room read from this snapshot; the reading must succeed. */
 void fixture_init_from(struct fixture *fixture, const char *snapshot);
+/* Rooms are made from now on under a schema file: notes with a number n and a color, and persons as
+ * presence. Version 1 of "note" gave them their color, in steps, and version 2 counts n from 100,
+ * in code; version 3, with `newer`, calls n number. */
+void fixture_use_schema(struct fixture *fixture, bool newer);
+#define NOTE_0 "{'schemaVersion':2,'sequences':{'note':0}}"
+#define NOTE_1 "{'schemaVersion':2,'sequences':{'note':1}}"
+#define NOTE_2 "{'schemaVersion':2,'sequences':{'note':2}}"
+#define NOTE_3 "{'schemaVersion':2,'sequences':{'note':3}}"
+/* The room goes on under another one, as with the next owner, without its sessions. */
+void fixture_restart(struct fixture *fixture);
 void fixture_finish(struct fixture *fixture);
 
 /* A session with a socket; "read-only" sessions by a name that starts with R. */
