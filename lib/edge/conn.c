@@ -40,6 +40,7 @@ struct edge_conn *edge_conn_create(struct edge *edge, const struct edge_conn_con
     conn->user = config->user;
     conn->number = ++edge->next_number;
     conn->readonly = config->readonly;
+    conn->object_readonly = config->object_readonly;
     conn->session_len = (uint32_t)config->session.len;
     memcpy(conn->session, config->session.ptr, config->session.len);
     list_init(&conn->room_link);

@@ -84,7 +84,8 @@ const struct edge_counts *edge_count(const struct edge *edge);
 struct edge_conn_config {
     struct str room, session; /* at most 256 bytes each */
     bool readonly;
-    void *user; /* the host's */
+    bool object_readonly; /* may not write object types (OBJ-1) */
+    void *user;           /* the host's */
 };
 
 /* A WebSocket whose handshake is answered. Connections live until edge_conn_destroy. */

@@ -76,7 +76,7 @@ struct edge_linger {
     struct edge_room *room;
     uint64_t due;
     uint64_t number;
-    bool readonly;
+    bool readonly, object_readonly;
     struct inbox inbox;
     struct kept kept;
     uint32_t session_len;
@@ -95,7 +95,7 @@ struct edge_conn {
     uint64_t wait_due, pace_due, stall_due;
     enum edge_conn_state state;
     enum encoding encoding;
-    bool readonly;
+    bool readonly, object_readonly;
     uint16_t tries; /* owners that were found and did not serve it, one after the other */
     bool joined;    /* has a connect reply: it can be resumed */
     struct edge_channel
@@ -213,6 +213,8 @@ void room_lost(struct edge_room *room, bool at_once);
 /* All rooms of a link. */
 void link_lost(struct edge_link *link);
 void room_moved(struct edge_link *link, const struct link_frame *frame);
+/* Link flags that say what a session may write. */
+uint64_t owner_access(bool readonly, bool object_readonly);
 /* Gives the session to the owner: opens it, or resumes it. */
 void owner_take(struct edge_conn *conn);
 

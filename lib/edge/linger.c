@@ -14,6 +14,7 @@ void linger_add(struct edge_conn *conn)
     linger->due = edge->now_ms + EDGE_LINGER_MS;
     linger->number = conn->number;
     linger->readonly = conn->readonly;
+    linger->object_readonly = conn->object_readonly;
     linger->kept = conn->kept;
     conn->kept = (struct kept){0};
     list_init(&linger->inbox.messages);
@@ -37,8 +38,7 @@ void linger_resume(struct edge_linger *linger)
         .conn = linger->number,
         .room = str_of(room->name),
         .session = {linger->session, linger->session_len},
-        .flags =
-            LINK_OPEN_GONE | LINK_OPEN_OBJECT_WRITE | (linger->readonly ? LINK_OPEN_READONLY : 0),
+        .flags = LINK_OPEN_GONE | owner_access(linger->readonly, linger->object_readonly),
     };
     kept_write(&linger->kept, &frame, &ops);
     frame.seq = inbox_last(&linger->inbox, frame.answered);

@@ -42,9 +42,14 @@ void room_unlink(struct edge_room *room)
 
 /* ---- a connection and an owner ---- */
 
+uint64_t owner_access(bool readonly, bool object_readonly)
+{
+    return (object_readonly ? 0 : LINK_OPEN_OBJECT_WRITE) | (readonly ? LINK_OPEN_READONLY : 0);
+}
+
 static uint64_t open_flags(const struct edge_conn *conn)
 {
-    return LINK_OPEN_OBJECT_WRITE | (conn->readonly ? LINK_OPEN_READONLY : 0);
+    return owner_access(conn->readonly, conn->object_readonly);
 }
 
 static void conn_resume(struct edge_conn *conn)

@@ -214,6 +214,7 @@ static void upgrade(struct client *client, const struct connect_target *target, 
         .room = target->room,
         .session = target->session,
         .readonly = target->readonly,
+        .object_readonly = target->object_readonly,
         .user = client,
     };
     if (config.session.len == 0) {

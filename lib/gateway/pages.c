@@ -30,7 +30,8 @@ static void write_page(struct buf *out, const struct page *page, bool head)
     buf_printf(out,
                "HTTP/1.1 200 OK\r\nContent-Type: %s\r\nContent-Length: %zu\r\n"
                "Cache-Control: no-cache\r\nX-Content-Type-Options: nosniff\r\n"
-               "Content-Security-Policy: default-src 'self'; img-src 'self' data:; connect-src 'self' ws: wss:\r\n"
+               "Content-Security-Policy: default-src 'self'; img-src 'self' data:; connect-src "
+               "'self' ws: wss:\r\n"
                "Connection: close\r\n\r\n",
                page->type, *page->len);
     if (!head) {

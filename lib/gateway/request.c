@@ -214,5 +214,6 @@ enum err request_target(struct request *request, struct connect_target *target, 
         *why = url_decode_name(session, true, request->session, &target->session);
     }
     target->readonly = str_eq(url_query_get(query, STR("readonly")), STR("1"));
+    target->object_readonly = str_eq(url_query_get(query, STR("objectAccess")), STR("read"));
     return *why ? ERR_MALFORMED : ERR_OK;
 }

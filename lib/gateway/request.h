@@ -32,6 +32,7 @@ struct connect_target {
     struct str room;
     struct str session; /* empty: one is to be made up */
     bool readonly;
+    bool object_readonly; /* objectAccess=read */
 };
 
 /* ERR_NOT_FOUND: another path. ERR_MALFORMED: a room or session id that is empty, longer than

@@ -201,6 +201,7 @@ struct target_case {
     char room[40], session[40];
     bool readonly;
     char why[32];
+    bool object_readonly;
 };
 
 ParameterizedTestParameters(request, targets)
@@ -211,6 +212,9 @@ ParameterizedTestParameters(request, targets)
         {"an empty session", "/connect/demo?sessionId=", ERR_OK, "demo", "", false, ""},
         {"read-only", "/connect/demo?readonly=1&sessionId=a", ERR_OK, "demo", "a", true, ""},
         {"not read-only", "/connect/demo?readonly=0&sessionId=a", ERR_OK, "demo", "a", false, ""},
+        {"OBJ-1 objects are read-only", "/connect/demo?objectAccess=read&sessionId=a", ERR_OK,
+         "demo", "a", false, "", true},
+        {"OBJ-1 or not", "/connect/demo?objectAccess=write", ERR_OK, "demo", "", false, "", false},
         {"other parameters", "/connect/demo?x&&sessionIdx=1&xsessionId=2&sessionId=3&storeId=4",
          ERR_OK, "demo", "3", false, ""},
         {"the first counts", "/connect/demo?sessionId=1&sessionId=2", ERR_OK, "demo", "1", false,
@@ -263,6 +267,7 @@ ParameterizedTest(struct target_case *c, request, targets)
         cr_assert(str_eq(target.room, str_of(c->room)), "%s", c->name);
         cr_assert(str_eq(target.session, str_of(c->session)), "%s", c->name);
         cr_assert(eq(int, target.readonly, c->readonly), "%s", c->name);
+        cr_assert(eq(int, target.object_readonly, c->object_readonly), "%s", c->name);
     }
     request_destroy(request);
 }
