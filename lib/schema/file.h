@@ -29,8 +29,8 @@ enum err schema_compile(struct value content, struct schema_engine *engine, stru
 enum err schema_parse(struct str text, struct schema_engine *engine, struct schema **out,
                       struct buf *why) NODISCARD;
 
-/* Appends the text of `code`, nothing if there is none. An engine needs it before there is a schema:
- * this finds it in the text of a file. */
+/* Appends the text of `code`, nothing if there is none. An engine needs it before there is a
+ * schema: this finds it in the text of a file. */
 enum err schema_find_code(struct str text, struct buf *code, struct buf *why) NODISCARD;
 
 /* Calls `visit` for every function that the schema may call. */
