@@ -36,11 +36,10 @@ static bool compile_definitions(struct compiler *compiler, struct value definiti
     if (value_count(definitions) > SCHEMA_MAX_NODES) {
         return reader_fail(compiler->why, place, "more than %d", SCHEMA_MAX_NODES);
     }
-    struct name *list;
     struct str twice;
-    uint32_t count = number_members(definitions, &list);
-    bool ok = names_make(&compiler->definitions, list, count, &compiler->content->arena, &twice);
-    free(list);
+    uint32_t count = number_members(definitions, &compiler->definition_list);
+    bool ok = names_make(&compiler->definitions, compiler->definition_list, count,
+                         &compiler->content->arena, &twice);
     compiler->definition_nodes = xcalloc(count + (size_t)1, sizeof(uint32_t));
     struct value_walk walk = value_members(definitions);
     struct str name;
@@ -229,6 +228,7 @@ struct content *content_create(struct value value, struct schema_engine *engine,
     struct compiler compiler = {.content = content, .why = why};
     bool ok = compile_content(&compiler,
                               (struct value){buf_head(&content->bytes), buf_len(&content->bytes)});
+    free(compiler.definition_list);
     free(compiler.definition_nodes);
     if (!ok) {
         content_destroy(content);

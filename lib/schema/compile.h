@@ -19,8 +19,9 @@ enum {
 struct compiler {
     struct content *content;
     struct buf *why;
-    struct names definitions; /* to their numbers */
-    uint32_t *definition_nodes;
+    struct names definitions;     /* to their numbers */
+    struct name *definition_list; /* owned; in the file's order */
+    uint32_t *definition_nodes;   /* owned; in that order too */
     uint32_t name_count, step_count;
 };
 

@@ -151,10 +151,9 @@ static bool weigh_all(struct graph *graph)
     struct compiler *compiler = graph->compiler;
     const struct place *place = PLACE_MEMBER(NULL, STR("definitions"));
     uint32_t weight;
-    for (uint32_t i = 0; compiler->definitions.count > 0 && i <= compiler->definitions.mask; i++) {
-        const struct name *name = &compiler->definitions.slots[i];
-        graph->place = (struct place){place, name->text, 0};
-        if (name->text.ptr && !weigh(graph, compiler->definition_nodes[name->number], 0, &weight)) {
+    for (uint32_t i = 0; i < compiler->definitions.count; i++) {
+        graph->place = (struct place){place, compiler->definition_list[i].text, 0};
+        if (!weigh(graph, compiler->definition_nodes[i], 0, &weight)) {
             return false;
         }
     }

@@ -152,14 +152,25 @@ static void batch_run_code(const struct content *content, struct batch *batch, s
     batch_end_call(batch);
 }
 
+/* Steps can nest a value deeper; what is short cannot be too deep. */
+static bool too_deep(const struct buf *made)
+{
+    struct value value;
+    return buf_len(made) > VALUE_MAX_DEPTH_INSIDE &&
+           value_check(buf_head(made), buf_len(made), &value) != ERR_OK;
+}
+
 static void batch_run_steps(struct batch *batch, const struct steps *steps, struct buf *why)
 {
     struct buf made = {0};
     for (size_t i = 0; i < batch->count; i++) {
-        if (steps_apply(steps, current(batch->travellers[i]), &made)) {
-            become(batch->travellers[i], &made);
-        } else {
+        if (!steps_apply(steps, current(batch->travellers[i]), &made)) {
             fail(batch->travellers[i], why, STR("a step fails"));
+        } else if (too_deep(&made)) {
+            buf_truncate(&made, 0);
+            fail(batch->travellers[i], why, STR("becomes too deep"));
+        } else {
+            become(batch->travellers[i], &made);
         }
     }
     buf_finish(&made);

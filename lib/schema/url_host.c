@@ -255,13 +255,27 @@ static bool opaque_valid(struct str text)
     return true;
 }
 
+/* The byte that "%XX" at `at` stands for, or -1. */
+static int decoded_at(struct str text, size_t at)
+{
+    if (text.ptr[at] != '%' || at + 2 >= text.len) {
+        return -1;
+    }
+    int high = hex_digit(text.ptr[at + 1]);
+    int low = hex_digit(text.ptr[at + 2]);
+    return high < 0 || low < 0 ? -1 : high * 16 + low;
+}
+
 static void percent_decode(struct str text, struct buf *out)
 {
     for (size_t i = 0; i < text.len; i++) {
-        int high = i + 2 < text.len && text.ptr[i] == '%' ? hex_digit(text.ptr[i + 1]) : -1;
-        int low = high >= 0 ? hex_digit(text.ptr[i + 2]) : -1;
-        buf_append_byte(out, low >= 0 ? (uint8_t)(high << 4 | low) : (uint8_t)text.ptr[i]);
-        i += low >= 0 ? 2 : 0;
+        int decoded = decoded_at(text, i);
+        if (decoded >= 0) {
+            buf_append_byte(out, (uint8_t)decoded);
+            i += 2;
+        } else {
+            buf_append_byte(out, (uint8_t)text.ptr[i]);
+        }
     }
 }
 
