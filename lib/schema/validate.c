@@ -1,12 +1,15 @@
 /* Validates a value in one pass over its bytes: each node steps over what it accepts. */
+#include "base/alloc.h"
 #include "base/utf8.h"
 #include "schema/content.h"
+#include "schema/steps.h"
 #include "schema/url.h"
 #include "value/head.h"
 #include "value/number.h"
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 /* Work that a value of a given size may cost, in calls of `check`. Alternatives that try the same
  * bytes again, within such that do, could cost any time; ordinary values stay far below. */
@@ -17,11 +20,14 @@ struct run {
     const struct validators *validators;
     size_t work; /* left */
     uint32_t depth;
-    bool trust_code;
+    enum { CODE_TRUSTED, CODE_LATER, CODE_NOW } code; /* what is done where a node is code */
+    struct schema_job *jobs; /* owned; what is asked later, all at once: a call costs much */
+    uint32_t job_count, job_cap;
 };
 
 /* Where the accepted value ends; NULL: it is refused. */
 static const uint8_t *check(struct run *run, uint32_t at_node, const uint8_t *at);
+static const uint8_t *check_first(struct run *run, uint32_t at_node, const uint8_t *at);
 
 /* Steps over what is accepted unseen; that is work too. */
 static const uint8_t *skip(struct run *run, const uint8_t *at)
@@ -32,22 +38,48 @@ static const uint8_t *skip(struct run *run, const uint8_t *at)
     return end;
 }
 
-static bool call_code(const struct run *run, const struct node *node, struct value value)
+/* Whether all of them return. */
+static bool run_jobs(const struct content *content, struct schema_job *jobs, uint32_t count)
 {
-    if (run->trust_code) {
+    bool ok = true;
+    engine_run(content, jobs, count);
+    for (uint32_t i = 0; i < count; i++) {
+        ok = ok && jobs[i].called == SCHEMA_RETURNED;
+        buf_finish(&jobs[i].result);
+    }
+    return ok;
+}
+
+static bool call_code(struct run *run, const struct node *node, struct value value)
+{
+    struct schema_job job = {
+        .call = SCHEMA_CALL_CHECK, .function = run->validators->texts[node->b], .value = value};
+    switch (run->code) {
+    case CODE_TRUSTED:
         return true;
+    case CODE_NOW:
+        return run_jobs(run->content, &job, 1);
+    case CODE_LATER:
+        break;
     }
-    struct schema_engine *engine = run->content->engine;
-    if (!engine) {
-        return false;
+    if (run->job_count == run->job_cap) {
+        run->job_cap = run->job_cap ? run->job_cap * 2 : 8;
+        run->jobs = xrealloc(run->jobs, run->job_cap * sizeof(*run->jobs));
     }
-    struct schema_job job = {.call = SCHEMA_CALL_CHECK,
-                             .function = run->validators->texts[node->b],
-                             .value = value,
-                             .called = SCHEMA_UNAVAILABLE};
-    engine->run(engine, &job, 1);
-    buf_finish(&job.result);
-    return job.called == SCHEMA_RETURNED;
+    run->jobs[run->job_count++] = job;
+    return true;
+}
+
+static bool check_absent(struct run *run, uint32_t at_node);
+
+/* The first of two: what comes next depends on the answer. */
+static bool first_accepts_absent(struct run *run, uint32_t at_node)
+{
+    int code = run->code;
+    run->code = code == CODE_LATER ? CODE_NOW : code;
+    bool accepted = check_absent(run, at_node);
+    run->code = code;
+    return accepted;
 }
 
 /* Of a node whose answer is not ABSENT_REFUSED; ways are short (compile_graph.c). */
@@ -63,7 +95,7 @@ static bool check_absent(struct run *run, uint32_t at_node)
                    call_code(run, node, VALUE_NONE);
         }
         if (node->kind == NODE_OR) {
-            if (check_absent(run, node->a)) {
+            if (first_accepts_absent(run, node->a)) {
                 return true;
             }
             at_node = node->b;
@@ -149,7 +181,7 @@ static bool check_index(struct run *run, uint32_t node, uint32_t index)
     char text[16];
     int len = snprintf(text + 1, sizeof(text) - 1, "%u", index);
     text[0] = (char)(0xa0 | len);
-    return check(run, node, (const uint8_t *)text) != NULL;
+    return check_first(run, node, (const uint8_t *)text) != NULL; /* now: the text goes */
 }
 
 static const uint8_t *check_dict(struct run *run, const struct node *node, const uint8_t *at)
@@ -336,6 +368,16 @@ static const uint8_t *check_code(struct run *run, const struct node *node, const
     return end;
 }
 
+/* The first of two: what comes next depends on the answer. */
+static const uint8_t *check_first(struct run *run, uint32_t at_node, const uint8_t *at)
+{
+    int code = run->code;
+    run->code = code == CODE_LATER ? CODE_NOW : code;
+    const uint8_t *end = check(run, at_node, at);
+    run->code = code;
+    return end;
+}
+
 static const uint8_t *check(struct run *run, uint32_t at_node, const uint8_t *at)
 {
     if (run->work == 0) {
@@ -363,7 +405,7 @@ static const uint8_t *check(struct run *run, uint32_t at_node, const uint8_t *at
             at_node = node->a;
             break;
         case NODE_OR: {
-            const uint8_t *end = check(run, node->a, at);
+            const uint8_t *end = check_first(run, node->a, at);
             if (end) {
                 return end;
             }
@@ -390,12 +432,13 @@ bool content_validate(const struct content *content, uint32_t node, struct value
     struct run run = {.content = content,
                       .validators = &content->validators,
                       .work = WORK_ALWAYS + value.len * WORK_PER_BYTE,
-                      .trust_code = trust_code};
+                      .code = trust_code ? CODE_TRUSTED : CODE_LATER};
     if (node == NODE_NONE) {
         return true;
     }
-    if (!value_present(value)) {
-        return check_absent(&run, node);
-    }
-    return check(&run, node, value.data) != NULL;
+    bool valid =
+        value_present(value) ? check(&run, node, value.data) != NULL : check_absent(&run, node);
+    valid = valid && run_jobs(content, run.jobs, run.job_count);
+    free(run.jobs);
+    return valid;
 }

@@ -112,6 +112,10 @@ ParameterizedTestParameters(validate, kinds)
         {"{'kind':'code','function':'throws'}", "", "- null 1"},
         {"{'kind':'code','function':'slow'}", "", "1"},
         {"{'kind':'code','function':'ok','inner':{'kind':'number'}}", "1", "'a' -"},
+        {"{'kind':'dict','key':{'kind':'code','function':'ok'},'value':{'kind':'any'}}",
+         "{} {'a':1} [5]", ""},
+        {"{'kind':'dict','key':{'kind':'code','function':'throws'},'value':{'kind':'any'}}",
+         "{} []", "{'a':1} [5]"},
         {"{'kind':'object','fields':{'a':{'kind':'code','function':'ok'}}}", "{} {'a':1} []",
          "{'b':1}"},
         {"{'kind':'object','fields':{'a':{'kind':'code','function':'throws'}}}", "",
@@ -174,6 +178,25 @@ Test(validate, code_is_called_for_what_inner_accepts_only)
     cr_assert(eq(uint, fake.runs, 0));
     check_values(schema, "", "1", true);
     cr_assert(eq(uint, fake.runs, 1));
+    schema_unref(schema);
+}
+
+/* A call of the engine costs more than all the rest; only alternatives cannot wait. */
+Test(validate, code_is_called_once_for_all_of_a_record)
+{
+    struct fake_engine fake;
+    fake_engine_init(&fake);
+    struct schema *schema =
+        schema_of("{'kind':'arrayOf','item':{'kind':'code','function':'ok'}}", &fake.engine);
+    check_values(schema, "", "[1,2,3,4,5,6,7,8,9,10]", true);
+    cr_assert(eq(uint, fake.runs, 1));
+    cr_assert(eq(uint, fake.jobs, 10));
+    schema_unref(schema);
+    schema = schema_of("{'kind':'arrayOf','item':{'kind':'or','a':{'kind':'code','function':"
+                       "'throws'},'b':{'kind':'code','function':'ok'}}}",
+                       &fake.engine);
+    check_values(schema, "", "[1,2]", true);
+    cr_assert(eq(uint, fake.runs, 4));
     schema_unref(schema);
 }
 
