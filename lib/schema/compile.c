@@ -222,6 +222,10 @@ static bool compile_content(struct compiler *compiler, struct value content)
 
 struct content *content_create(struct value value, struct schema_engine *engine, struct buf *why)
 {
+    if (value.len > SCHEMA_FILE_MAX) {
+        reader_fail(why, NULL, "larger than %d bytes", SCHEMA_FILE_MAX);
+        return NULL;
+    }
     struct content *content = xcalloc(1, sizeof(*content));
     content->engine = engine;
     buf_append(&content->bytes, value.data, value.len);

@@ -31,8 +31,8 @@ static bool check_ids(struct compiler *compiler, const struct place *place, stru
     return true;
 }
 
-/* The ids are numbers only when all migrations are there: till then each is kept as where its text
- * starts, behind the content. */
+/* Ids have numbers only when all migrations are there: till then each is where its text starts in
+ * the content, counted from the content's start. */
 static void take_depends(struct compiler *compiler, struct pending *pending, struct value own,
                          struct migration *migration)
 {

@@ -81,7 +81,7 @@ static struct str failure_of(const struct schema_job *job)
     struct str text;
     switch (job->called) {
     case SCHEMA_RETURNED:
-        return STR("returned something that is no value");
+        return STR("returned something that is no record");
     case SCHEMA_THREW:
         return value_string(buf_value(&job->result), &text) ? text : STR("threw");
     case SCHEMA_OVER_LIMIT:
@@ -143,7 +143,8 @@ static void batch_run_code(const struct content *content, struct batch *batch, s
         struct schema_job *job = &batch->jobs[i];
         struct value made;
         if (job->called != SCHEMA_RETURNED ||
-            value_check(buf_head(&job->result), buf_len(&job->result), &made) != ERR_OK) {
+            value_check(buf_head(&job->result), buf_len(&job->result), &made) != ERR_OK ||
+            value_type(made) != VALUE_MAP) {
             fail(batch->travellers[i], why, failure_of(job));
         } else {
             become(batch->travellers[i], &job->result);

@@ -50,6 +50,18 @@ static struct str id_of(struct value record)
     return id;
 }
 
+/* A record is stored by its own id. */
+static bool put(struct run *run, struct str id, struct value record)
+{
+    struct str own;
+    if (!value_string(value_get(record, STR("id")), &own) || !str_eq(own, id)) {
+        return reader_fail(run->why, NULL, "\"%.*s\": the id becomes another",
+                           STR_ARG(reader_cut(id)));
+    }
+    run->storage->put(run->storage->ctx, id, record);
+    return true;
+}
+
 /* ---- migrations of records ---- */
 
 struct travellers {
@@ -72,7 +84,7 @@ static void on_record(void *arg, struct value record)
 }
 
 /* All reads come before the first write; what is equal is not written. */
-static void put_changed(struct run *run, struct travellers *travellers)
+static bool put_changed(struct run *run, struct travellers *travellers)
 {
     struct ids ids = {0};
     size_t changed = 0;
@@ -86,10 +98,12 @@ static void put_changed(struct run *run, struct travellers *travellers)
             travellers->list[changed++] = moved;
         }
     }
-    for (size_t i = 0; i < changed; i++) {
-        run->storage->put(run->storage->ctx, ids_at(&ids, i), buf_value(&travellers->list[i].out));
+    bool ok = true;
+    for (size_t i = 0; ok && i < changed; i++) {
+        ok = put(run, ids_at(&ids, i), buf_value(&travellers->list[i].out));
     }
     ids_finish(&ids);
+    return ok;
 }
 
 static bool migrate_all_records(struct run *run, const struct migration *migration)
@@ -101,10 +115,7 @@ static bool migrate_all_records(struct run *run, const struct migration *migrati
     run->storage->each(run->storage->ctx, on_record, &travellers);
     migrate_records(run->content, migration, SCHEMA_UP, travellers.list, travellers.count,
                     run->why);
-    bool ok = buf_len(run->why) == 0;
-    if (ok) {
-        put_changed(run, &travellers);
-    }
+    bool ok = buf_len(run->why) == 0 && put_changed(run, &travellers);
     for (size_t i = 0; i < travellers.count; i++) {
         buf_finish(&travellers.list[i].out);
     }
@@ -133,8 +144,10 @@ static bool update_one(struct run *run, const struct step *step, struct str id, 
     struct buf made = {0};
     struct value record = run->storage->get(run->storage->ctx, id);
     bool ok = steps_apply(&step->steps, record, &made);
-    if (ok && (always || !value_equal(record, buf_value(&made)))) {
-        run->storage->put(run->storage->ctx, id, buf_value(&made));
+    if (!ok) {
+        reader_fail(run->why, NULL, "a step fails");
+    } else if (always || !value_equal(record, buf_value(&made))) {
+        ok = put(run, id, buf_value(&made));
     }
     buf_finish(&made);
     return ok;
@@ -154,21 +167,24 @@ static void put_step(struct run *run, const struct step *step, bool always)
 static bool apply_step(struct run *run, const struct step *step, bool always)
 {
     struct matching matching = {.match = step->value};
-    bool ok = step->op != STEP_FAIL;
+    if (step->op == STEP_FAIL) {
+        return reader_fail(run->why, NULL, "a step fails");
+    }
     if (step->op == STEP_PUT_RECORD) {
         put_step(run, step, always);
-    } else if (ok) {
-        run->storage->each(run->storage->ctx, on_matching, &matching);
-        for (size_t i = 0; ok && i < matching.ids.count; i++) {
-            if (step->op == STEP_REMOVE_WHERE) {
-                run->storage->remove(run->storage->ctx, ids_at(&matching.ids, i));
-            } else {
-                ok = update_one(run, step, ids_at(&matching.ids, i), always);
-            }
+        return true;
+    }
+    bool ok = true;
+    run->storage->each(run->storage->ctx, on_matching, &matching);
+    for (size_t i = 0; ok && i < matching.ids.count; i++) {
+        if (step->op == STEP_REMOVE_WHERE) {
+            run->storage->remove(run->storage->ctx, ids_at(&matching.ids, i));
+        } else {
+            ok = update_one(run, step, ids_at(&matching.ids, i), always);
         }
     }
     ids_finish(&matching.ids);
-    return ok || reader_fail(run->why, NULL, "a step fails");
+    return ok;
 }
 
 /* ---- code on a store or a storage ---- */
@@ -206,14 +222,16 @@ static bool check_changes(struct value changes)
            value_type(value_get(changes, STR("deletes"))) == VALUE_ARRAY;
 }
 
-static void apply_changes(struct run *run, struct value changes)
+static bool apply_changes(struct run *run, struct value changes)
 {
     struct value_walk puts = value_members(value_get(changes, STR("puts")));
     struct value_walk deletes = value_items(value_get(changes, STR("deletes")));
     struct str id;
     struct value value;
     while (value_next_member(&puts, &id, &value)) {
-        run->storage->put(run->storage->ctx, id, value);
+        if (!put(run, id, value)) {
+            return false;
+        }
     }
     while (value_next_item(&deletes, &value)) {
         value_string(value, &id);
@@ -221,6 +239,7 @@ static void apply_changes(struct run *run, struct value changes)
             run->storage->remove(run->storage->ctx, id);
         }
     }
+    return true;
 }
 
 static bool take_result(struct run *run, const struct schema_job *job)
@@ -233,8 +252,7 @@ static bool take_result(struct run *run, const struct schema_job *job)
             !check_changes(changes)) {
             return reader_fail(run->why, NULL, "left something that is no record");
         }
-        apply_changes(run, changes);
-        return true;
+        return apply_changes(run, changes);
     case SCHEMA_THREW:
         text = STR("threw");
         value_string(buf_value(&job->result), &text);

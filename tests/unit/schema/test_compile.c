@@ -181,6 +181,50 @@ Test(compile, an_order_is_complete_and_keeps_to_what_depends)
     schema_unref(compile(TWO "['a/1','a/2','b/1']}", NULL));
 }
 
+/* A content with `count` times `item` (in which %d is the number) between what is before and after.
+ */
+static void check_limit(const char *before, const char *item, const char *after, int count,
+                        const char *want)
+{
+    struct buf json = {0};
+    struct buf why = {0};
+    buf_append_str(&json, str_of(before));
+    for (int i = 1; i <= count; i++) {
+        const char *at = strstr(item, "%d");
+        buf_append_str(&json, (struct str){item, (size_t)(at - item)});
+        buf_printf(&json, "%d", i);
+        buf_append_str(&json, str_of(at + 2));
+        buf_append_str(&json, i < count ? STR(",") : STR(""));
+    }
+    buf_append_str(&json, str_of(after));
+    buf_append_byte(&json, 0);
+    compile_error((const char *)buf_head(&json), &why);
+    cr_assert(str_eq(buf_str(&why), str_of(want)), "%.*s", STR_ARG(buf_str(&why)));
+    buf_finish(&json);
+    buf_finish(&why);
+}
+
+Test(compile, limits)
+{
+    check_limit("{'types':{", "'%d':{'scope':'document'}", "}" NO_SEQUENCES, 65537,
+                "types: more than 65536 types");
+    check_limit("{'types':{},'sequences':[", "{'sequenceId':'%d','migrations':[]}", "]}", 1025,
+                "sequences: more than 1024 sequences");
+    check_limit("{'types':{},'sequences':[{'sequenceId':'a','migrations':[",
+                "{'id':'a/%d','scope':'record','up':[]}", "]}]}", 65537,
+                "sequences: more than 65536 migrations");
+    check_limit("{'types':{},'sequences':[{'sequenceId':'a','migrations':[{'id':'a/1',"
+                "'scope':'record','up':[",
+                "{'op':'delete','path':['%d']}", "]}]}]}", (1 << 18) + 1,
+                "sequences[0].migrations[0].up: more than 262144 steps in all");
+    check_limit("{'types':{'t':{'scope':'document','validator':{'kind':'enum','values':[", "%d",
+                "]}}}" NO_SEQUENCES, (1 << 21) + 1,
+                "types.t.validator.values: more than 2097152 names in all");
+    check_limit("{'types':{'t':{'scope':'document','validator':{'kind':'object','fields':{",
+                "'%d':{'kind':'any'}", "}}}}" NO_SEQUENCES, (1 << 20) + 1,
+                "types.t.validator.fields.1048577: more than 1048576 validators");
+}
+
 /* Ways through optional, or and the like are bounded, as is the stack with them. */
 Test(compile, ways_through_one_value_are_bounded)
 {

@@ -222,6 +222,30 @@ Test(validate, deep_and_wide_values)
     buf_finish(&value);
 }
 
+/* The stack holds as many alternatives as a schema may have, at every level of the value. */
+Test(validate, alternatives_all_the_way_down)
+{
+    struct buf json = {0};
+    struct buf value = {0};
+    buf_append_str(&json, STR("{'definitions':{'x':"));
+    for (int i = 0; i < 7; i++) {
+        buf_append_str(&json, STR("{'kind':'or','b':{'kind':'string'},'a':"));
+    }
+    buf_append_str(&json, STR("{'kind':'arrayOf','item':{'kind':'ref','name':'x'}}}}}}}}}},"
+                              "'types':{'t':{'scope':'document','validator':{'kind':'ref',"
+                              "'name':'x'}}},'sequences':[]}"));
+    buf_append_byte(&json, 0);
+    struct schema *schema = compile((const char *)buf_head(&json), NULL);
+    for (int i = 0; i < VALUE_MAX_DEPTH; i++) {
+        pack_array(&value, 1);
+    }
+    pack_str(&value, STR("leaf"));
+    cr_assert(schema_validate(schema, STR("t"), buf_value(&value)));
+    schema_unref(schema);
+    buf_finish(&json);
+    buf_finish(&value);
+}
+
 /* Each level tries both, and each of them all below it: without a bound this would not end. */
 Test(validate, work_is_bounded)
 {
