@@ -195,35 +195,60 @@ static const struct function *function_of(const struct migration *migration,
     return direction == SCHEMA_UP ? &migration->up : &migration->down;
 }
 
-/* Whether the filter may let the record pass. What migrations before it have made of the record is
- * not known (`touched`), except that it is still of its type. */
-static bool may_pass(const struct filter *filter, struct value record, bool touched)
+static bool step_alters(const struct step *step, struct str name)
 {
-    if (filter->kind != FILTER_MATCH) {
-        return true;
+    return (step->path.count > 0 && str_eq(step->path.names[0], name)) ||
+           (step->to.count > 0 && str_eq(step->to.names[0], name));
+}
+
+/* The i-th migration in that direction. */
+static const struct migration *migration_at(const struct schema_path *path,
+                                            enum schema_direction direction, size_t i)
+{
+    return path_migration(path, direction == SCHEMA_UP ? i : path->count - 1 - i);
+}
+
+/* Whether steps of the first `end` migrations write to that member of a record. */
+static bool may_have_altered(const struct schema_path *path, enum schema_direction direction,
+                             size_t end, struct str name)
+{
+    for (size_t i = 0; i < end; i++) {
+        const struct function *function = function_of(migration_at(path, direction, i), direction);
+        for (uint32_t step = 0; step < function->steps.count; step++) {
+            if (step_alters(&function->steps.list[step], name)) {
+                return true;
+            }
+        }
     }
-    if (!touched) {
-        return steps_match(filter->match, record);
+    return false;
+}
+
+/* Whether the filter of the i-th may let the record pass, when those before it, none of which was
+ * code, have made of it what they may. */
+static bool may_pass(const struct schema_path *path, enum schema_direction direction, size_t i,
+                     struct value record)
+{
+    struct value_walk walk = value_members(migration_at(path, direction, i)->filter.match);
+    struct str name;
+    struct value wanted;
+    while (value_next_member(&walk, &name, &wanted)) {
+        if (!value_equal(value_get(record, name), wanted) &&
+            !may_have_altered(path, direction, i, name)) {
+            return false;
+        }
     }
-    struct value type = value_get(filter->match, STR("typeName"));
-    return !value_present(type) || value_equal(type, value_get(record, STR("typeName")));
+    return true;
 }
 
 bool schema_path_needs_engine(const struct schema_path *path, enum schema_direction direction,
                               struct value record)
 {
-    bool touched = false;
     for (size_t i = 0; path && i < path->count; i++) {
-        size_t at = direction == SCHEMA_UP ? i : path->count - 1 - i;
-        const struct migration *migration = path_migration(path, at);
-        if (migration->filter.kind == FILTER_CODE) {
+        const struct migration *migration = migration_at(path, direction, i);
+        if (migration->filter.kind == FILTER_CODE ||
+            (function_of(migration, direction)->kind == FUNCTION_CODE &&
+             may_pass(path, direction, i, record))) {
             return true;
-        }
-        if (may_pass(&migration->filter, record, touched)) {
-            if (function_of(migration, direction)->kind == FUNCTION_CODE) {
-                return true;
-            }
-            touched = true;
         }
     }
     return false;

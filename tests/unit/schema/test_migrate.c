@@ -223,16 +223,18 @@ Test(migrate, filters_by_code)
     schema_path_unref(throws);
 }
 
+#define STAMP_2 CODE("a/2", "stamp")
+#define SET_3 SET("a/3", "x", "")
+static const char fail_stamp_set[] =
+    "{'id':'a/1','scope':'record','filter':{'bad':true},'up':[{'op':'fail'}]}," STAMP_2 "," SET_3;
+
 /* One call of the engine per migration; a record that fails is out, and the others go on. */
 Test(migrate, many_at_once)
 {
     enum { COUNT = 20 };
     struct fake_engine fake;
     fake_engine_init(&fake);
-    struct schema_path *path =
-        path_of("{'id':'a/1','scope':'record','filter':{'bad':true},'up':[{'op':'fail'}]}," CODE(
-                    "a/2", "stamp") "," SET("a/3", "x", ""),
-                &fake.engine);
+    struct schema_path *path = path_of(fail_stamp_set, &fake.engine);
     struct buf good = {0};
     struct buf bad = {0};
     parse("{'id':'n'}", &good);
@@ -256,37 +258,41 @@ Test(migrate, many_at_once)
     buf_finish(&bad);
 }
 
+static const char some_code[] =
+    "{'id':'a/1','scope':'record','filter':{'typeName':'a'},'up':[{'op':'set','path':['x'],"
+    "'value':1}],'down':[{'op':'delete','path':['x']}]},"
+    "{'id':'a/2','scope':'record','filter':{'typeName':'b'},'up':{'function':'ok'},'down':[]},"
+    "{'id':'a/3','scope':'record','filter':{'typeName':'a','x':1},'up':{'function':'ok'},"
+    "'down':[]},"
+    "{'id':'a/4','scope':'record','filter':{'typeName':'a','y':1},'up':[],"
+    "'down':{'function':'ok'}}";
+
 Test(migrate, what_may_need_the_engine)
 {
     struct fake_engine fake;
     fake_engine_init(&fake);
-    struct schema_path *path = path_of(
-        SET("a/1", "x", "'filter':{'typeName':'a'},") ","
-                                                      "{'id':'a/"
-                                                      "2','scope':'record','filter':{'typeName':'b'"
-                                                      "},'up':{'function':'ok'},'down':[]},"
-                                                      "{'id':'a/"
-                                                      "3','scope':'record','filter':{'typeName':'a'"
-                                                      ",'x':1},'up':{'function':'ok'},"
-                                                      "'down':[]}",
-        &fake.engine);
+    struct schema_path *path = path_of(some_code, &fake.engine);
     struct schema_path *filter =
         path_of(SET("a/1", "x", "'filter':{'function':'isBlue'},"), &fake.engine);
     struct buf a = {0};
     struct buf b = {0};
     struct buf c = {0};
+    struct buf d = {0};
+    parse("{'typeName':'a','y':1}", &d);
     parse("{'typeName':'a'}", &a);
     parse("{'typeName':'b'}", &b);
     parse("{'typeName':'c'}", &c);
     cr_assert(schema_path_needs_engine(path, SCHEMA_UP, buf_value(&a)), "a/1 may set x");
     cr_assert(schema_path_needs_engine(path, SCHEMA_UP, buf_value(&b)));
     cr_assert(not(schema_path_needs_engine(path, SCHEMA_UP, buf_value(&c))));
-    cr_assert(not(schema_path_needs_engine(path, SCHEMA_DOWN, buf_value(&a))));
+    cr_assert(not(schema_path_needs_engine(path, SCHEMA_DOWN, buf_value(&a))), "none sets y");
+    cr_assert(schema_path_needs_engine(path, SCHEMA_DOWN, buf_value(&d)));
     cr_assert(schema_path_needs_engine(filter, SCHEMA_DOWN, buf_value(&c)));
     cr_assert(not(schema_path_needs_engine(NULL, SCHEMA_UP, buf_value(&a))));
     buf_finish(&a);
     buf_finish(&b);
     buf_finish(&c);
+    buf_finish(&d);
     schema_path_unref(path);
     schema_path_unref(filter);
 }

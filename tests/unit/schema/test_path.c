@@ -9,89 +9,19 @@
 #define UP_DOWN(id) "{'id':'" id "','scope':'record','up':[],'down':[]}"
 
 /* note: 3 of which the second has no down; store: not retroactive, of other scopes; none: empty. */
+#define NOTE_1 UP_DOWN("note/1")
+#define NOTE_2 "{'id':'note/2','scope':'record','up':[],'down':null}"
+#define NOTE_3 UP_DOWN("note/3")
+#define STORE_1 "{'id':'store/1','scope':'storage','up':[]}"
+#define STORE_2 "{'id':'store/2','scope':'store','up':[]}"
+#define STORE_3 UP_DOWN("store/3")
+#define USER_1 UP_DOWN("user/1")
 static const char content[] =
     "{'types':{},'sequences':["
-    "{'sequenceId':'note','retroactive':true,'migrations':[" UP_DOWN(
-        "not"
-        "e/"
-        "1") ",{'id':'note/2','scope':'record','up':[],'down':null}," UP_DOWN("note/3") "]},"
-                                                                                        "{'"
-                                                                                        "sequenceId"
-                                                                                        "':'store',"
-                                                                                        "'migration"
-                                                                                        "s':[{'id':"
-                                                                                        "'store/"
-                                                                                        "1','scope'"
-                                                                                        ":'storage'"
-                                                                                        ",'up':[]},"
-                                                                                        "{'id':'"
-                                                                                        "store/"
-                                                                                        "2','scope'"
-                                                                                        ":'store','"
-                                                                                        "up':[]}"
-                                                                                        "," UP_DOWN(
-                                                                                            "store/"
-                                                                                            "3") "]"
-                                                                                                 "}"
-                                                                                                 ","
-                                                                                                 "{"
-                                                                                                 "'"
-                                                                                                 "s"
-                                                                                                 "e"
-                                                                                                 "q"
-                                                                                                 "u"
-                                                                                                 "e"
-                                                                                                 "n"
-                                                                                                 "c"
-                                                                                                 "e"
-                                                                                                 "I"
-                                                                                                 "d"
-                                                                                                 "'"
-                                                                                                 ":"
-                                                                                                 "'"
-                                                                                                 "u"
-                                                                                                 "s"
-                                                                                                 "e"
-                                                                                                 "r"
-                                                                                                 "'"
-                                                                                                 ","
-                                                                                                 "'"
-                                                                                                 "r"
-                                                                                                 "e"
-                                                                                                 "t"
-                                                                                                 "r"
-                                                                                                 "o"
-                                                                                                 "a"
-                                                                                                 "c"
-                                                                                                 "t"
-                                                                                                 "i"
-                                                                                                 "v"
-                                                                                                 "e"
-                                                                                                 "'"
-                                                                                                 ":"
-                                                                                                 "t"
-                                                                                                 "r"
-                                                                                                 "u"
-                                                                                                 "e"
-                                                                                                 ","
-                                                                                                 "'"
-                                                                                                 "m"
-                                                                                                 "i"
-                                                                                                 "g"
-                                                                                                 "r"
-                                                                                                 "a"
-                                                                                                 "t"
-                                                                                                 "i"
-                                                                                                 "o"
-                                                                                                 "n"
-                                                                                                 "s"
-                                                                                                 "'"
-                                                                                                 ":"
-                                                                                                 "[" UP_DOWN(
-                                                                                                     "user/1") "]},"
-                                                                                                               "{'sequenceId':'none','"
-                                                                                                               "retroactive':false,'"
-                                                                                                               "migrations':[]}]}";
+    "{'sequenceId':'note','retroactive':true,'migrations':[" NOTE_1 "," NOTE_2 "," NOTE_3 "]},"
+    "{'sequenceId':'store','migrations':[" STORE_1 "," STORE_2 "," STORE_3 "]},"
+    "{'sequenceId':'user','retroactive':true,'migrations':[" USER_1 "]},"
+    "{'sequenceId':'none','retroactive':false,'migrations':[]}]}";
 
 struct match_case {
     char name[60];
@@ -159,16 +89,18 @@ ParameterizedTest(struct match_case *c, path, match)
     schema_unref(schema);
 }
 
+#define GEO_1 UP_DOWN("com.tldraw.shape.geo/1")
+#define GEO_2 UP_DOWN("com.tldraw.shape.geo/2")
+#define TLDRAW_STORE_1 UP_DOWN("com.tldraw.store/1")
+static const char tldraw[] =
+    "{'types':{},'sequences':["
+    "{'sequenceId':'com.tldraw.shape.geo','migrations':[" GEO_1 "," GEO_2 "]},"
+    "{'sequenceId':'com.tldraw.store','migrations':[" TLDRAW_STORE_1 "]}]}";
+
 /* Version 1 becomes version 2 (schema-and-migrations 1), and is served then like it. */
 Test(path, of_version_1)
 {
-    struct schema *schema =
-        compile("{'types':{},'sequences':[{'sequenceId':'com.tldraw.shape.geo','migrations':"
-                "[" UP_DOWN("com.tldraw.shape.geo/1") "," UP_DOWN(
-                    "com.tldraw.shape.geo/2") "]},"
-                                              "{'sequenceId':'com.tldraw.store','migrations':"
-                                              "[" UP_DOWN("com.tldraw.store/1") "]}]}",
-                NULL);
+    struct schema *schema = compile(tldraw, NULL);
     struct buf theirs = {0};
     struct schema_path *path;
     parse("{'schemaVersion':1,'storeVersion':0,'recordVersions':{'shape':{'version':1,"

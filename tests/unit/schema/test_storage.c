@@ -261,9 +261,8 @@ Test(storage, failures_say_where_and_why)
          "migration a/1: left something that is no record"},
         {"{'id':'a/1','scope':'record','up':[{'op':'set','path':['id'],'value':'x'}]}",
          "migration a/1: \"n1\": the id becomes another"},
-        {"{'id':'a/"
-         "1','scope':'store','up':[{'op':'updateWhere','steps':[{'op':'delete','path':['id']"
-         "}]}]}",
+        {"{'id':'a/1','scope':'store','up':[{'op':'updateWhere','steps':[{'op':'delete',"
+         "'path':['id']}]}]}",
          "migration a/1: \"n1\": the id becomes another"},
         {"{'id':'a/1','scope':'record','up':{'function':'isBlue'}}",
          "migration a/1: \"n1\": returned something that is no record"},
