@@ -2,8 +2,8 @@
  * each for all records that it is for, so that the engine is called once for it and not once per
  * record.
  */
+#include "schema/migrate.h"
 #include "base/alloc.h"
-#include "schema/path.h"
 #include "schema/reader.h"
 #include "schema/steps.h"
 #include "value/check.h"

@@ -2,6 +2,7 @@
 #include "schema/path.h"
 
 #include "base/alloc.h"
+#include "schema/migrate.h"
 #include "schema/serialized.h"
 #include "schema/steps.h"
 #include "value/pack.h"

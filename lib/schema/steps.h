@@ -1,42 +1,13 @@
-/* Applying steps, filters and code to records. Private to lib/schema. */
+/* Applying steps and matches to records. Private to lib/schema. */
 #ifndef SCHEMA_STEPS_H
 #define SCHEMA_STEPS_H
 
 #include "schema/content.h"
-#include "schema/path.h"
 
 /* Whether the record's members equal those of `match`; absent matches everything. */
 bool steps_match(struct value match, struct value record);
 
 /* Appends what the steps make of the record. False if one fails; `out` is then as it was. */
 bool steps_apply(const struct steps *steps, struct value record, struct buf *out);
-
-/* ---- migrate.c ---- */
-
-/* Runs jobs, in pieces that bound what goes to the engine at once. Without engine none returns. */
-void engine_run(const struct content *content, struct schema_job *jobs, size_t count);
-
-/* Applies one migration of records to those travellers that have not failed. `why` may be NULL; it
- * gets the first failure's reason, with the record's id. */
-void migrate_records(const struct content *content, const struct migration *migration,
-                     enum schema_direction direction, struct schema_traveller *travellers,
-                     size_t count, struct buf *why);
-
-/* ---- path.c ---- */
-
-/* Owned by nobody in particular: counted. */
-struct schema_path {
-    uint32_t refs;
-    struct schema *schema; /* a reference */
-    bool records_only;     /* no migration of another scope */
-    bool reversible;       /* all have a down */
-    uint32_t count;
-    uint32_t migrations[]; /* numbers, in order */
-};
-
-static inline const struct migration *path_migration(const struct schema_path *path, size_t at)
-{
-    return &path->schema->content->migrations[path->migrations[at]];
-}
 
 #endif

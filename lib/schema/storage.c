@@ -1,6 +1,6 @@
 /* Migrating a whole storage (spec schema-and-migrations 5). */
 #include "base/alloc.h"
-#include "schema/path.h"
+#include "schema/migrate.h"
 #include "schema/reader.h"
 #include "schema/steps.h"
 #include "value/check.h"

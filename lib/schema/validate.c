@@ -2,7 +2,7 @@
 #include "base/alloc.h"
 #include "base/utf8.h"
 #include "schema/content.h"
-#include "schema/steps.h"
+#include "schema/migrate.h"
 #include "schema/url.h"
 #include "value/head.h"
 #include "value/number.h"
