@@ -206,7 +206,8 @@ static const uint8_t *check_dict(struct run *run, const struct node *node, const
 static uint32_t variant_of(const struct run *run, const struct node *node, const uint8_t *at)
 {
     const struct names *names = &run->validators->names[node->a];
-    struct value key = value_get((struct value){at, 1}, run->validators->texts[node->b]);
+    struct value object = {at, 1}; /* where it ends is not asked */
+    struct value key = value_get(object, run->validators->texts[node->b]);
     struct str text;
     double number;
     if (value_string(key, &text)) {
