@@ -65,6 +65,27 @@ export function instrument(real) {
 	return factories(real)
 }
 
+/** The first validator that an object's function `validate` calls, or null. */
+export function forwarded(object) {
+	let found = null
+	const kept = modules.map(({ Validator }) => Validator.prototype.validate)
+	modules.forEach(({ Validator }) => {
+		Validator.prototype.validate = function (value) {
+			if (!found) found = this
+			return value
+		}
+	})
+	try {
+		object.validate(null)
+	} catch (error) {
+		found = null
+	}
+	modules.forEach(({ Validator }, i) => {
+		Validator.prototype.validate = kept[i]
+	})
+	return found
+}
+
 /** The validator that one step of a path leads to. */
 export function child(validator, step) {
 	if (step.charAt(0) === '.') return validator.config[step.slice(1)]
@@ -72,5 +93,6 @@ export function child(validator, step) {
 	if (step === 'key') return validator.keyValidator
 	if (step === 'value') return validator.valueValidator
 	if (step === 'type') return validator.type
+	if (step === 'forward') return forwarded(validator)
 	return notes.get(validator)[step]
 }

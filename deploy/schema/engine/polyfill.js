@@ -527,6 +527,21 @@
 		return made
 	})
 
+	// For ids that migrations make up, not for secrets.
+	lacking('crypto', {
+		getRandomValues: function (list) {
+			var i
+			var most = Math.pow(2, 8 * list.BYTES_PER_ELEMENT)
+			for (i = 0; i < list.length; i++) list[i] = Math.floor(Math.random() * most)
+			return list
+		},
+		randomUUID: function () {
+			return 'xxxxxxxx-xxxx-4xxx-8xxx-xxxxxxxxxxxx'.replace(/x/g, function () {
+				return Math.floor(Math.random() * 16).toString(16)
+			})
+		},
+	})
+
 	function nothing() {}
 	lacking('console', { log: nothing, info: nothing, warn: nothing, error: nothing, debug: nothing, trace: nothing })
 	lacking('setTimeout', function () { return 0 })

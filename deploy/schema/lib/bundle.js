@@ -117,9 +117,25 @@ function replacement(names) {
 				}
 				return { contents: parts.join('\n'), loader: 'js', resolveDir: from }
 			})
-			build.onLoad({ filter: assets }, () => ({ contents: 'export default ""', loader: 'js' }))
+			build.onResolve({ filter: assets }, ({ path: name }) => ({ path: name, namespace: 'roomd-asset' }))
+			build.onLoad({ filter: /.*/, namespace: 'roomd-asset' }, () => ({ contents: 'export default ""', loader: 'js' }))
 		},
 	}
+}
+
+/** tldraw's packages and what they use do nothing by being loaded: what is not used of them goes. */
+const pure = {
+	name: 'pure',
+	setup(build) {
+		build.onResolve({ filter: /./ }, async (args) => {
+			if (args.pluginData === 'roomd' || !args.importer || args.kind === 'entry-point') return undefined
+			const ours = /[\\/]node_modules[\\/]@tldraw[\\/]/.test(args.importer)
+			if (!ours && !/^(?:@tldraw\/|lodash\.)/.test(args.path)) return undefined
+			const { kind, resolveDir, importer, namespace } = args
+			const found = await build.resolve(args.path, { kind, resolveDir, importer, namespace, pluginData: 'roomd' })
+			return found.errors.length ? undefined : { ...found, sideEffects: false, pluginData: undefined }
+		})
+	},
 }
 
 /** Adds to `names` what esbuild did not find in our replacements. True if that was all. */
@@ -159,10 +175,11 @@ function packages(inputs, base) {
 
 /**
  * Bundles `entry`, source text that may import `roomd:schema` (the app's module), `roomd:instrument`
- * and `roomd:pick`. Returns {code, packages, inert: names that were replaced by nothing,
+ * and `roomd:pick`. Without `notes` validators hide what they are made of; `small` text is not
+ * to be read. Returns {code, packages, inert: names that were replaced by nothing,
  * instrumented: whether a validation module was met}.
  */
-export async function bundle(file, entry, options = {}) {
+export async function bundle(file, entry, { notes = true, small = false } = {}) {
 	const names = new Map()
 	const base = path.dirname(file)
 	for (;;) {
@@ -182,6 +199,7 @@ export async function bundle(file, entry, options = {}) {
 				target: 'es2020',
 				jsx: 'automatic',
 				treeShaking: true,
+				minifyIdentifiers: small, // without it names of files are in the text
 				legalComments: 'none',
 				logLevel: 'silent',
 				define: {
@@ -194,8 +212,7 @@ export async function bundle(file, entry, options = {}) {
 					'roomd:instrument': path.join(engine, 'instrument.js'),
 					'roomd:pick': path.join(engine, 'pick.js'),
 				},
-				plugins: [instrumentation(found), replacement(names)],
-				...options,
+				plugins: [...(notes ? [instrumentation(found)] : []), replacement(names), pure],
 			})
 		} catch (error) {
 			if (!error.errors) throw error

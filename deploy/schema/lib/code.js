@@ -22,10 +22,12 @@ function arguments_({ how, sequence, index, name, type, steps }) {
 }
 
 /** The module that is bundled: builds the schema and picks its functions. */
-function entry(functions, exportName) {
+function entry(functions, access) {
 	const used = [...new Set(functions.map(({ how }) => how))].sort()
 	const rows = functions.map((wanted) => `${JSON.stringify(wanted.function)}: ${wanted.how}(schema, ${arguments_(wanted)}),`)
-	return `import { ${exportName === 'default' ? 'default' : exportName} as schema } from 'roomd:schema'
+	const [first, ...more] = access
+	return `import { ${first} as exported } from 'roomd:schema'
+		const schema = [exported${more.map((name) => `, ${JSON.stringify(name)}`)}].reduce((value, name) => value[name])
 		import { ${used.join(', ')} } from 'roomd:pick'
 		export const functions = { ${rows.join('\n')} }`
 }
@@ -35,6 +37,7 @@ async function urlPolyfill() {
 		stdin: { contents: url.map((name) => `require(${JSON.stringify(require.resolve(name))})`).join('\n'), resolveDir: '/' },
 		bundle: true,
 		write: false,
+		minifyIdentifiers: true,
 		format: 'iife',
 		platform: 'neutral',
 		mainFields: ['main'],
@@ -104,14 +107,20 @@ function check(code, functions, inert) {
 
 /**
  * `functions`: [{function: its name, how: what of engine/pick.js finds it, and what that is given}].
- * Returns the script.
+ * `access`: how the schema is got of the module, as names. Returns the script.
  */
-export async function exportCode(file, exportName, functions) {
+export async function exportCode(file, access, functions) {
 	if (functions.length === 0) return undefined
-	const built = await bundle(file, entry(functions, exportName))
+	const notes = functions.some(({ steps }) => steps)
+	const built = await bundle(file, entry(functions, access), { notes, small: true })
 	const parts = [readFileSync(polyfill, 'utf8')]
 	if (/\bURL\b|\bURLSearchParams\b/.test(built.code)) parts.push(await urlPolyfill())
-	parts.push(await down(`var exports = {}, module = { exports: exports };\n${built.code}\nvar made = module.exports.functions;`))
+	parts.push(await down(`var made = (function () {
+'use strict'
+var exports = {}, module = { exports: exports };
+${built.code}
+return module.exports.functions
+})()`))
 	const code = await minified(`(function () {\n${parts.join('\n')}\nreturn made;\n})()`)
 	check(code, functions, built.inert)
 	return code

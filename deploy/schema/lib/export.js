@@ -81,7 +81,7 @@ export async function exportSchema(options) {
 	checkDocuments(schema, documents)
 	const functions = [...validators.code, ...migrating]
 	checkCode(functions, options.code)
-	const code = await exportCode(file, exportName, functions)
+	const code = await exportCode(file, loaded.access, functions)
 
 	const made = {
 		roomdSchema: 1,

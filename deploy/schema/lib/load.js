@@ -5,13 +5,13 @@ import { Failure } from './failure.js'
 
 const entry = `
 import * as app from 'roomd:schema'
-import { notes, modules } from 'roomd:instrument'
-export { app, notes, modules }
+import { child, notes, modules } from 'roomd:instrument'
+export { app, child, notes, modules }
 `
 
 function run(code) {
 	const module = { exports: {} }
-	vm.runInThisContext(`(function (module, exports) {${code}\n})`, { filename: 'roomd-schema-bundle.js' })(
+	vm.runInThisContext(`(function (module, exports) {'use strict';${code}\n})`, { filename: 'roomd-schema-bundle.js' })(
 		module,
 		module.exports
 	)
@@ -30,9 +30,24 @@ function isSchema(value) {
 	)
 }
 
+/** Finds the export; CommonJS modules have their exports below `default`. */
+function pick(app, name) {
+	const inside = typeof app.default === 'object' && app.default !== null && !isSchema(app.default)
+	const access = name in app && isSchema(app[name]) ? [name] : ['default', name]
+	const schema = access.length === 1 ? app[name] : inside ? app.default[name] : undefined
+	if (isSchema(schema)) return { schema, access }
+	if (!(name in app)) {
+		const names = Object.keys(app).sort().join(', ') || 'nothing'
+		throw new Failure(`The module has no export \`${name}\`; it exports ${names}.`)
+	}
+	throw new Failure(
+		`The export \`${name}\` is not a schema: give one made by createTLSchema() or StoreSchema.create().`
+	)
+}
+
 /**
- * Returns {schema, notes, modules, packages, inert} of the module `file`, whose export `name` is the
- * schema.
+ * Returns {schema, access: the names that lead to it, packages, inert} of the module `file`, whose export `name` is the schema, and what
+ * engine/instrument.js knows of its validators: {child, notes, modules}.
  */
 export async function load(file, name) {
 	const built = await bundle(file, entry)
@@ -44,15 +59,7 @@ export async function load(file, name) {
 		const hint = built.inert.length ? `\nStood in for by something inert: ${built.inert.join(', ')}` : ''
 		throw new Failure(`The module throws when it is run: ${why}${hint}`)
 	}
-	if (!(name in loaded.app)) {
-		const names = Object.keys(loaded.app).sort().join(', ') || 'nothing'
-		throw new Failure(`The module has no export \`${name}\`; it exports ${names}.`)
-	}
-	const schema = loaded.app[name]
-	if (!isSchema(schema)) {
-		throw new Failure(
-			`The export \`${name}\` is not a schema: give one made by createTLSchema() or StoreSchema.create().`
-		)
-	}
-	return { schema, notes: loaded.notes, modules: loaded.modules, packages: built.packages, inert: built.inert }
+	const { schema, access } = pick(loaded.app, name)
+	const { child, notes, modules } = loaded
+	return { schema, access, child, notes, modules, packages: built.packages, inert: built.inert }
 }

@@ -29,8 +29,18 @@ function passesAll(validator) {
 	)
 }
 
+/** `(value) => other.validate(value)` and nothing else, as recursive validators have it. */
+function onlyForwards(validator) {
+	const text = Function.prototype.toString.call(validator.validate)
+	return (
+		/^\(?\s*([\w$]+)\s*\)?\s*=>\s*[\w$.]+\.validate\(\1\)$/.test(text) ||
+		/^(?:validate\s*|function\s*[\w$]*\s*|)\(([\w$]+)\)\s*(?:=>\s*)?\{\s*return [\w$.]+\.validate\(\1\);?\s*\}$/.test(text)
+	)
+}
+
 export class Validators {
-	constructor({ schema, notes, modules }) {
+	constructor({ schema, notes, modules, child }) {
+		this.child = child
 		this.notes = notes
 		this.modules = modules
 		this.names = Object.keys(schema.types)
@@ -100,7 +110,7 @@ export class Validators {
 		let name = this.open.get(validator)
 		if (name === null) {
 			const taken = new Set(this.open.values())
-			const base = at.steps.at(-1)?.replace(/^\./, '') ?? at.type
+			const base = at.steps.findLast((step) => step.startsWith('.'))?.slice(1) ?? at.type
 			name = base
 			for (let n = 2; name in this.definitions || taken.has(name); n++) name = `${base}${n}`
 			this.open.set(validator, name)
@@ -109,8 +119,7 @@ export class Validators {
 	}
 
 	below(validator, at, step) {
-		const next = step.startsWith('.') ? validator.config[step.slice(1)] : undefined
-		const child = next ?? this.notes.get(validator)?.[step] ?? validator[memberOf[step]]
+		const child = this.child(validator, step)
 		const shown = step.startsWith('.') ? at.shown + step : step === 'item' ? `${at.shown}[]` : at.shown
 		return this.export(child, { type: at.type, steps: [...at.steps, step], shown })
 	}
@@ -159,6 +168,7 @@ export class Validators {
 			const made = isStyle(target) ? this.style(target, at) : { kind: 'enum', values: this.valuesOf(target) }
 			return { ...made, note: 'an object that forwards to this' }
 		}
+		if (onlyForwards(validator) && this.child(validator, 'forward')) return this.below(validator, at, 'forward')
 		return this.whole(at, 'a function of its own')
 	}
 
@@ -216,5 +226,3 @@ export class Validators {
 		return name
 	}
 }
-
-const memberOf = { item: 'itemValidator', key: 'keyValidator', value: 'valueValidator', type: 'type' }
