@@ -109,6 +109,7 @@ export function forwardedTo(object, known) {
 	return found.length ? found[0].validator : null
 }
 
+/** What a filter says to a record of which it may read nothing but these two members. */
 function asked(filter, typeName, type) {
 	const record = new Proxy(
 		{},
@@ -128,8 +129,7 @@ function asked(filter, typeName, type) {
 			},
 		}
 	)
-	const { result, threw, calls } = watched(() => filter(record))
-	return threw || calls.length ? null : Boolean(result)
+	return Boolean(filter(record))
 }
 
 function literalsOf(fn) {
@@ -147,14 +147,11 @@ export function filterAsData(filter, types, subtypes) {
 	const near = (names) => names.flatMap((name) => [name, `${name}x`, `x${name}`, name.slice(1), name.toUpperCase()])
 	const typeNames = [...new Set([...near([...types, ...literals]), '', 'another'])]
 	const typeValues = [...new Set([...near([...subtypes, ...literals]), '', 'another', undefined, null, 1])]
-	const passed = []
-	for (const typeName of typeNames) {
-		for (const type of typeValues) {
-			const result = asked(filter, typeName, type)
-			if (result === null) return null
-			if (result) passed.push({ typeName, type })
-		}
-	}
+	const pairs = typeNames.flatMap((typeName) => typeValues.map((type) => ({ typeName, type })))
+	const { result: passed, threw, calls } = watched(() =>
+		pairs.filter(({ typeName, type }) => asked(filter, typeName, type))
+	)
+	if (threw || calls.length) return null
 	const names = new Set(passed.map(({ typeName }) => typeName))
 	if (names.size !== 1) return null
 	const [typeName] = names

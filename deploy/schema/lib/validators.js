@@ -38,6 +38,12 @@ function onlyForwards(validator) {
 	)
 }
 
+/** `if (n < 0 || n > 1) throw ...` and nothing else: opacity, in tldraw before 5. */
+function isUnitInterval(fn) {
+	const text = Function.prototype.toString.call(fn)
+	return /^\(([\w$]+)\) => \{\s*if \(\1 < 0 \|\| \1 > 1\) \{\s*throw new [\w$.]+\("[^"]*"\);\s*\}\s*\}$/.test(text)
+}
+
 export class Validators {
 	constructor({ schema, notes, modules, child }) {
 		this.child = child
@@ -47,7 +53,7 @@ export class Validators {
 		this.counts = { data: 0, prefixes: 0 }
 		this.code = [] // [{function, path, why, how, type, steps}]: how as engine/pick.js names it
 		this.definitions = {}
-		this.open = new Map() // validators that are being exported: their definition's name, or null
+		this.open = new Map() // validators that are being exported: {at, name: of their definition, or null}
 		this.enums = [] // [{validator, values}]
 		this.enumsSeen = new Set()
 		for (const type of Object.values(schema.types)) this.collectEnums(type.validator, new Set())
@@ -96,26 +102,26 @@ export class Validators {
 		if (!validator || typeof validator.validate !== 'function') {
 			throw new Failure(`The validator at ${at.shown} is none: it has no function \`validate\`.`)
 		}
-		if (this.open.has(validator)) return this.recursion(validator, at)
-		this.open.set(validator, null)
+		if (this.open.has(validator)) return this.recursion(this.open.get(validator))
+		this.open.set(validator, { at, name: null })
 		const made = this.one(validator, at)
-		const name = this.open.get(validator)
+		const { name } = this.open.get(validator)
 		this.open.delete(validator)
 		if (name === null) return made
 		this.definitions[name] = made
 		return { kind: 'ref', name }
 	}
 
-	recursion(validator, at) {
-		let name = this.open.get(validator)
-		if (name === null) {
-			const taken = new Set(this.open.values())
-			const base = at.steps.findLast((step) => step.startsWith('.'))?.slice(1) ?? at.type
-			name = base
-			for (let n = 2; name in this.definitions || taken.has(name); n++) name = `${base}${n}`
-			this.open.set(validator, name)
+	/** A validator inside itself: it becomes a definition, named after where it begins. */
+	recursion(entry) {
+		if (entry.name === null) {
+			const taken = new Set([...Object.keys(this.definitions), ...[...this.open.values()].map(({ name }) => name)])
+			const base = entry.at.steps.findLast((step) => step.startsWith('.'))?.slice(1) ?? entry.at.type
+			let name = base
+			for (let n = 2; taken.has(name); n++) name = `${base}${n}`
+			entry.name = name
 		}
-		return { kind: 'ref', name }
+		return { kind: 'ref', name: entry.name }
 	}
 
 	below(validator, at, step) {
@@ -196,6 +202,7 @@ export class Validators {
 				return { kind: 'idPrefix', prefixes }
 			}
 		}
+		if (this.notes.get(note.inner)?.kind === 'number' && isUnitInterval(note.fn)) return { kind: 'unitInterval' }
 		// What the inner validator returns may be something else than it was given if it is a refinement
 		// itself: only then the whole has to run as one.
 		if (this.refines(note.inner)) return this.whole(at, 'refinements of refinements')
