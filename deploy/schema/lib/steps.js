@@ -185,9 +185,11 @@ export function applySteps(record, steps) {
 		if (op === 'set' || (op === 'default' && parent[last] === undefined)) parent[last] = structuredClone(value)
 		else if (op === 'delete') delete parent[last]
 		else if (op === 'rename' && last in parent) {
+			const target = parentOf(record, to, false)
+			if (!target) continue
 			const moved = parent[last]
 			delete parent[last]
-			parentOf(record, to, true)[to.at(-1)] = moved
+			target[to.at(-1)] = moved
 		}
 	}
 	return record

@@ -126,10 +126,11 @@ export function step(record, { op, path, value, from, to }) {
 		if (at) delete at[path.at(-1)]
 	} else if (op === 'rename') {
 		const at = parent(from, false)
-		if (!at || !Object.hasOwn(at, from.at(-1))) return
+		const target = parent(to, false)
+		if (!at || !target || !Object.hasOwn(at, from.at(-1))) return
 		const moved = at[from.at(-1)]
 		delete at[from.at(-1)]
-		parent(to, true)[to.at(-1)] = moved
+		target[to.at(-1)] = moved
 	} else throw new Error(`unknown op ${op}`)
 }
 
