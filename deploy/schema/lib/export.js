@@ -5,7 +5,7 @@ import { exportCode } from './code.js'
 import { Failure } from './failure.js'
 import { load } from './load.js'
 import { exportMigrations } from './migrations.js'
-import { Validators } from './validators.js'
+import { count, Validators } from './validators.js'
 
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))
 
@@ -100,7 +100,7 @@ export async function exportSchema(options) {
 		packages: loaded.packages,
 		types: Object.fromEntries(Object.entries(types).map(([name, { scope }]) => [name, scope])),
 		validators: {
-			...validators.counts,
+			...count([types, validators.definitions]),
 			code: validators.code.map(({ path: at, why, function: name }) => ({ path: at, why, function: name })),
 		},
 		migrations: found,

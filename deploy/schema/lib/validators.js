@@ -50,7 +50,6 @@ export class Validators {
 		this.notes = notes
 		this.modules = modules
 		this.names = Object.keys(schema.types)
-		this.counts = { data: 0, prefixes: 0 }
 		this.code = [] // [{function, path, why, how, type, steps}]: how as engine/pick.js names it
 		this.definitions = {}
 		this.open = new Map() // validators that are being exported: {at, name: of their definition, or null}
@@ -132,7 +131,6 @@ export class Validators {
 
 	one(validator, at) {
 		const note = this.notes.get(validator)
-		this.counts.data++
 		if (note && builtIn.has(note.kind)) return { kind: note.kind }
 		switch (note?.kind) {
 			case 'literal':
@@ -197,10 +195,7 @@ export class Validators {
 		const before = this.code.length
 		if (this.notes.get(note.inner)?.kind === 'string') {
 			const prefixes = prefixesOf(note.fn, this.names)
-			if (prefixes) {
-				this.counts.prefixes++
-				return { kind: 'idPrefix', prefixes }
-			}
+			if (prefixes) return { kind: 'idPrefix', prefixes }
 		}
 		if (this.notes.get(note.inner)?.kind === 'number' && isUnitInterval(note.fn)) return { kind: 'unitInterval' }
 		// What the inner validator returns may be something else than it was given if it is a refinement
@@ -225,11 +220,23 @@ export class Validators {
 	}
 
 	asCode(how, at, why) {
-		this.counts.data--
 		const names = new Set(this.code.map((entry) => entry.function))
 		let name = `check ${at.shown}`
 		for (let n = 2; names.has(name); n++) name = `check ${at.shown} ${n}`
 		this.code.push({ function: name, path: at.shown, why, how, type: at.type, steps: at.steps })
 		return name
 	}
+}
+
+/** How many validators there are in what was exported: {data, prefixes}. */
+export function count(made) {
+	const counts = { data: 0, prefixes: 0 }
+	const walk = (value) => {
+		if (typeof value !== 'object' || value === null) return
+		if (typeof value.kind === 'string' && value.kind !== 'code') counts.data++
+		if (value.kind === 'idPrefix') counts.prefixes++
+		Object.values(value).forEach(walk)
+	}
+	walk(made)
+	return counts
 }
