@@ -20,53 +20,53 @@ Writes the schema that MODULE (TypeScript or JavaScript) exports to a file for \
 `
 
 function options() {
-	const { values, positionals } = parseArgs({
-		allowPositionals: true,
-		options: {
-			output: { type: 'string', short: 'o' },
-			export: { type: 'string' },
-			'object-type': { type: 'string', multiple: true },
-			documents: { type: 'string' },
-			'no-code': { type: 'boolean' },
-			json: { type: 'boolean' },
-			quiet: { type: 'boolean', short: 'q' },
-			help: { type: 'boolean', short: 'h' },
-		},
-	})
-	if (values.help) {
-		process.stdout.write(usage)
-		process.exit(0)
-	}
-	if (positionals.length !== 1) throw new Error('there must be one MODULE')
-	if (!values.output) throw new Error('there is no -o FILE')
-	return { ...values, source: positionals[0] }
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      output: { type: 'string', short: 'o' },
+      export: { type: 'string' },
+      'object-type': { type: 'string', multiple: true },
+      documents: { type: 'string' },
+      'no-code': { type: 'boolean' },
+      json: { type: 'boolean' },
+      quiet: { type: 'boolean', short: 'q' },
+      help: { type: 'boolean', short: 'h' },
+    },
+  })
+  if (values.help) {
+    process.stdout.write(usage)
+    process.exit(0)
+  }
+  if (positionals.length !== 1) throw new Error('there must be one MODULE')
+  if (!values.output) throw new Error('there is no -o FILE')
+  return { ...values, source: positionals[0] }
 }
 
 async function main(given) {
-	const { text, report } = await exportSchema({
-		source: given.source,
-		exportName: given.export,
-		objectTypes: given['object-type'],
-		documents: given.documents,
-		code: !given['no-code'],
-	})
-	if (given.output === '-') process.stdout.write(text)
-	else writeFileSync(given.output, text)
-	if (given.quiet) return
-	const shown = given.json ? `${JSON.stringify(report, null, '\t')}\n` : asText(report)
-	;(given.output === '-' ? process.stderr : process.stdout).write(shown)
+  const { text, report } = await exportSchema({
+    source: given.source,
+    exportName: given.export,
+    objectTypes: given['object-type'],
+    documents: given.documents,
+    code: !given['no-code'],
+  })
+  if (given.output === '-') process.stdout.write(text)
+  else writeFileSync(given.output, text)
+  if (given.quiet) return
+  const shown = given.json ? `${JSON.stringify(report, null, '\t')}\n` : asText(report)
+  ;(given.output === '-' ? process.stderr : process.stdout).write(shown)
 }
 
 let given
 try {
-	given = options()
+  given = options()
 } catch (error) {
-	process.stderr.write(`roomd-schema: ${error.message}\n\n${usage}`)
-	process.exit(2)
+  process.stderr.write(`roomd-schema: ${error.message}\n\n${usage}`)
+  process.exit(2)
 }
 try {
-	await main(given)
+  await main(given)
 } catch (error) {
-	process.stderr.write(`roomd-schema: ${error instanceof Failure ? error.message : error.stack}\n`)
-	process.exit(1)
+  process.stderr.write(`roomd-schema: ${error instanceof Failure ? error.message : error.stack}\n`)
+  process.exit(1)
 }

@@ -1,4 +1,4 @@
-// Where the code of a schema file is run: in Node without what Duktape lacks, and in Duktape.
+/* Where the code of a schema file is run: in Node without what Duktape lacks, and in Duktape. */
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -40,36 +40,49 @@ const caller = `(function (functions, calls) {
 	})
 })`
 
-/** An engine takes code and calls, and returns the results. */
+/* An engine takes code and calls, and returns the results. */
 export const engines = {
-	node(code, calls) {
-		const functions = runInside(code)
-		return JSON.parse(JSON.stringify((0, eval)(caller)(functions, JSON.parse(JSON.stringify(calls)))))
-	},
-	...(hasDuktape && {
-		duktape(code, calls) {
-			const folder = mkdtempSync(path.join(tmpdir(), 'roomd-schema-'))
-			try {
-				const file = path.join(folder, 'calls.js')
-				// Text in a string: what is between the calls and the code is JSON, as it is for the server.
-				const text = JSON.stringify(JSON.stringify(calls)).replace(/[\u007f-\uffff]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`)
-				writeFileSync(file, `var functions = ${code};\nprint(JSON.stringify(${caller}(functions, JSON.parse(${text}))))\n`)
-				const { status, stdout, stderr } = spawnSync('duk', [file], { encoding: 'utf8', maxBuffer: 1 << 28 })
-				if (status !== 0) throw new Error(`duk: ${stderr || stdout.slice(0, 2000)}`)
-				return JSON.parse(stdout)
-			} finally {
-				rmSync(folder, { recursive: true })
-			}
-		},
-	}),
+  node(code, calls) {
+    const functions = runInside(code)
+    return JSON.parse(
+      JSON.stringify((0, eval)(caller)(functions, JSON.parse(JSON.stringify(calls)))),
+    )
+  },
+  ...(hasDuktape && {
+    duktape(code, calls) {
+      const folder = mkdtempSync(path.join(tmpdir(), 'roomd-schema-'))
+      try {
+        const file = path.join(folder, 'calls.js')
+        // Text in a string: what is between the calls and the code is JSON, as it is for the server.
+        const text = JSON.stringify(JSON.stringify(calls)).replace(
+          /[\u007f-\uffff]/g,
+          (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`,
+        )
+        writeFileSync(
+          file,
+          `var functions = ${code};\nprint(JSON.stringify(${caller}(functions, JSON.parse(${text}))))\n`,
+        )
+        const { status, stdout, stderr } = spawnSync('duk', [file], {
+          encoding: 'utf8',
+          maxBuffer: 1 << 28,
+        })
+        if (status !== 0) throw new Error(`duk: ${stderr || stdout.slice(0, 2000)}`)
+        return JSON.parse(stdout)
+      } finally {
+        rmSync(folder, { recursive: true })
+      }
+    },
+  }),
 }
 
-/** The same of functions of Node's own. */
+/* The same of functions of Node's own. */
 export function callHere(functions, calls) {
-	const { random } = Math
-	try {
-		return JSON.parse(JSON.stringify((0, eval)(caller)(functions, JSON.parse(JSON.stringify(calls)))))
-	} finally {
-		Math.random = random
-	}
+  const { random } = Math
+  try {
+    return JSON.parse(
+      JSON.stringify((0, eval)(caller)(functions, JSON.parse(JSON.stringify(calls)))),
+    )
+  } finally {
+    Math.random = random
+  }
 }
