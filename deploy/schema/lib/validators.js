@@ -215,7 +215,9 @@ export class Validators {
       }
     }
     if (passesAll(validator)) return { kind: 'any' }
-    const target = forwardedTo(validator, this.enums)
+    const first = this.child(validator, 'forward')
+    const known = this.enums.filter((one) => [one.validator, one.validator.type].includes(first))
+    const target = first && forwardedTo(validator, known)
     if (target) {
       const made = isStyle(target)
         ? this.style(target, at)
