@@ -27,6 +27,7 @@ run   redis-server
 test  libcriterion-dev
 test  liblua5.1-0-dev
 test  chromium
+test  duktape
 node  nodejs
 node  npm
 '
