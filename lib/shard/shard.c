@@ -119,6 +119,7 @@ struct shard_room *shard_room_create(struct shard *shard, struct str name)
     room->tail.from = UINT64_MAX;
     list_init(&room->pending);
     list_init(&room->conns);
+    list_init(&room->requests);
     map_init(&room->recent, recent_key);
     map_init(&room->newest, recent_session_key);
     list_init(&room->recent_gone);
@@ -130,6 +131,7 @@ struct shard_room *shard_room_create(struct shard *shard, struct str name)
 
 void shard_room_free(struct shard_room *room)
 {
+    requests_end(room);
     struct shard_conn *conn;
     list_each(conn, &room->conns, room_link, struct shard_conn)
     {
@@ -233,6 +235,7 @@ struct shard_link *shard_link_create(struct shard *shard)
     link->shard = shard;
     link_reader_init(&link->reader);
     map_init(&link->conns, conn_number_key);
+    list_init(&link->requests);
     list_append(&shard->links, &link->link);
     struct link_frame hello = {
         .type = LINK_HELLO,
@@ -271,6 +274,7 @@ void shard_link_destroy(struct shard_link *link, uint64_t now_ms)
             room_socket_gone(room, session, now_ms);
         }
     }
+    requests_forget_link(link);
     forget_in_rooms(link);
     list_remove(&link->link);
     map_finish(&link->conns);
