@@ -50,6 +50,15 @@ enum link_status {
 /* Of LINK_REQUEST: the operand follows in parts. Of LINK_PART and LINK_REPLY: more follow. */
 enum { LINK_FLAG_MORE = 1 };
 
+/* Of LINK_REPLY to LINK_VERB_SNAPSHOT: which part of it this is; they come in this order, and each
+ * but END may come several times or not at all (room/host.h has the same). */
+enum link_piece {
+    LINK_PIECE_HEAD,       /* map: documentClock, tombstoneHistoryStartsAtClock, schema; once */
+    LINK_PIECE_DOCUMENTS,  /* array of {state, lastChangedClock} */
+    LINK_PIECE_TOMBSTONES, /* map id: clock */
+    LINK_PIECE_END,        /* nil; the last */
+};
+
 /* Bytes of a part, and about those of a piece of a snapshot. */
 enum { LINK_PART_BYTES = 256 << 10 };
 

@@ -8,6 +8,12 @@
 
 #include <stdlib.h>
 
+_Static_assert((int)ROOM_PIECE_HEAD == (int)LINK_PIECE_HEAD &&
+                   (int)ROOM_PIECE_DOCUMENTS == (int)LINK_PIECE_DOCUMENTS &&
+                   (int)ROOM_PIECE_TOMBSTONES == (int)LINK_PIECE_TOMBSTONES &&
+                   (int)ROOM_PIECE_END == (int)LINK_PIECE_END,
+               "pieces have the same numbers on a link");
+
 static struct shard_request *request_find(const struct shard_link *link, uint64_t number)
 {
     struct shard_request *request;

@@ -15,9 +15,9 @@ struct member {
     bool draining;
 };
 
-/* A sign of life; with the figures that placement and operators look at. `fn` is called if there was
- * none left of before: the worker counted as dead for a while, and others may have its rooms; also
- * the first time. */
+/* A sign of life; with the figures that placement and operators look at. `fn` is called if there
+ * was none left of before: the worker counted as dead for a while, and others may have its rooms;
+ * also the first time. */
 typedef void (*membership_lapsed_fn)(void *ctx);
 void membership_beat(struct store *store, const struct member *member, membership_lapsed_fn fn,
                      void *ctx);

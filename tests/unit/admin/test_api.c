@@ -102,7 +102,7 @@ static void setup(void)
     cr_assert(eq(int, address_parse(STR("127.0.0.1:0"), &wanted), ERR_OK));
     cr_assert(eq(int, listen_open(&wanted, LISTEN_ALONE, &fd, &bound, &why), ERR_OK));
     f.port = bound.port;
-    f.admin = admin_create(f.base, fd, &source, NULL);
+    f.admin = admin_create(f.base, fd, 1 << 20, &source, NULL);
 }
 
 static void teardown(void)
