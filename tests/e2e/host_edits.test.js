@@ -1,0 +1,199 @@
+/* What other services do to rooms over the admin port: records, snapshots, whole rooms. */
+import assert from 'node:assert/strict'
+import { after, before, describe, test } from 'node:test'
+import { Client, note, putNote, readRoom, SCHEMA } from './lib/client.js'
+import { ask, load, refusal, roomPath, snapshotOf, update } from './lib/host.js'
+import { kill } from './lib/processes.js'
+import { keyOf } from './lib/redis.js'
+import { Roomd, withRoomd } from './lib/roomd.js'
+import { noteSchema } from './lib/schemas.js'
+import { closeAll, converge, SyncClient } from './lib/sync.js'
+import { until } from './lib/wait.js'
+
+const FATAL = 4099
+
+function syncClient(roomd, room) {
+  return new SyncClient(roomd, room, { schema: noteSchema, presence: null })
+}
+
+function storeSnapshot(...notes) {
+  return { schema: SCHEMA, store: Object.fromEntries(notes.map((record) => [record.id, record])) }
+}
+
+async function workerOf(roomd, room) {
+  const { owner } = await (await roomd.redis()).hash(keyOf(room))
+  const { body } = await ask(roomd, 'GET', '/v1/processes')
+  return body.processes.find(({ id }) => id === owner)
+}
+
+describe('rooms over the admin port', () => {
+  let roomd
+  before(async () => (roomd = await Roomd.start()))
+  after(async () => {
+    closeAll()
+    await roomd.finish()
+  })
+
+  test('an update reaches the original’s clients, and is told with its clock', async () => {
+    const [one, two] = [syncClient(roomd, 'update'), syncClient(roomd, 'update')]
+    await Promise.all([one.ready(), two.ready()])
+    one.store.put([note('old')])
+    await converge([one, two])
+    const first = await update(roomd, 'update', { puts: [note('a'), note('b')], deletes: ['note:old'] })
+    assert.equal(first.changed, true)
+    const documents = await until('what was put', async () => {
+      const all = await converge([one, two])
+      return all['note:a'] && all['note:b'] && !all['note:old'] && all
+    })
+    assert.deepEqual(documents['note:a'], note('a'))
+    const again = await update(roomd, 'update', { puts: [note('a')] })
+    assert.deepEqual(again, { clock: first.clock, changed: false })
+    const next = await update(roomd, 'update', { puts: [note('a', { x: 7 })], expectedClock: first.clock })
+    assert.deepEqual(next, { clock: first.clock + 1, changed: true })
+    assert.equal(one.losses + two.losses, 0)
+  })
+
+  test('an update that expects another clock, or is no update, changes nothing', async () => {
+    const client = await Client.connect(roomd, 'refused')
+    await client.push({ diff: putNote('a') })
+    const path = roomPath('refused', 'update')
+    const { clock } = await update(roomd, 'refused', {})
+    const put = { puts: [note('b')] }
+    assert.equal(await refusal(roomd, 'POST', path, { ...put, expectedClock: clock + 1 }), '409 clock')
+    const malformed = [
+      '{', '[]', '"x"', '{"puts":{}}', '{"puts":[1]}', '{"puts":[{"id":"a"}]}', '{"deletes":[1]}',
+      '{"expectedClock":-1}', '{"put":[]}',
+    ]
+    for (const body of malformed) {
+      assert.equal(await refusal(roomd, 'POST', path, body), '400 bad-request', body)
+    }
+    const { body } = await ask(roomd, 'POST', path, '{"puts":[],\n "deletes":]')
+    assert.match(body.detail, /at byte 23/)
+    const place = await ask(roomd, 'POST', path, { puts: [note('c'), { id: 'note:d' }] })
+    assert.match(place.body.detail, /\$\.puts\[1\]/)
+    const html = { 'content-type': 'text/html' }
+    assert.equal(await refusal(roomd, 'POST', path, '{}', html), '415 media-type')
+    const foreign = { origin: 'http://elsewhere.example' }
+    assert.equal(await refusal(roomd, 'POST', path, put, foreign), '403 foreign-origin')
+    assert.equal(await refusal(roomd, 'POST', `${path}?x=1`, put), '400 bad-request')
+    assert.equal(await refusal(roomd, 'PUT', path, put), '405 method')
+    assert.equal(await refusal(roomd, 'POST', roomPath('nowhere', 'update'), put), '404 no-room')
+    assert.deepEqual(Object.keys((await readRoom(roomd, 'refused')).documents), ['note:a'])
+    await client.leave()
+  })
+
+  test('single records, also with odd ids, and those of the object lane', async () => {
+    const odd = { ...note('x'), id: 'note:a/b c%' }
+    await load(roomd, 'records', storeSnapshot(note('a'), odd))
+    const { body } = await ask(roomd, 'GET', roomPath('records', 'records', 'note:a/b c%'))
+    assert.deepEqual(body.state, odd)
+    assert.equal(typeof body.lastChangedClock, 'number')
+    assert.equal(await refusal(roomd, 'GET', roomPath('records', 'records', 'note:b')), '404 no-record')
+    const objects = await ask(roomd, 'GET', roomPath('records', 'objects'))
+    assert.deepEqual(objects.body.objects, [])
+  })
+
+  test('a snapshot makes a new room, and comes back as it is', async () => {
+    await load(roomd, 'made', storeSnapshot(note('a'), note('b')))
+    const snapshot = await snapshotOf(roomd, 'made')
+    const states = Object.fromEntries(snapshot.documents.map(({ state }) => [state.id, state]))
+    assert.deepEqual(states, { 'note:a': note('a'), 'note:b': note('b') })
+    assert.deepEqual(snapshot.schema, SCHEMA)
+    assert.ok(snapshot.documentClock >= snapshot.tombstoneHistoryStartsAtClock)
+    assert.deepEqual((await readRoom(roomd, 'made')).documents, states)
+    await load(roomd, 'copied', snapshot)
+    assert.deepEqual((await readRoom(roomd, 'copied')).documents, states)
+    const head = await roomd.get(roomPath('made', 'snapshot'), { method: 'HEAD' })
+    assert.equal(`${head.status} ${head.headers.get('content-type')}`, '200 application/json')
+    assert.equal(await refusal(roomd, 'GET', roomPath('unmade', 'snapshot')), '404 no-room')
+    assert.equal(await refusal(roomd, 'PUT', roomPath('unmade', 'snapshot'), { a: 1 }), '400 bad-request')
+    assert.equal(await refusal(roomd, 'PUT', roomPath('bare', 'snapshot'), { store: {} }), '409 no-schema')
+  })
+
+  test('a snapshot is loaded into a live room under its clients', async () => {
+    const [one, two] = [syncClient(roomd, 'live'), syncClient(roomd, 'live')]
+    await Promise.all([one.ready(), two.ready()])
+    one.store.put([note('kept', { x: 1 }), note('gone')])
+    await converge([one, two])
+    const before = await snapshotOf(roomd, 'live')
+    const { clock } = await load(roomd, 'live', storeSnapshot(note('kept', { x: 1 }), note('new')))
+    assert.equal(clock, before.documentClock + 1)
+    await until('what was loaded', async () => Object.keys(await converge([one, two])).join() === 'note:kept,note:new')
+    two.store.put([note('after')])
+    const documents = await converge([one, two])
+    assert.deepEqual(Object.keys(documents).sort(), ['note:after', 'note:kept', 'note:new'])
+    const after = await snapshotOf(roomd, 'live')
+    const kept = (snapshot) => snapshot.documents.find(({ state }) => state.id === 'note:kept')
+    assert.deepEqual(kept(after), kept(before))
+    assert.equal(after.tombstones['note:gone'], clock)
+    assert.equal(one.losses + two.losses, 0)
+  })
+
+  test('a deleted room sends everybody away, and begins empty behind its old clock', async () => {
+    const client = await Client.connect(roomd, 'deleted')
+    await client.push({ diff: putNote('a') })
+    const away = await Client.connect(roomd, 'deleted')
+    const { clock } = away
+    await away.leave()
+    const { status, body } = await ask(roomd, 'DELETE', roomPath('deleted'))
+    assert.deepEqual([status, body.id, body.deleted], [200, 'deleted', true])
+    assert.deepEqual(await client.close(), { code: FATAL, reason: 'NOT_FOUND' })
+    assert.equal(await refusal(roomd, 'GET', roomPath('deleted')), '404 no-room')
+    assert.equal(await refusal(roomd, 'GET', roomPath('deleted', 'snapshot')), '404 no-room')
+    assert.equal(await refusal(roomd, 'DELETE', roomPath('deleted')), '404 no-room')
+    const listed = await ask(roomd, 'GET', '/v1/rooms?limit=1000')
+    assert.ok(!listed.body.rooms.some(({ id }) => id === 'deleted'))
+    const redis = await roomd.redis()
+    assert.equal(await redis.text('EXISTS', `${keyOf('deleted')}:log`), 0)
+
+    const next = await Client.connect(roomd, 'deleted', { connect: { lastServerClock: clock } })
+    const reply = next.heard.find(({ type }) => type === 'connect')
+    assert.equal(reply.hydrationType, 'wipe_all')
+    assert.ok(next.clock > clock)
+    assert.deepEqual(next.documents, {})
+    assert.equal(await next.push({ diff: putNote('b') }), 'commit')
+    assert.equal((await ask(roomd, 'GET', roomPath('deleted'))).body.records, 1)
+    await next.leave()
+  })
+})
+
+test('updates that were answered are there, once, when their worker is killed among them', async () => {
+  await withRoomd({}, async (roomd) => {
+    await load(roomd, 'killed', storeSnapshot())
+    const answered = new Set()
+    const unknown = new Set()
+    let next = 0
+    let over = false
+    async function editor() {
+      while (!over) {
+        const id = `k${next++}`
+        const { status, body } = await ask(roomd, 'POST', roomPath('killed', 'update'), { puts: [note(id)] })
+        if (status === 200) {
+          assert.equal(body.changed, true, id)
+          answered.add(id)
+        } else {
+          assert.equal(body.type, 'urn:roomd:problem:outcome-unknown', JSON.stringify(body))
+          unknown.add(id)
+        }
+      }
+    }
+    const editors = Array.from({ length: 4 }, editor)
+    for (let round = 0; round < 3; round++) {
+      const before = answered.size
+      await until('more updates', () => answered.size > before + 50)
+      kill((await workerOf(roomd, 'killed')).pid)
+      await until('updates go on', () => answered.size > before + 100)
+    }
+    over = true
+    await Promise.all(editors)
+    const { documents, documentClock } = await snapshotOf(roomd, 'killed')
+    const there = new Set(documents.map(({ state }) => state.id.replace('note:', '')))
+    for (const id of answered) {
+      assert.ok(there.has(id), `${id} was answered and is not there`)
+    }
+    assert.ok([...there].every((id) => answered.has(id) || unknown.has(id)))
+    const clocks = documents.map(({ lastChangedClock }) => lastChangedClock)
+    assert.equal(new Set(clocks).size, clocks.length, 'each was applied once')
+    assert.ok(documentClock >= there.size)
+  })
+})
