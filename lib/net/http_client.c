@@ -133,7 +133,10 @@ static bool send_request(struct http_client *client, const struct http_request *
     evhttp_add_header(headers, "Host", address_format(&client->server, host));
     evhttp_add_header(headers, "Accept", "application/json");
     if (request->body.len > 0) {
+        char length[24];
+        snprintf(length, sizeof(length), "%zu", request->body.len);
         evhttp_add_header(headers, "Content-Type", "application/json");
+        evhttp_add_header(headers, "Content-Length", length); /* evhttp forgets it for PATCH */
         evbuffer_add(evhttp_request_get_output_buffer(sent), request->body.ptr, request->body.len);
     }
     return evhttp_make_request(client->connection, sent, command_of(request->method),
