@@ -4,7 +4,7 @@ import { startProcess } from './processes.js'
 import { BINARY } from './roomd.js'
 import { soon } from './wait.js'
 
-const PROGRAM = join(dirname(BINARY), '../roomctl/roomctl')
+export const PROGRAM = join(dirname(BINARY), '../roomctl/roomctl')
 const ENV = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('ROOMD_')))
 
 /* Runs it to its end: {code, stdout, stderr}. `env` are more variables, `input` is what it may read. */
