@@ -40,13 +40,12 @@ static void on_index(struct admin_call *call)
     struct buf body = {0};
     buf_printf(&body, "roomd %s\n\n", ROOMD_VERSION);
     for (size_t i = 0; i < route_count; i++) {
-        enum { COLUMN = 11 };
-        size_t end = buf_len(&body) + COLUMN;
-        route_allow(routes[i].method, &body);
-        while (buf_len(&body) < end) {
-            buf_append_byte(&body, ' ');
-        }
-        buf_printf(&body, "%-51s %s\n", routes[i].path, routes[i].help);
+        struct buf methods = {0};
+        route_allow(routes[i].method, &methods);
+        buf_append_byte(&methods, '\0');
+        buf_printf(&body, "%-10s %-51s %s\n", (const char *)buf_head(&methods), routes[i].path,
+                   routes[i].help);
+        buf_finish(&methods);
     }
     call_answer(call, HTTP_OK, "OK", CALL_TEXT, buf_str(&body));
     buf_finish(&body);
