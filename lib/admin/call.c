@@ -22,6 +22,10 @@ static void on_client_gone(struct evhttp_connection *connection, void *ctx)
 {
     (void)connection;
     struct admin_call *call = ctx;
+    /* One that is not answered yet evhttp may have let go of before: then it is ours to free. */
+    if (!evhttp_request_get_connection(call->request)) {
+        evhttp_request_free(call->request);
+    }
     call->request = NULL;
     if (call->stream.gone) {
         call->stream.gone(call->stream.arg);
