@@ -1,5 +1,7 @@
 /* What other services do to rooms over the admin port: records, snapshots, whole rooms. */
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { connect } from 'node:net'
 import { after, before, describe, test } from 'node:test'
 import { Client, note, putNote, readRoom, SCHEMA } from './lib/client.js'
 import { ask, load, refusal, roomPath, snapshotOf, update } from './lib/host.js'
@@ -195,5 +197,27 @@ test('updates that were answered are there, once, when their worker is killed am
     const clocks = documents.map(({ lastChangedClock }) => lastChangedClock)
     assert.equal(new Set(clocks).size, clocks.length, 'each was applied once')
     assert.ok(documentClock >= there.size)
+  })
+})
+
+test('a snapshot that nobody reads ends with its client, and one that loses its worker breaks off', async () => {
+  await withRoomd({}, async (roomd) => {
+    const notes = Array.from({ length: 10000 }, (_, i) => note(String(i), { text: 'x'.repeat(2000) }))
+    await load(roomd, 'long', storeSnapshot(...notes))
+    const begin = async () => {
+      const socket = connect(Number(roomd.admin.split(':')[1]), '127.0.0.1')
+      socket.write(`GET ${roomPath('long', 'snapshot')} HTTP/1.1\r\nHost: ${roomd.admin}\r\n\r\n`)
+      await once(socket, 'readable')
+      return socket
+    }
+    const sockets = await Promise.all(Array.from({ length: 4 }, begin))
+    sockets.forEach((socket) => socket.destroy())
+    const torn = await begin()
+    kill((await workerOf(roomd, 'long')).pid)
+    let text = ''
+    torn.on('data', (bytes) => (text += bytes.subarray(-100).toString('latin1')))
+    await once(torn, 'close')
+    assert.ok(!text.endsWith('0\r\n\r\n'), 'the last chunk did not come')
+    assert.equal((await snapshotOf(roomd, 'long')).documents.length, notes.length)
   })
 })
