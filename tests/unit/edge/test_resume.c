@@ -93,6 +93,7 @@ Test(resume, what_a_session_may_do_by_now_goes_with_it)
     SAME_LINES(fake_got(client), "");
     fake_down(&fake, "w1");
     fake_owner(&fake, "demo", "w2");
+    fake_greet(&fake, "w2");
     SAME_LINES(fake_told(&fake, "w2"), HELLO "resume 1 demo a 3 0 0 0 0 0 {\"who\":1} []\n");
     resumed("w2", 1, 0);
     fake_gone(client);
