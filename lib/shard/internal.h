@@ -34,6 +34,7 @@ struct shard {
     struct log_limit schema_refusals;
     uint64_t now_ms;      /* of the call being handled */
     uint32_t moves;       /* rooms on their way to another worker */
+    struct list ready;    /* of struct shard_request.room_link: long ones, before they begin */
     uint32_t requests;    /* of all links */
     size_t request_bytes; /* of their operands */
     uint32_t readers;     /* snapshots that are handed out in pieces */
@@ -327,6 +328,8 @@ void audience_show(struct shard_room *room, const struct record *presence);
 /* request.c: what a host wants of a room. */
 enum err request_frame(struct shard_link *link, const struct link_frame *frame,
                        uint64_t now_ms) NODISCARD;
+/* Begins the first of those that are ready. */
+void requests_work(struct shard *shard, uint64_t now_ms);
 /* The room serves now: those that wait for that. */
 void requests_replay(struct shard_room *room, uint64_t now_ms);
 /* Answers those whose changes are durable. */

@@ -63,6 +63,7 @@ static void request_free(struct shard_request *request)
     struct shard *shard = request->link->shard;
     drop_operand(request);
     leave_room(request);
+    list_remove(&request->room_link);
     list_remove(&request->link_link);
     shard->requests--;
     shard->readers -= request->reader != NULL;
@@ -294,6 +295,31 @@ static void start(struct shard_request *request, uint64_t now_ms)
     }
 }
 
+/* What is long to take in begins in a turn of its own, so that what the host has to say of it first
+ * is out. */
+enum { LONG_BYTES = 8 << 20 };
+
+static void start_soon(struct shard_request *request, uint64_t now_ms)
+{
+    struct shard *shard = request->link->shard;
+    if (buf_len(&request->operand) < LONG_BYTES) {
+        start(request, now_ms);
+        return;
+    }
+    request->state = REQUEST_READY;
+    list_append(&shard->ready, &request->room_link);
+    if (shard->host->long_step) {
+        shard->host->long_step(shard->ctx);
+    }
+}
+
+void requests_work(struct shard *shard, uint64_t now_ms)
+{
+    struct shard_request *request = list_entry(shard->ready.next, struct shard_request, room_link);
+    list_remove(&request->room_link);
+    start(request, now_ms);
+}
+
 /* ---- frames ---- */
 
 /* False: it was refused. */
@@ -341,7 +367,7 @@ enum err request_frame(struct shard_link *link, const struct link_frame *frame, 
     }
     if (frame->type == LINK_PART && request->state == REQUEST_GATHERING) {
         if (add_operand(request, frame->bytes) && !(frame->flags & LINK_FLAG_MORE)) {
-            start(request, now_ms);
+            start_soon(request, now_ms);
         }
     } else if (frame->type == LINK_MORE && request->state == REQUEST_STREAMING) {
         bool more = write_piece(request, &link->output);

@@ -1,7 +1,7 @@
 /* One request of a host (link/request.h). Private to lib/shard.
  *
- *      GATHERING ──its last part──▶ DEFERRED ──the room serves──▶ ANSWERING ──it is durable──▶
- * (gone) └──of pieces──▶ STREAMING
+ *      GATHERING ──its last part──▶ (READY) ─▶ DEFERRED ──the room serves──▶ ANSWERING ──it is
+ * durable──▶ (gone) └──of pieces──▶ STREAMING
  */
 #ifndef SHARD_REQUEST_H
 #define SHARD_REQUEST_H
@@ -12,6 +12,7 @@
 
 enum request_state {
     REQUEST_GATHERING, /* its operand comes in parts */
+    REQUEST_READY,     /* its operand is here, and is so long that it has a turn of its own */
     REQUEST_DEFERRED,  /* its room cannot take it yet */
     REQUEST_ANSWERING, /* its answer waits for the store */
     REQUEST_STREAMING, /* pieces go out as they are asked for */
@@ -19,7 +20,7 @@ enum request_state {
 
 struct shard_request {
     struct list link_link; /* in shard_link.requests */
-    struct list room_link; /* in shard_room.requests while it waits for it */
+    struct list room_link; /* in shard_room.requests while it waits for it; in shard.ready */
     struct shard_link *link;
     struct shard_room *room; /* that it waits for; else NULL */
     uint64_t number;         /* the host's */

@@ -63,6 +63,7 @@ struct shard *shard_create(const struct shard_config *config, const struct shard
     map_init(&shard->conns, conn_handle_key);
     list_init(&shard->links);
     list_init(&shard->unsent);
+    list_init(&shard->ready);
     list_init(&shard->busy);
     return shard;
 }
@@ -350,13 +351,17 @@ void shard_room_worked(struct shard_room *room)
 
 bool shard_is_busy(const struct shard *shard)
 {
-    return !list_empty(&shard->busy);
+    return !list_empty(&shard->busy) || !list_empty(&shard->ready);
 }
 
 /* One slice of one room, which then stands behind the others. */
 void shard_work(struct shard *shard, uint64_t now_ms)
 {
     shard->now_ms = now_ms;
+    if (!list_empty(&shard->ready)) {
+        requests_work(shard, now_ms);
+        return;
+    }
     if (list_empty(&shard->busy)) {
         return;
     }

@@ -130,6 +130,9 @@ struct shard_host {
     void (*show)(void *ctx, const struct shard_room_info *info);
     /* Tell who listens, if that can be done without waiting. No answer. NULL: nobody does. */
     void (*event)(void *ctx, const struct shard_event *event);
+    /* The next shard_work may take some seconds: whoever waits for signs of life is to be told.
+     * NULL: nobody does. */
+    void (*long_step)(void *ctx);
     void (*random_id)(void *ctx, char out[21]);
     /* From here on the shard works on this room, until it turns to another one or the call into the
      * shard returns: if that ends the process, it was this room's work. NULL: nobody asks. */

@@ -211,6 +211,12 @@ static void host_event(void *ctx, const struct shard_event *event)
     events_add(&core->events, event);
 }
 
+static void host_long_step(void *ctx)
+{
+    struct worker_core *core = ctx;
+    membership_expect_silence(core->store, str_of(core->config->id));
+}
+
 static void host_random_id(void *ctx, char out[21])
 {
     char text[RANDOM_ID_LEN + 1];
@@ -247,6 +253,7 @@ static const struct shard_host shard_host = {
     .move_ended = host_move_ended,
     .show = host_show,
     .event = host_event,
+    .long_step = host_long_step,
     .random_id = host_random_id,
     .executing = host_executing,
     .stopped = host_stopped,

@@ -380,6 +380,35 @@ Test(request, a_load_that_is_no_value_or_too_long_is_refused_once)
     replied("");
 }
 
+/* Nine megabytes that are a string. */
+static void say_long(uint64_t number)
+{
+    enum { PARTS = 9, PART = 1 << 20 };
+    char *part = xcalloc(1, PART);
+    char head[] = {(char)0xdb, 0, (char)0x8f, (char)0xff, (char)0xfb}; /* all but this */
+    begin_load(number);
+    say(LINK_PART, number, LINK_FLAG_MORE, (struct str){head, sizeof(head)});
+    say(LINK_PART, number, LINK_FLAG_MORE, (struct str){part, PART - sizeof(head)});
+    for (int i = 1; i < PARTS; i++) {
+        say(LINK_PART, number, i + 1 < PARTS, (struct str){part, PART});
+    }
+    free(part);
+}
+
+Test(request, what_is_long_has_a_turn_of_its_own)
+{
+    say_long(1);
+    replied("");
+    cr_assert(shard_is_busy(fake.shard));
+    shard_work(fake.shard, fake.now);
+    fake_turn(&fake);
+    replied("reply 1 21 {\"clock\":0,\"changed\":false}\n"); /* it is no snapshot */
+    say_long(2);
+    gateway_destroy(host);
+    cr_assert(not(shard_is_busy(fake.shard)));
+    shard_work(fake.shard, fake.now);
+}
+
 Test(request, a_snapshot_comes_when_it_is_asked_for)
 {
     put(1, PUT("note:1", "5"));
