@@ -402,7 +402,7 @@ Test(request, what_is_long_has_a_turn_of_its_own)
     cr_assert(shard_is_busy(fake.shard));
     shard_work(fake.shard, fake.now);
     fake_turn(&fake);
-    replied("reply 1 21 {\"clock\":0,\"changed\":false}\n"); /* it is no snapshot */
+    replied("reply 1 24 {\"clock\":0,\"changed\":false}\n"); /* it is no snapshot */
     say_long(2);
     gateway_destroy(host);
     cr_assert(not(shard_is_busy(fake.shard)));
