@@ -4,6 +4,7 @@
 #include "admin/api.h"
 #include "admin/call.h"
 #include "admin/prometheus.h"
+#include "admin/room_api.h"
 #include "base/alloc.h"
 
 #include <assert.h>
@@ -16,7 +17,9 @@
 /* A longer body gets evhttp's own answer, which is no problem document; so we look ourselves for
  * what is too long for us, and leave to evhttp what nobody means. */
 #define BODY_MAX 65536
-#define BODY_MAX_EVHTTP (1024 * 1024)
+#define BODY_BEYOND (1024 * 1024)
+/* A custom message. */
+#define MESSAGE_MAX (1024 * 1024)
 
 /* ---- pages for people and probes ---- */
 
@@ -37,13 +40,12 @@ static void on_index(struct admin_call *call)
     struct buf body = {0};
     buf_printf(&body, "roomd %s\n\n", ROOMD_VERSION);
     for (size_t i = 0; i < route_count; i++) {
-        enum { COLUMN = 11 };
-        size_t end = buf_len(&body) + COLUMN;
-        route_allow(routes[i].method, &body);
-        while (buf_len(&body) < end) {
-            buf_append_byte(&body, ' ');
-        }
-        buf_printf(&body, "%-30s %s\n", routes[i].path, routes[i].help);
+        struct buf methods = {0};
+        route_allow(routes[i].method, &methods);
+        buf_append_byte(&methods, '\0');
+        buf_printf(&body, "%-10s %-51s %s\n", (const char *)buf_head(&methods), routes[i].path,
+                   routes[i].help);
+        buf_finish(&methods);
     }
     call_answer(call, HTTP_OK, "OK", CALL_TEXT, buf_str(&body));
     buf_finish(&body);
@@ -70,6 +72,12 @@ static bool is_foreign(struct evhttp_request *request)
     return origin && (!site || !host || strcmp(site + 3, host) != 0);
 }
 
+static size_t body_max(const struct admin *admin, enum route_id route)
+{
+    bool big = route == ROUTE_LOAD || route == ROUTE_UPDATE;
+    return big ? admin->max_snapshot : route == ROUTE_CUSTOM ? MESSAGE_MAX : BODY_MAX;
+}
+
 static void handle_api(struct admin *admin, const struct route_match *match,
                        struct evhttp_request *request, struct admin_call *call)
 {
@@ -77,10 +85,20 @@ static void handle_api(struct admin *admin, const struct route_match *match,
     struct evbuffer *input = evhttp_request_get_input_buffer(request);
     size_t len = evbuffer_get_length(input);
     struct str body = {(const char *)evbuffer_pullup(input, -1), len};
+    size_t max = body_max(admin, match->route->id);
     if (match->route->method != METHOD_GET && is_foreign(request)) {
         admin_answer_problem(call, PROBLEM_FOREIGN_ORIGIN, "Origin and Host differ");
-    } else if (len > BODY_MAX) {
-        admin_answer_problem(call, PROBLEM_TOO_LARGE, "a body may have %d bytes", BODY_MAX);
+    } else if (len > max) {
+        admin_answer_problem(call, PROBLEM_TOO_LARGE, "a body may have %zu bytes", max);
+    } else if (match->route->id >= ROUTE_ERASE) {
+        struct room_api_input in = {
+            .match = match,
+            .query = str_of(query),
+            .type = str_of(
+                evhttp_find_header(evhttp_request_get_input_headers(request), "Content-Type")),
+            .body = body,
+        };
+        room_api_handle(admin, &in, call);
     } else {
         api_handle(admin, match, str_of(query), body, call);
     }
@@ -109,6 +127,17 @@ static void handle(struct admin *admin, const struct route_match *match,
     case ROUTE_RELEASE:
     case ROUTE_DRAIN:
     case ROUTE_UNDRAIN:
+    case ROUTE_ERASE:
+    case ROUTE_SNAPSHOT:
+    case ROUTE_LOAD:
+    case ROUTE_OBJECTS:
+    case ROUTE_RECORD:
+    case ROUTE_UPDATE:
+    case ROUTE_SESSIONS:
+    case ROUTE_SET_SESSION:
+    case ROUTE_CLOSE:
+    case ROUTE_CUSTOM:
+    case ROUTE_SESSION_SNAPSHOT:
         handle_api(admin, match, request, call);
         break;
     }
@@ -184,17 +213,18 @@ static void on_request(struct evhttp_request *request, void *ctx)
     }
 }
 
-struct admin *admin_create(struct event_base *base, int fd, const struct admin_source *source,
-                           void *ctx)
+struct admin *admin_create(struct event_base *base, int fd, size_t max_snapshot,
+                           const struct admin_source *source, void *ctx)
 {
     struct admin *admin = xcalloc(1, sizeof(*admin));
+    admin->max_snapshot = max_snapshot;
     admin->source = source;
     admin->ctx = ctx;
     admin->http = evhttp_new(base);
     assert(admin->http);
     evhttp_set_timeout(admin->http, TIMEOUT_S);
     evhttp_set_max_headers_size(admin->http, HEADERS_MAX);
-    evhttp_set_max_body_size(admin->http, BODY_MAX_EVHTTP);
+    evhttp_set_max_body_size(admin->http, (ev_ssize_t)(max_snapshot + BODY_BEYOND));
     /* All of them, so that on_request answers 405 rather than evhttp 501. */
     evhttp_set_allowed_methods(admin->http, UINT16_MAX);
     evhttp_set_gencb(admin->http, on_request, admin);

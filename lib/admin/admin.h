@@ -6,6 +6,8 @@
 #include "admin/problem.h"
 #include "admin/process.h"
 #include "admin/room.h"
+#include "link/request.h"
+#include "value/value.h"
 
 struct admin;
 struct event_base;
@@ -31,6 +33,13 @@ struct admin_moved {
     uint64_t epoch;
 };
 
+/* What somebody wants of a room (link/request.h). */
+struct admin_request {
+    enum link_verb verb;
+    struct str room, target;
+    struct buf *operand; /* one value; the source may take its bytes */
+};
+
 /* A request that waits for its answer. The source is given it together with the question, and
  * answers exactly once, with one of the admin_answer_* functions, at once or later. */
 struct admin_call;
@@ -50,6 +59,9 @@ struct admin_source {
     void (*release)(void *ctx, struct str room, struct admin_call *call);
     /* admin_answer_drain. `force`: also if no other worker can take its rooms. */
     void (*drain)(void *ctx, struct str worker, bool on, bool force, struct admin_call *call);
+    /* admin_answer_request, or for a snapshot admin_snapshot_begin and what follows it. A room that
+     * is not there is made for a load only. */
+    void (*request)(void *ctx, const struct admin_request *request, struct admin_call *call);
 };
 
 void admin_add_room(struct admin_call *call, const struct admin_room *room);
@@ -63,13 +75,31 @@ void admin_answer_released(struct admin_call *call, struct str room, bool was);
 void admin_answer_drain(struct admin_call *call, const char *id, const char *slot, bool draining,
                         bool changed);
 
+/* `status` is none of enum link_refusal; `why` is for people. */
+void admin_answer_request(struct admin_call *call, enum link_status status, struct value payload,
+                          struct str why);
+
+/* A snapshot, piece by piece. */
+struct admin_snapshot_handlers {
+    void (*drained)(void *arg); /* the last piece is with the client; never from inside a call */
+    void (*gone)(void *arg);    /* it is not there any more: admin_snapshot_break */
+};
+/* False: the head is all that is wanted, and the call has ended. */
+bool admin_snapshot_begin(struct admin_call *call, const struct admin_snapshot_handlers *handlers,
+                          void *arg);
+/* With LINK_PIECE_END the call ends. */
+void admin_snapshot_piece(struct admin_call *call, enum link_piece piece, struct value value);
+/* There is no more, and that was not the end. Ends the call. */
+void admin_snapshot_break(struct admin_call *call);
+
 /* `format` says what it is about this time, for people. */
 void admin_answer_problem(struct admin_call *call, enum problem problem, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Takes over `fd`, which listens. `source` is borrowed for as long as the server lives. */
-struct admin *admin_create(struct event_base *base, int fd, const struct admin_source *source,
-                           void *ctx);
+/* Takes over `fd`, which listens. `source` is borrowed for as long as the server lives;
+ * `max_snapshot` bounds the bodies that are snapshots or updates. */
+struct admin *admin_create(struct event_base *base, int fd, size_t max_snapshot,
+                           const struct admin_source *source, void *ctx);
 /* Not while a request waits for its answer. NULL is fine. */
 void admin_destroy(struct admin *admin);
 

@@ -204,6 +204,18 @@ void api_handle(struct admin *admin, const struct route_match *match, struct str
     case ROUTE_READYZ:
     case ROUTE_METRICS:
         break; /* not of the API */
+    case ROUTE_ERASE:
+    case ROUTE_SNAPSHOT:
+    case ROUTE_LOAD:
+    case ROUTE_OBJECTS:
+    case ROUTE_RECORD:
+    case ROUTE_UPDATE:
+    case ROUTE_SESSIONS:
+    case ROUTE_SET_SESSION:
+    case ROUTE_CLOSE:
+    case ROUTE_CUSTOM:
+    case ROUTE_SESSION_SNAPSHOT:
+        break; /* room_api.c */
     case ROUTE_PROCESSES:
         source->collect(admin->ctx, on_collected, call);
         break;

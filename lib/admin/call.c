@@ -13,13 +13,23 @@ struct admin_call {
     struct admin *admin;
     struct evhttp_request *request; /* NULL once evhttp has freed it with its connection */
     struct buf body;
+    struct call_subject subject;
+    struct snapshot_text snapshot;
+    struct call_stream stream; /* if it is one, and has begun */
 };
 
 static void on_client_gone(struct evhttp_connection *connection, void *ctx)
 {
     (void)connection;
     struct admin_call *call = ctx;
+    /* One that is not answered yet evhttp may have let go of before: then it is ours to free. */
+    if (!evhttp_request_get_connection(call->request)) {
+        evhttp_request_free(call->request);
+    }
     call->request = NULL;
+    if (call->stream.gone) {
+        call->stream.gone(call->stream.arg);
+    }
 }
 
 struct admin_call *call_create(struct admin *admin, struct evhttp_request *request)
@@ -35,6 +45,25 @@ struct admin_call *call_create(struct admin *admin, struct evhttp_request *reque
 struct buf *call_body(struct admin_call *call)
 {
     return &call->body;
+}
+
+struct call_subject *call_subject(struct admin_call *call)
+{
+    return &call->subject;
+}
+
+struct snapshot_text *call_snapshot_text(struct admin_call *call)
+{
+    return &call->snapshot;
+}
+
+static void call_free(struct admin_call *call)
+{
+    call->admin->pending--;
+    buf_finish(&call->body);
+    free(call->subject.room);
+    free(call->subject.target);
+    free(call);
 }
 
 void call_add_header(struct admin_call *call, const char *name, struct str value)
@@ -72,9 +101,61 @@ void call_answer(struct admin_call *call, int status, const char *phrase, const 
         evhttp_connection_set_closecb(evhttp_request_get_connection(call->request), NULL, NULL);
         reply(call->request, status, phrase, type, body);
     }
-    call->admin->pending--;
-    buf_finish(&call->body);
-    free(call);
+    call_free(call);
+}
+
+/* ---- streams ---- */
+
+bool call_stream_begin(struct admin_call *call, const char *type, const struct call_stream *stream)
+{
+    if (!call->request) {
+        return false;
+    }
+    struct evkeyvalq *headers = evhttp_request_get_output_headers(call->request);
+    evhttp_add_header(headers, "Content-Type", type);
+    evhttp_add_header(headers, "Cache-Control", "no-store");
+    evhttp_send_reply_start(call->request, HTTP_OK, "OK");
+    if (evhttp_request_get_command(call->request) == EVHTTP_REQ_HEAD) {
+        return false;
+    }
+    call->stream = *stream;
+    return true;
+}
+
+static void on_drained(struct evhttp_connection *connection, void *ctx)
+{
+    (void)connection;
+    struct admin_call *call = ctx;
+    call->stream.drained(call->stream.arg);
+}
+
+void call_stream_write(struct admin_call *call, struct str text)
+{
+    if (call->request) {
+        struct evbuffer *out = evbuffer_new();
+        evbuffer_add(out, text.ptr, text.len);
+        evhttp_send_reply_chunk_with_cb(call->request, out, on_drained, call);
+        evbuffer_free(out);
+    }
+}
+
+void call_stream_end(struct admin_call *call)
+{
+    if (call->request) {
+        evhttp_connection_set_closecb(evhttp_request_get_connection(call->request), NULL, NULL);
+        evhttp_send_reply_end(call->request);
+    }
+    call_free(call);
+}
+
+void call_stream_break(struct admin_call *call)
+{
+    if (call->request) {
+        struct evhttp_connection *connection = evhttp_request_get_connection(call->request);
+        evhttp_connection_set_closecb(connection, NULL, NULL);
+        evhttp_connection_free(connection);
+    }
+    call_free(call);
 }
 
 void admin_answer_problem(struct admin_call *call, enum problem problem, const char *format, ...)

@@ -12,6 +12,21 @@ const struct route routes[] = {
     {ROUTE_ROOM, METHOD_GET, "/v1/rooms/{room}", "one room"},
     {ROUTE_MOVE, METHOD_POST, "/v1/rooms/{room}/move", "to another worker: {\"worker\":ID}"},
     {ROUTE_RELEASE, METHOD_DELETE, "/v1/rooms/{room}/quarantine", "let people in again"},
+    {ROUTE_ERASE, METHOD_DELETE, "/v1/rooms/{room}", "erase it, and send everybody away"},
+    {ROUTE_SNAPSHOT, METHOD_GET, "/v1/rooms/{room}/snapshot", "its documents"},
+    {ROUTE_LOAD, METHOD_PUT, "/v1/rooms/{room}/snapshot", "put others in their place"},
+    {ROUTE_OBJECTS, METHOD_GET, "/v1/rooms/{room}/objects", "the records of the object lane"},
+    {ROUTE_RECORD, METHOD_GET, "/v1/rooms/{room}/records/{record}", "one record"},
+    {ROUTE_UPDATE, METHOD_POST, "/v1/rooms/{room}/update",
+     "records: {\"puts\":[],\"deletes\":[],\"expectedClock\":N}"},
+    {ROUTE_SESSIONS, METHOD_GET, "/v1/rooms/{room}/sessions", "who is in it"},
+    {ROUTE_SET_SESSION, METHOD_PATCH, "/v1/rooms/{room}/sessions/{session}",
+     "{\"isReadonly\":BOOL}"},
+    {ROUTE_CLOSE, METHOD_DELETE, "/v1/rooms/{room}/sessions/{session}", "end it; ?reason="},
+    {ROUTE_CUSTOM, METHOD_POST, "/v1/rooms/{room}/sessions/{session}/custom",
+     "send it a message: any JSON"},
+    {ROUTE_SESSION_SNAPSHOT, METHOD_GET, "/v1/rooms/{room}/sessions/{session}/snapshot",
+     "what it is resumed from"},
     {ROUTE_DRAIN, METHOD_POST, "/v1/workers/{worker}/drain", "give all its rooms to others"},
     {ROUTE_UNDRAIN, METHOD_DELETE, "/v1/workers/{worker}/drain", "let it take rooms again"},
 };
@@ -27,14 +42,15 @@ static struct str take_segment(struct str *path)
     return segment;
 }
 
-/* Whether the path fits the pattern; `name` gets the segment that stands for a name, as sent. */
-static bool fits(struct str pattern, struct str path, struct str *name)
+/* Whether the path fits the pattern; `names` get the segments that stand for names, as sent. */
+static bool fits(struct str pattern, struct str path, struct str names[2])
 {
+    size_t count = 0;
     while (pattern.len > 0 && path.len > 0) {
         struct str want = take_segment(&pattern);
         struct str got = take_segment(&path);
         if (str_starts(want, STR("/{"))) {
-            *name = (struct str){got.ptr + 1, got.len - 1};
+            names[count++] = (struct str){got.ptr + 1, got.len - 1};
         } else if (!str_eq(want, got)) {
             return false;
         }
@@ -42,15 +58,23 @@ static bool fits(struct str pattern, struct str path, struct str *name)
     return pattern.len == 0 && path.len == 0;
 }
 
+static void decode(struct str raw, char text[URL_NAME_MAX + 1], struct str *name, const char **why)
+{
+    *why = url_decode_name(raw, false, text, name);
+    if (!*why && raw.ptr && name->len == 0) {
+        *why = "is empty";
+    }
+}
+
 enum route_outcome route_find(struct str path, enum route_method method, struct route_match *out)
 {
     *out = (struct route_match){0};
-    struct str raw = {0};
+    struct str raw[2] = {0};
     for (size_t i = 0; i < route_count; i++) {
-        struct str name = {0};
-        if (fits(str_of(routes[i].path), path, &name)) {
+        struct str names[2] = {0};
+        if (fits(str_of(routes[i].path), path, names)) {
             out->methods |= routes[i].method;
-            raw = name;
+            memcpy(raw, names, sizeof(raw));
             if (routes[i].method == method) {
                 out->route = &routes[i];
             }
@@ -62,9 +86,9 @@ enum route_outcome route_find(struct str path, enum route_method method, struct 
     if (!out->route) {
         return ROUTE_NO_METHOD;
     }
-    out->why = url_decode_name(raw, false, out->text, &out->name);
-    if (!out->why && raw.ptr && out->name.len == 0) {
-        out->why = "is empty";
+    decode(raw[0], out->text[0], &out->name, &out->why);
+    if (!out->why) {
+        decode(raw[1], out->text[1], &out->target, &out->why);
     }
     return out->why ? ROUTE_BAD_NAME : ROUTE_FOUND;
 }

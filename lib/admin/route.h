@@ -26,12 +26,25 @@ enum route_id {
     ROUTE_RELEASE,
     ROUTE_DRAIN,
     ROUTE_UNDRAIN,
+    /* what is done in rooms: room_api.c */
+    ROUTE_ERASE,
+    ROUTE_SNAPSHOT,
+    ROUTE_LOAD,
+    ROUTE_OBJECTS,
+    ROUTE_RECORD,
+    ROUTE_UPDATE,
+    ROUTE_SESSIONS,
+    ROUTE_SET_SESSION,
+    ROUTE_CLOSE,
+    ROUTE_CUSTOM,
+    ROUTE_SESSION_SNAPSHOT,
 };
 
 struct route {
     enum route_id id;
     enum route_method method;
-    const char *path; /* a segment in braces stands for a name: "/v1/rooms/{room}" */
+    const char *path; /* a segment in braces stands for a name, of which there are two at most:
+                         "/v1/rooms/{room}" */
     const char *help;
 };
 
@@ -46,11 +59,12 @@ enum route_outcome {
 };
 
 struct route_match {
-    const struct route *route;   /* FOUND */
-    struct str name;             /* FOUND: decoded; empty if the path has none */
-    unsigned methods;            /* NO_METHOD: bits of those that there are */
-    const char *why;             /* BAD_NAME: what is wrong, for people: "is not UTF-8" */
-    char text[URL_NAME_MAX + 1]; /* holds the name */
+    const struct route *route;      /* FOUND */
+    struct str name;                /* FOUND: decoded; empty if the path has none */
+    struct str target;              /* FOUND: the second one, likewise */
+    unsigned methods;               /* NO_METHOD: bits of those that there are */
+    const char *why;                /* BAD_NAME: what is wrong, for people: "is not UTF-8" */
+    char text[2][URL_NAME_MAX + 1]; /* holds the names */
 };
 
 /* `path` as it was sent, without query. */

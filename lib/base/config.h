@@ -41,9 +41,11 @@ struct config {
     enum log_level log_level;
     enum log_format log_format;
     uint64_t max_message_bytes;
-    uint32_t unload_after_s; /* how long an empty room stays loaded */
-    uint32_t idle_timeout_s; /* 0: never */
-    uint32_t hang_after_s;   /* CPU time on one step of a room until it hangs; 0: never */
+    uint64_t max_snapshot_bytes; /* of a body on the admin port */
+    uint32_t events_max;         /* in Redis, about; 0: none are written */
+    uint32_t unload_after_s;     /* how long an empty room stays loaded */
+    uint32_t idle_timeout_s;     /* 0: never */
+    uint32_t hang_after_s;       /* CPU time on one step of a room until it hangs; 0: never */
 
     /* A child's alone, always by flag. */
     char *process;  /* "worker-1": the slot's name, for logs and metrics */

@@ -46,6 +46,12 @@ const struct config_option config_options[] = {
      .value_name = "BYTES", .min = 1024,
      .max = 128u * 1024 * 1024, /* with numbers it may double in msgpack; a link takes 512 MiB */
      .help = "longest message of a client; k and m are units"},
+    {"max-snapshot", CONFIG_KIND_SIZE, AT(max_snapshot_bytes), ALL, .fallback = "64m",
+     .value_name = "BYTES", .min = 65536,
+     .max = 128u * 1024 * 1024, /* a worker that takes more than 15 s for it counts as dead */
+     .help = "longest snapshot or update on the admin port; k and m"},
+    {"events-max", CONFIG_KIND_NUMBER, AT(events_max), ALL, .fallback = "10000", .value_name = "N",
+     .max = 10000000, .help = "events that are kept in Redis for other services; 0: none"},
     {"unload-after", CONFIG_KIND_NUMBER, AT(unload_after_s), ALL, .fallback = "30",
      .value_name = "SECONDS", .max = 86400, .help = "how long an empty room stays loaded"},
     {"idle-timeout", CONFIG_KIND_NUMBER, AT(idle_timeout_s), ALL, .fallback = "20",

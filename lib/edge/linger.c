@@ -76,7 +76,9 @@ void linger_frame(struct edge_link *link, const struct link_frame *frame)
     }
     bool try_again = frame->type == LINK_REFUSE && (frame->code == LINK_REFUSED_NOT_OWNER ||
                                                     frame->code == LINK_REFUSED_UNAVAILABLE);
-    if (try_again) {
+    if (frame->type == LINK_FLAGS) {
+        linger->readonly = frame->flags & LINK_OPEN_READONLY;
+    } else if (try_again) {
         room_lost(linger->room, false);
     } else {
         linger_free(linger);

@@ -255,6 +255,9 @@ static void on_conn_frame(struct edge_conn *conn, const struct link_frame *frame
     case LINK_REFUSE:
         on_refuse(conn, frame);
         break;
+    case LINK_FLAGS: /* for the next owner, which is told by a resume */
+        conn->readonly = frame->flags & LINK_OPEN_READONLY;
+        break;
     case LINK_HELLO:
     case LINK_OPEN:
     case LINK_MESSAGE:
@@ -262,8 +265,12 @@ static void on_conn_frame(struct edge_conn *conn, const struct link_frame *frame
     case LINK_GONE:
     case LINK_RESUME:
     case LINK_ROSTER:
+    case LINK_REQUEST:
+    case LINK_PART:
+    case LINK_MORE:
     case LINK_CAST:
     case LINK_MOVED:
+    case LINK_REPLY: /* to hosts only */
         break;
     }
 }
@@ -318,8 +325,8 @@ static enum err on_frame(struct edge_link *link, const struct link_frame *frame)
     }
     struct edge_conn *conn =
         map_get(&edge->conns, (struct str){(const char *)&frame->conn, sizeof(frame->conn)});
-    if ((!conn || !conn->room) &&
-        (frame->type == LINK_DETACH || frame->type == LINK_CLOSE || frame->type == LINK_REFUSE)) {
+    if ((!conn || !conn->room) && (frame->type == LINK_DETACH || frame->type == LINK_CLOSE ||
+                                   frame->type == LINK_REFUSE || frame->type == LINK_FLAGS)) {
         linger_frame(link, frame);
     }
     /* What was under way for a connection that has left, or has another owner now, is void. */

@@ -8,7 +8,7 @@
 #include <assert.h>
 #include <stddef.h>
 
-enum kind { KIND_END, KIND_U64, KIND_STR, KIND_VALUE };
+enum kind { KIND_END, KIND_U64, KIND_STR, KIND_VALUE, KIND_BYTES };
 
 struct field {
     enum kind kind;
@@ -22,6 +22,10 @@ struct field {
 #define STRING(name)                                                                               \
     {                                                                                              \
         KIND_STR, offsetof(struct link_frame, name)                                                \
+    }
+#define BYTES(name)                                                                                \
+    {                                                                                              \
+        KIND_BYTES, offsetof(struct link_frame, name)                                              \
     }
 #define VALUE(name)                                                                                \
     {                                                                                              \
@@ -45,6 +49,11 @@ static const struct shape {
      {U64(conn), STRING(room), STRING(session), U64(flags), U64(clock), U64(presence_clock),
       U64(presence_at), U64(answered), U64(seq), VALUE(payload), VALUE(ops)}},
     {LINK_ROSTER, "roster", {STRING(room), VALUE(payload)}},
+    {LINK_REQUEST,
+     "request",
+     {U64(request), U64(verb), STRING(room), STRING(target), U64(flags), VALUE(payload)}},
+    {LINK_PART, "part", {U64(request), U64(flags), BYTES(bytes)}},
+    {LINK_MORE, "more", {U64(request)}},
     {LINK_SEND,
      "send",
      {U64(conn), U64(answered), U64(clock), U64(how), U64(channel), VALUE(payload),
@@ -62,6 +71,10 @@ static const struct shape {
      "resumed",
      {U64(conn), U64(answered), U64(clock), U64(presence_clock), U64(channel), U64(presence_at)}},
     {LINK_MOVED, "moved", {STRING(room), STRING(id), STRING(address)}},
+    {LINK_REPLY,
+     "reply",
+     {U64(request), U64(code), U64(piece), U64(flags), VALUE(payload), STRING(reason)}},
+    {LINK_FLAGS, "flags", {U64(conn), U64(flags)}},
 };
 
 static const struct shape *shape_of(uint64_t type)
@@ -114,6 +127,11 @@ static void pack_field(msgpack_packer *packer, const struct link_frame *frame,
         msgpack_pack_bin_with_body(packer, value->data, value->len);
         break;
     }
+    case KIND_BYTES: {
+        const struct str *bytes = at;
+        msgpack_pack_bin_with_body(packer, bytes->ptr, bytes->len);
+        break;
+    }
     case KIND_END:
         break;
     }
@@ -124,7 +142,7 @@ void link_write(struct buf *out, const struct link_frame *frame)
     const struct shape *shape = shape_of((uint64_t)frame->type);
     assert(shape);
     size_t start = buf_len(out);
-    buf_reserve(out, 64 + frame->payload.len);
+    buf_reserve(out, 64 + frame->payload.len + frame->bytes.len);
     buf_append(out, "\0\0\0\0", 4);
     msgpack_packer packer;
     msgpack_packer_init(&packer, out, append);
@@ -176,6 +194,12 @@ static enum err read_field(const msgpack_object *object, struct link_frame *fram
             return ERR_MALFORMED;
         }
         return value_check(object->via.bin.ptr, object->via.bin.size, at);
+    case KIND_BYTES:
+        if (object->type != MSGPACK_OBJECT_BIN) {
+            return ERR_MALFORMED;
+        }
+        *(struct str *)at = (struct str){object->via.bin.ptr, object->via.bin.size};
+        return ERR_OK;
     case KIND_END:
         break;
     }

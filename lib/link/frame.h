@@ -30,6 +30,10 @@ enum link_type {
                          payload(state) ops */
     /* both ways */
     LINK_ROSTER = 7, /* room payload(array of presence ids) */
+    /* host to worker: what somebody outside wants of a room (request.h) */
+    LINK_REQUEST = 8, /* request verb room target flags payload */
+    LINK_PART = 9,    /* request flags bytes */
+    LINK_MORE = 10,   /* request */
     /* worker to gateway */
     LINK_SEND = 16,    /* conn answered clock how payload, channel for a connect reply;
                           presence_clock presence_at */
@@ -42,6 +46,8 @@ enum link_type {
     LINK_STATE = 22,   /* conn answered payload */
     LINK_RESUMED = 23, /* conn answered clock presence_clock channel presence_at */
     LINK_MOVED = 24,   /* room id address, both empty if unknown */
+    LINK_REPLY = 25,   /* request code(enum link_status) piece flags payload reason; to the host */
+    LINK_FLAGS = 26,   /* conn flags: those of LINK_OPEN, from now on */
 };
 
 /* Of LINK_OPEN and LINK_RESUME; the last of RESUME only: the socket is closed already. */
@@ -84,6 +90,9 @@ struct link_frame {
     uint64_t flags;
     uint64_t how; /* enum link_how */
     uint64_t code;
+    uint64_t request, verb, piece; /* request.h */
+    struct str target;             /* of a request: a session or a record */
+    struct str bytes;              /* a part of what is too long for one frame */
     struct str id, node, room, session, reason, address;
     struct str presence;  /* id of a presence record */
     struct value payload; /* one message or data event; or what the table says */

@@ -26,6 +26,7 @@ struct http_client {
 /* What became of one request. */
 struct asking {
     struct http_client *client;
+    const struct http_request *request;
     struct http_response *response;
     enum err err;
 };
@@ -65,7 +66,7 @@ static void on_response(struct evhttp_request *request, void *ctx)
     if (status > 0) {
         struct evbuffer *body = evhttp_request_get_input_buffer(request);
         size_t len = evbuffer_get_length(body);
-        asking->err = ERR_OK;
+        asking->err = asking->err == ERR_IO ? ERR_IO : ERR_OK;
         asking->response->status = status;
         evbuffer_remove(body, buf_reserve(&asking->response->body, len), len);
         buf_commit(&asking->response->body, len);
@@ -73,6 +74,26 @@ static void on_response(struct evhttp_request *request, void *ctx)
         asking->err = ERR_UNAVAILABLE;
     }
     event_base_loopbreak(asking->client->base);
+}
+
+/* Some of the body is here; what is left in the buffer is thrown away after this. */
+static void on_some(struct evhttp_request *request, void *ctx)
+{
+    struct asking *asking = ctx;
+    struct evbuffer *input = evhttp_request_get_input_buffer(request);
+    size_t len = evbuffer_get_length(input);
+    int status = evhttp_request_get_response_code(request);
+    struct str bytes = {(const char *)evbuffer_pullup(input, -1), len};
+    asking->response->status = status;
+    if (asking->err || len == 0) {
+        return;
+    }
+    if (status < 200 || status >= 300) {
+        buf_append_str(&asking->response->body, bytes);
+    } else if (!asking->request->take(asking->request->ctx, bytes)) {
+        asking->err = ERR_IO;
+        event_base_loopbreak(asking->client->base);
+    }
 }
 
 static enum evhttp_cmd_type command_of(const char *method)
@@ -98,17 +119,24 @@ static bool send_request(struct http_client *client, const struct http_request *
     if (!client->connection) {
         client->connection = evhttp_connection_base_new(client->base, NULL, client->server.host,
                                                         client->server.port);
-        evhttp_connection_set_max_body_size(client->connection, HTTP_CLIENT_BODY_MAX);
     }
     evhttp_connection_set_timeout(client->connection, (int)request->limit_s);
     struct evhttp_request *sent = evhttp_request_new(on_response, asking);
     evhttp_request_set_error_cb(sent, on_error);
+    evhttp_connection_set_max_body_size(client->connection,
+                                        request->take ? -1 : HTTP_CLIENT_BODY_MAX);
+    if (request->take) {
+        evhttp_request_set_chunked_cb(sent, on_some);
+    }
     struct evkeyvalq *headers = evhttp_request_get_output_headers(sent);
     char host[ADDRESS_TEXT_MAX];
     evhttp_add_header(headers, "Host", address_format(&client->server, host));
     evhttp_add_header(headers, "Accept", "application/json");
     if (request->body.len > 0) {
+        char length[24];
+        snprintf(length, sizeof(length), "%zu", request->body.len);
         evhttp_add_header(headers, "Content-Type", "application/json");
+        evhttp_add_header(headers, "Content-Length", length); /* evhttp forgets it for PATCH */
         evbuffer_add(evhttp_request_get_output_buffer(sent), request->body.ptr, request->body.len);
     }
     return evhttp_make_request(client->connection, sent, command_of(request->method),
@@ -156,7 +184,7 @@ enum err http_client_ask(struct http_client *client, const struct http_request *
                          struct http_response *response, struct buf *why)
 {
     *response = (struct http_response){0};
-    struct asking asking = {.client = client, .response = response};
+    struct asking asking = {.client = client, .request = request, .response = response};
     if (send_request(client, request, &asking)) {
         event_base_dispatch(client->base);
     } else {

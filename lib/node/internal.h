@@ -32,6 +32,10 @@ struct node {
     struct list moves;      /* of struct move.link; owned (move.c) */
     unsigned move_count;    /* of those that wait for their answer */
     uint64_t move_requests; /* number of the last one to a worker */
+    struct list requests;   /* of struct request.link; owned (request.c) */
+    unsigned request_count; /* of those that wait for their answer */
+    size_t request_bytes;   /* of all their operands */
+    struct store *store;    /* for finding owners; NULL before the first request */
     unsigned pages;         /* lists of rooms that are being read */
     struct event *signals[NODE_SIGNALS];
     struct event *turn; /* runs on_turn soon: something changed */
@@ -93,6 +97,13 @@ void node_move_outcome(struct node *node, const struct control_message *message)
 void node_move_owner_ended(struct node *node, const struct child *owner);
 /* Answers all who wait. */
 void node_moves_stop(struct node *node);
+
+/* request.c: what an operator wants of a room. */
+void node_request(void *ctx, const struct admin_request *request, struct admin_call *call);
+/* Answers all who wait. */
+void node_requests_stop(struct node *node);
+/* The same, when Redis owes nothing any more. */
+void node_requests_finish(struct node *node);
 
 /* replace.c: begins a replacement of all workers, or says why not. */
 void node_replace_workers(struct node *node);

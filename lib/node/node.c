@@ -99,6 +99,7 @@ static void enter(struct node *node)
         break;
     case PHASE_STOP_GATEWAYS:
         node_moves_stop(node);
+        node_requests_stop(node);
         stop_group(node, ROLE_GATEWAY, STOP_GATEWAYS_MS);
         break;
     case PHASE_STOP_WORKERS:
@@ -359,6 +360,7 @@ static const struct admin_source admin_source = {
     .move = node_move_room,
     .release = node_release_room,
     .drain = node_drain_worker,
+    .request = node_request,
 };
 
 /* ---- start and end ---- */
@@ -397,7 +399,9 @@ static void finish(struct node *node)
     /* Requests of operators are answered by those, whether anybody hears it or not. */
     collector_destroy(node->collector);
     node_moves_stop(node);
+    node_requests_stop(node);
     redis_client_destroy(node->redis);
+    node_requests_finish(node);
     admin_destroy(node->admin);
     for (size_t i = 0; i < node->child_count; i++) {
         child_destroy(node->children[i]);
@@ -430,6 +434,7 @@ int node_run(struct config *config)
     struct node node = {
         .config = config, .listen_fd = -1, .phase = PHASE_REDIS, .since_unix_ms = clock_unix_ms()};
     list_init(&node.moves);
+    list_init(&node.requests);
     if (make_loop(&node) && node_open_data(&node) && node_open_ports(&node, &admin_source) &&
         node_make_children(&node, &child_handlers, &node_redis_handlers)) {
         enter(&node);

@@ -75,7 +75,8 @@ bool node_open_ports(struct node *node, const struct admin_source *source)
         goto fail;
     }
     use_bound(config, "admin", &bound);
-    node->admin = admin_create(node->base, admin_fd, source, node);
+    node->admin =
+        admin_create(node->base, admin_fd, (size_t)node->config->max_snapshot_bytes, source, node);
     return true;
 fail:
     buf_finish(&why);

@@ -324,7 +324,7 @@ static void on_reply(redisAsyncContext *redis, void *data, void *arg)
 void redis_client_command(struct redis_client *client, const struct str *args, size_t count,
                           redis_client_fn fn, void *ctx)
 {
-    enum { ARGS_MAX = 16 };
+    enum { ARGS_MAX = 24 };
     const char *words[ARGS_MAX];
     size_t lens[ARGS_MAX];
     assert(count <= ARGS_MAX);

@@ -35,12 +35,14 @@ enum field {
     CRASHED,
     CRASH_REASON,
     QUARANTINED_UNTIL,
+    ERASED,
     FIELDS,
 };
 
 static const char *const field_names[FIELDS] = {
     "owner",   "node",    "epoch",   "clock",   "records", "bytes",        "sessions",
     "created", "claimed", "updated", "crashes", "crashed", "crash_reason", "quarantined_until",
+    "erased",
 };
 
 /* ---- one room's hash ---- */
@@ -113,7 +115,7 @@ static bool read_room(const struct node *node, struct str name, const redisReply
     const struct child *owner = node_find_worker(node, room->owner);
     room->slot = owner && child_pid(owner) > 0 ? child_name(owner) : NULL;
     room->state = state_of(node, room, now_s);
-    return any;
+    return any && at[ERASED]->type == REDIS_REPLY_NIL;
 }
 
 /* Redis' own clock is what quarantine goes by: [seconds, microseconds]. */
@@ -141,7 +143,8 @@ void node_answer_no_redis(const struct node *node, const redisReply *reply, stru
 
 static void answer_no_room(struct admin_call *call, const char *name)
 {
-    admin_answer_problem(call, PROBLEM_NO_ROOM, "\"%s\" has never been opened", name);
+    admin_answer_problem(call, PROBLEM_NO_ROOM, "\"%s\" has never been opened, or was deleted",
+                         name);
 }
 
 /* ---- a page of rooms ---- */

@@ -28,6 +28,16 @@ enum ctl_exit ctl_ask(struct ctl *ctl, const struct http_request *request,
 enum ctl_exit ctl_get(struct ctl *ctl, const char *path, struct ctl_answer *answer);
 void ctl_answer_finish(struct ctl_answer *answer);
 
+/* "/v1/rooms/ROOM" with the first operand as ROOM, then `kind`, and `target` encoded if it is not
+ * NULL, and `after`; the caller frees it. */
+char *ctl_room_path(const struct ctl *ctl, const char *kind, const char *target, const char *after);
+typedef void (*ctl_say_fn)(const struct ctl *ctl, struct value answer, struct buf *text);
+/* Asks, and prints the answer in words, or with --json as it is. */
+enum ctl_exit ctl_do(struct ctl *ctl, const char *method, const char *path, struct str body,
+                     ctl_say_fn say);
+/* Reads the file that this operand names; standard input if it is "-" or not there. */
+enum ctl_exit ctl_read_source(struct ctl *ctl, size_t operand, struct buf *out);
+
 /* One line on stderr. */
 void ctl_complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* To stdout; says so and returns CTL_FAILED if that is full or closed. */
@@ -52,5 +62,16 @@ enum ctl_exit ctl_rooms(struct ctl *ctl);
 enum ctl_exit ctl_drain(struct ctl *ctl);
 enum ctl_exit ctl_move(struct ctl *ctl);
 enum ctl_exit ctl_release(struct ctl *ctl);
+enum ctl_exit ctl_room(struct ctl *ctl);
+enum ctl_exit ctl_snapshot(struct ctl *ctl);
+enum ctl_exit ctl_load(struct ctl *ctl);
+enum ctl_exit ctl_put(struct ctl *ctl);
+enum ctl_exit ctl_delete(struct ctl *ctl);
+enum ctl_exit ctl_record(struct ctl *ctl);
+enum ctl_exit ctl_sessions(struct ctl *ctl);
+enum ctl_exit ctl_close(struct ctl *ctl);
+enum ctl_exit ctl_readonly(struct ctl *ctl);
+enum ctl_exit ctl_send(struct ctl *ctl);
+enum ctl_exit ctl_delete_room(struct ctl *ctl);
 
 #endif

@@ -66,6 +66,102 @@ static const struct ctl_command commands[] = {
         .operands_min = 1,
         .operands_max = 1,
     },
+    {
+        .id = CTL_ROOM,
+        .name = "room",
+        .operands = "ROOM",
+        .summary = "all that Redis says of a room",
+        .operands_min = 1,
+        .operands_max = 1,
+    },
+    {
+        .id = CTL_SNAPSHOT,
+        .name = "snapshot",
+        .operands = "ROOM",
+        .summary = "the documents of a room, as JSON",
+        .details = "To standard output, as it comes. What load takes.\n",
+        .operands_min = 1,
+        .operands_max = 1,
+    },
+    {
+        .id = CTL_LOAD,
+        .name = "load",
+        .operands = "ROOM [FILE]",
+        .summary = "put a snapshot in the place of a room's documents",
+        .details =
+            "FILE, or standard input, is a room snapshot, a store snapshot or a .tldr file. Who\n"
+            "is in the room stays, and sees the change. A room that is not there is made.\n",
+        .operands_min = 1,
+        .operands_max = 2,
+    },
+    {
+        .id = CTL_PUT,
+        .name = "put",
+        .operands = "ROOM [FILE]",
+        .summary = "store records in a room",
+        .details = "FILE, or standard input, is a record or an array of records. All or none.\n",
+        .operands_min = 1,
+        .operands_max = 2,
+    },
+    {
+        .id = CTL_DELETE,
+        .name = "delete",
+        .operands = "ROOM RECORD...",
+        .summary = "delete records of a room",
+        .operands_min = 2,
+        .operands_max = SIZE_MAX,
+    },
+    {
+        .id = CTL_RECORD,
+        .name = "record",
+        .operands = "ROOM RECORD",
+        .summary = "one record of a room, as JSON",
+        .operands_min = 2,
+        .operands_max = 2,
+    },
+    {
+        .id = CTL_SESSIONS,
+        .name = "sessions",
+        .operands = "ROOM",
+        .summary = "who is in a room",
+        .operands_min = 1,
+        .operands_max = 1,
+    },
+    {
+        .id = CTL_CLOSE,
+        .name = "close",
+        .operands = "ROOM SESSION",
+        .summary = "end a session",
+        .details = "Without a reason its client comes back by itself.\n",
+        .operands_min = 2,
+        .operands_max = 2,
+        .options = CTL_REASON,
+    },
+    {
+        .id = CTL_READONLY,
+        .name = "readonly",
+        .operands = "ROOM SESSION on|off",
+        .summary = "whether a session may change documents, until it connects anew",
+        .operands_min = 3,
+        .operands_max = 3,
+    },
+    {
+        .id = CTL_SEND,
+        .name = "send",
+        .operands = "ROOM SESSION [FILE]",
+        .summary = "send a session a message: any JSON",
+        .operands_min = 2,
+        .operands_max = 3,
+    },
+    {
+        .id = CTL_DELETE_ROOM,
+        .name = "delete-room",
+        .operands = "ROOM",
+        .summary = "delete a room and send everybody away",
+        .operands_min = 1,
+        .operands_max = 1,
+        .options = CTL_YES,
+    },
 };
 enum { COMMANDS = sizeof(commands) / sizeof(commands[0]) };
 
@@ -79,6 +175,8 @@ static const struct ctl_switch {
     {"--worker", CTL_WORKER, "WORKER", "only the rooms that this worker owns"},
     {"--undo", CTL_UNDO, NULL, "let the worker take rooms again"},
     {"--no-wait", CTL_NO_WAIT, NULL, "do not wait for the end"},
+    {"--reason", CTL_REASON, "REASON", "what its client is told; it does not come back"},
+    {"--yes", CTL_YES, NULL, "yes, all of it"},
     {"--force", CTL_FORCE, NULL, "also if no other worker can take the rooms"},
 };
 enum { SWITCHES = sizeof(switches) / sizeof(switches[0]) };
@@ -87,7 +185,7 @@ enum { SWITCHES = sizeof(switches) / sizeof(switches[0]) };
 
 static void help_line(struct buf *text, const char *left, const char *right)
 {
-    buf_printf(text, "  %-24s %s\n", left, right);
+    buf_printf(text, "  %-30s %s\n", left, right);
 }
 
 static void help_common(struct buf *text)
@@ -111,7 +209,7 @@ static void help_exits(struct buf *text)
 static void help_all(struct buf *text)
 {
     buf_printf(text,
-               "roomctl %s: looks at a node of roomd, and steers it\n\n"
+               "roomctl %s: looks at a node of roomd and its rooms, and steers them\n\n"
                "Usage: roomctl COMMAND [OPTION]...\n\nCommands:\n",
                ROOMD_VERSION);
     for (size_t i = 0; i < COMMANDS; i++) {
@@ -206,6 +304,8 @@ static bool read_switch(struct reading *reading, const struct ctl_switch *found,
         reading->timeout = value;
     } else if (found->option == CTL_WORKER) {
         reading->options->worker = value;
+    } else if (found->option == CTL_REASON) {
+        reading->options->reason = value;
     }
     return true;
 }

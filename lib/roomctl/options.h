@@ -11,6 +11,17 @@ enum ctl_command_id {
     CTL_DRAIN,
     CTL_MOVE,
     CTL_RELEASE,
+    CTL_ROOM,
+    CTL_SNAPSHOT,
+    CTL_LOAD,
+    CTL_PUT,
+    CTL_DELETE,
+    CTL_RECORD,
+    CTL_SESSIONS,
+    CTL_CLOSE,
+    CTL_READONLY,
+    CTL_SEND,
+    CTL_DELETE_ROOM,
 };
 
 /* Bits: what a command takes beside --admin, --json and --help, which all take. */
@@ -20,6 +31,8 @@ enum ctl_option {
     CTL_UNDO = 4,
     CTL_NO_WAIT = 8,
     CTL_FORCE = 16,
+    CTL_REASON = 32,
+    CTL_YES = 64,
 };
 
 struct ctl_command {
@@ -42,6 +55,7 @@ struct ctl_options {
     unsigned given;     /* bits of enum ctl_option */
     uint32_t timeout_s; /* the default where it is not given */
     const char *worker;
+    const char *reason;
 };
 
 enum ctl_outcome {

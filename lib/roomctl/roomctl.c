@@ -69,7 +69,13 @@ enum ctl_exit ctl_ask(struct ctl *ctl, const struct http_request *request,
     enum ctl_exit status = CTL_OK;
     char address[ADDRESS_TEXT_MAX];
     enum err err = http_client_ask(ctl->http, request, &response, &why);
-    if (err) {
+    if (err == ERR_IO) {
+        ctl_complain("cannot write: %s", strerror(errno));
+        status = CTL_FAILED;
+    } else if (err && response.status > 0) {
+        ctl_complain("the answer broke off; what is there is not all");
+        status = CTL_FAILED;
+    } else if (err) {
         ctl_complain("no answer from %s: %.*s", address_format(&ctl->options.admin, address),
                      STR_ARG(buf_str(&why)));
         status = CTL_UNREACHABLE;
@@ -80,7 +86,7 @@ enum ctl_exit ctl_ask(struct ctl *ctl, const struct http_request *request,
         if (!fine) {
             complain_of(response.status, answer->value);
             status = CTL_FAILED;
-        } else if (!parsed) {
+        } else if (!parsed && !request->take) {
             ctl_complain("the answer is no JSON; is %s the admin port of a roomd?",
                          address_format(&ctl->options.admin, address));
             status = CTL_FAILED;
@@ -163,6 +169,28 @@ static enum ctl_exit run_command(struct ctl *ctl)
         return ctl_move(ctl);
     case CTL_RELEASE:
         return ctl_release(ctl);
+    case CTL_ROOM:
+        return ctl_room(ctl);
+    case CTL_SNAPSHOT:
+        return ctl_snapshot(ctl);
+    case CTL_LOAD:
+        return ctl_load(ctl);
+    case CTL_PUT:
+        return ctl_put(ctl);
+    case CTL_DELETE:
+        return ctl_delete(ctl);
+    case CTL_RECORD:
+        return ctl_record(ctl);
+    case CTL_SESSIONS:
+        return ctl_sessions(ctl);
+    case CTL_CLOSE:
+        return ctl_close(ctl);
+    case CTL_READONLY:
+        return ctl_readonly(ctl);
+    case CTL_SEND:
+        return ctl_send(ctl);
+    case CTL_DELETE_ROOM:
+        return ctl_delete_room(ctl);
     }
     return CTL_USAGE;
 }

@@ -298,6 +298,10 @@ enum err shard_frame(struct shard_link *link, const struct link_frame *frame, ui
             on_conn_frame(conn, frame, now_ms);
         }
         return ERR_OK;
+    case LINK_REQUEST:
+    case LINK_PART:
+    case LINK_MORE:
+        return request_frame(link, frame, now_ms);
     case LINK_HELLO:
     case LINK_SEND:
     case LINK_CAST:
@@ -308,6 +312,8 @@ enum err shard_frame(struct shard_link *link, const struct link_frame *frame, ui
     case LINK_STATE:
     case LINK_RESUMED:
     case LINK_MOVED:
+    case LINK_REPLY:
+    case LINK_FLAGS:
         break;
     }
     return ERR_MALFORMED; /* not for a worker, or not now */

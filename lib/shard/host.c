@@ -198,9 +198,11 @@ static void host_event(void *ctx, enum room_event event, struct room_session *se
         if (conn) {
             conn->session = NULL;
         }
+        event_session_removed(room, session);
         break;
     case ROOM_BECAME_EMPTY:
         room->empty_at = room->shard->now_ms;
+        event_became_empty(room);
         break;
     case ROOM_DOCUMENT_CHANGED:
         break; /* the entry said so already */

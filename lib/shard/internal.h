@@ -32,8 +32,12 @@ struct shard {
     struct log_limit load_failures;
     struct log_limit snapshot_failures;
     struct log_limit schema_refusals;
-    uint64_t now_ms; /* of the call being handled */
-    uint32_t moves;  /* rooms on their way to another worker */
+    uint64_t now_ms;      /* of the call being handled */
+    uint32_t moves;       /* rooms on their way to another worker */
+    struct list ready;    /* of struct shard_request.room_link: long ones, before they begin */
+    uint32_t requests;    /* of all links */
+    size_t request_bytes; /* of their operands */
+    uint32_t readers;     /* snapshots that are handed out in pieces */
     bool store_up;
     bool draining; /* gives its rooms to other workers */
     bool stopping; /* ends: with nowhere to give them to, it writes them and lets go */
@@ -46,8 +50,9 @@ struct shard_link {
     struct shard *shard;
     struct link_reader reader;
     struct buf output;
-    size_t gated;     /* bytes of connect replies that wait at gates */
-    struct map conns; /* of struct shard_conn by the gateway's number */
+    size_t gated;         /* bytes of connect replies that wait at gates */
+    struct map conns;     /* of struct shard_conn by the gateway's number */
+    struct list requests; /* of struct shard_request.link_link; owned */
     bool greeted;
     char peer[64]; /* the gateway's id, for logs */
 };
@@ -155,6 +160,13 @@ struct shard_room {
     uint64_t snapshot_bytes;
     uint64_t snapshot_through; /* of the snapshot under way */
     bool snapshot_running;
+    bool snapshot_releases; /* it gives the room up */
+    bool erased;            /* all that was in it is gone, once that is stored */
+    struct list requests;   /* of struct shard_request.room_link: they wait for it */
+    uint32_t request_count;
+    uint64_t durable_clock; /* document clock of the last entry that the store has */
+    uint64_t changed_clock; /* the last that was told of as an event, */
+    uint64_t changed_at;    /* and when */
     uint64_t loaded_at;
     struct map recent;       /* of struct recent by name; owned */
     struct map newest;       /* of the same by session: of its latest opening that is in there */
@@ -312,6 +324,33 @@ uint64_t audience_join(struct shard_conn *conn);
 void audience_leave(struct shard_conn *conn);
 /* Tells all of them of a presence record that is not new, only here. */
 void audience_show(struct shard_room *room, const struct record *presence);
+
+/* request.c: what a host wants of a room. */
+enum err request_frame(struct shard_link *link, const struct link_frame *frame,
+                       uint64_t now_ms) NODISCARD;
+/* Begins the first of those that are ready. */
+void requests_work(struct shard *shard, uint64_t now_ms);
+/* The room serves now: those that wait for that. */
+void requests_replay(struct shard_room *room, uint64_t now_ms);
+/* Answers those whose changes are durable. */
+void requests_settle(struct shard_room *room);
+/* The room cannot be served: those that wait for it are told so. */
+void requests_refuse(struct shard_room *room, enum link_refusal why, struct str text);
+/* The room is no more here. */
+void requests_end(struct shard_room *room);
+/* Its host is gone. */
+void requests_forget_link(struct shard_link *link);
+
+/* erase.c: ends the sessions of a room and takes all documents out of it, for good once the next
+ * snapshot is stored, which gives the room up. */
+void erase_room(struct shard_room *room, uint64_t now_ms);
+
+/* event.c: what other services are told of. */
+void event_session_removed(struct shard_room *room, const struct room_session *session);
+void event_became_empty(struct shard_room *room);
+/* Tells of the latest clock that is durable, a few times a second at most; `last`: now. */
+void event_changed(struct shard_room *room, bool last);
+void event_erased(struct shard_room *room);
 
 /* deferred.c: frames for a room that cannot take them yet. */
 bool deferred_add(struct shard_room *room, struct shard_link *link, const struct link_frame *frame);

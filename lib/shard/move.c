@@ -111,6 +111,7 @@ void shard_handed(struct shard *shard, uint64_t number, enum err err, uint64_t n
         struct shard_target to = target_of(room->move);
         log_info(&scope, "room handed over", LOG_TEXTZ("to", room->move->worker),
                  LOG_U64("clock", room_documents(room->room)->clock));
+        event_changed(room, true);
         shard_room_announce_move(room, &to);
         move_end(room, SHARD_MOVE_DONE);
         shard_room_free(room);

@@ -86,7 +86,7 @@ void outbox_release(struct shard_room *room)
         memcpy(&held, buf_head(&room->outbox), sizeof(held));
         room->held_since = held.at;
         if (held.need > room->durable || held.gate > room->gate_passed) {
-            return;
+            break;
         }
         ungate(&held);
         note_told(room, held.clock);
@@ -97,7 +97,10 @@ void outbox_release(struct shard_room *room)
         buf_consume(&room->outbox, sizeof(held) + held.len);
     }
     enum { KEEP = 4096 };
-    buf_clear(&room->outbox, KEEP);
+    if (buf_len(&room->outbox) == 0) {
+        buf_clear(&room->outbox, KEEP);
+    }
+    requests_settle(room); /* behind what the sessions are told of the same change */
 }
 
 void outbox_abandon(struct shard_room *room, uint64_t code, struct str reason)

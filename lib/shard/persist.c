@@ -34,6 +34,7 @@ static void refuse_all(struct shard_room *room, enum link_refusal why, struct st
         conn_forget(conn);
     }
     buf_finish(&room->deferred);
+    requests_refuse(room, why, text);
 }
 
 /* Sessions that come from the owner before are told what they missed as it happened. */
@@ -210,6 +211,7 @@ void shard_loaded(struct shard *shard, uint64_t number, const struct shard_loade
     room->empty_at = now_ms;
     room->loaded_at = now_ms;
     room->told_clock = room_documents(room->room)->clock;
+    room->changed_clock = room->told_clock;
     room->state = SHARD_ROOM_SERVING;
     struct log_scope scope = shard_room_scope(room);
     log_info(&scope, "room loaded", LOG_U64("epoch", room->epoch),
@@ -224,6 +226,7 @@ void shard_loaded(struct shard *shard, uint64_t number, const struct shard_loade
     }
     room->fresh = true;
     deferred_replay(room, now_ms);
+    requests_replay(room, now_ms);
     room->fresh = false;
 }
 
@@ -286,6 +289,7 @@ static void settle(struct shard_room *room, uint64_t number)
             break;
         }
         list_remove(&entry->link);
+        room->durable_clock = entry->clock;
         free(entry);
     }
     room->durable = number > room->durable ? number : room->durable;
@@ -348,7 +352,8 @@ void persist_snapshot(struct shard_room *room, bool release)
     }
     struct shard_room_info info;
     shard_room_info(room, &info);
-    struct shard_snapshot snapshot = {.through = room->appended, .release = release};
+    struct shard_snapshot snapshot = {
+        .through = room->appended, .release = release, .erase = room->erased};
     struct buf stored = {0};
     if (!may_keep_stored(room, release)) {
         struct buf body = {0};
@@ -362,6 +367,7 @@ void persist_snapshot(struct shard_room *room, bool release)
     }
     snapshot.stored = buf_str(&stored);
     room->snapshot_running = true;
+    room->snapshot_releases = release;
     room->snapshot_through = room->appended;
     room->sent = room->appended; /* the snapshot has them; appending them too would be twice */
     room->dirty = false;
@@ -378,6 +384,7 @@ static void finish_release(struct shard_room *room)
     struct log_scope scope = shard_room_scope(room);
     log_info(&scope, "room unloaded", LOG_U64("clock", room_documents(room->room)->clock));
     settle(room, room->snapshot_through); /* closes of those who have left may wait still */
+    room->erased ? event_erased(room) : event_changed(room, true);
     refuse_all(room, LINK_REFUSED_NOT_OWNER, STR("room was just given up"));
     shard_room_free(room);
 }
@@ -418,7 +425,7 @@ void shard_snapshot_stored(struct shard *shard, uint64_t number, enum err err, u
         return;
     }
     room->retry_at = room->retry_ms = 0;
-    if (room->state == SHARD_ROOM_RELEASING) {
+    if (room->snapshot_releases) {
         finish_release(room);
         return;
     }
@@ -426,6 +433,9 @@ void shard_snapshot_stored(struct shard *shard, uint64_t number, enum err err, u
     room->suspect = (room->suspect && room->sent > room->snapshot_through) ||
                     room->jump_number > room->snapshot_through;
     settle(room, room->snapshot_through);
+    if (room->state == SHARD_ROOM_RELEASING) {
+        persist_snapshot(room, true); /* it has been erased meanwhile */
+    }
     if (room->sent < room->appended && list_empty(&room->unsent_link)) {
         list_append(&shard->unsent, &room->unsent_link);
     }
@@ -496,6 +506,7 @@ void persist_tick(struct shard_room *room, uint64_t now_ms)
     if (room->tail.entries && now_ms - room->loaded_at > RESUME_WINDOW_MS) {
         persist_drop_tail(room);
     }
+    event_changed(room, false);
     recent_tick(room, now_ms);
     ghosts_tick(room, now_ms);
     bound_outbox(room); /* presence piles up without any new entry */

@@ -63,6 +63,7 @@ struct shard *shard_create(const struct shard_config *config, const struct shard
     map_init(&shard->conns, conn_handle_key);
     list_init(&shard->links);
     list_init(&shard->unsent);
+    list_init(&shard->ready);
     list_init(&shard->busy);
     return shard;
 }
@@ -119,6 +120,7 @@ struct shard_room *shard_room_create(struct shard *shard, struct str name)
     room->tail.from = UINT64_MAX;
     list_init(&room->pending);
     list_init(&room->conns);
+    list_init(&room->requests);
     map_init(&room->recent, recent_key);
     map_init(&room->newest, recent_session_key);
     list_init(&room->recent_gone);
@@ -130,6 +132,7 @@ struct shard_room *shard_room_create(struct shard *shard, struct str name)
 
 void shard_room_free(struct shard_room *room)
 {
+    requests_end(room);
     struct shard_conn *conn;
     list_each(conn, &room->conns, room_link, struct shard_conn)
     {
@@ -233,6 +236,7 @@ struct shard_link *shard_link_create(struct shard *shard)
     link->shard = shard;
     link_reader_init(&link->reader);
     map_init(&link->conns, conn_number_key);
+    list_init(&link->requests);
     list_append(&shard->links, &link->link);
     struct link_frame hello = {
         .type = LINK_HELLO,
@@ -271,6 +275,7 @@ void shard_link_destroy(struct shard_link *link, uint64_t now_ms)
             room_socket_gone(room, session, now_ms);
         }
     }
+    requests_forget_link(link);
     forget_in_rooms(link);
     list_remove(&link->link);
     map_finish(&link->conns);
@@ -346,13 +351,17 @@ void shard_room_worked(struct shard_room *room)
 
 bool shard_is_busy(const struct shard *shard)
 {
-    return !list_empty(&shard->busy);
+    return !list_empty(&shard->busy) || !list_empty(&shard->ready);
 }
 
 /* One slice of one room, which then stands behind the others. */
 void shard_work(struct shard *shard, uint64_t now_ms)
 {
     shard->now_ms = now_ms;
+    if (!list_empty(&shard->ready)) {
+        requests_work(shard, now_ms);
+        return;
+    }
     if (list_empty(&shard->busy)) {
         return;
     }

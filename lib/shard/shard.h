@@ -31,6 +31,11 @@ enum {
     SHARD_DEFERRED_MAX = 64 << 20, /* bytes of frames for a room that is loading */
     SHARD_OUTBOX_MAX = 256 << 20,  /* bytes of frames that wait for one room's appends */
     SHARD_LINK_PAUSE = 32 << 20,   /* bytes a gateway has not read, before it is not listened to */
+    SHARD_REQUESTS_MAX = 256,      /* of hosts, not answered yet */
+    SHARD_ROOM_REQUESTS_MAX = 64,  /* of those, about one room */
+    SHARD_REQUEST_MAX = 256 << 20, /* bytes of the operand of one, and of all of them */
+    SHARD_READERS_MAX = 32,        /* snapshots handed out in pieces at a time */
+    SHARD_EVENTS_MS = 250,         /* between two events about changes of one room */
 };
 
 /* What a room is, for Redis and for operators. */
@@ -49,6 +54,22 @@ struct shard_snapshot {
     struct str stored; /* stored_snapshot form; empty: keep the one there is */
     uint64_t through;
     bool release; /* give the room up in the same step, its log included */
+    bool erase;   /* with release: it is to look as if it had never been opened */
+};
+
+/* What other services may want to know of a room. */
+enum shard_event_kind {
+    SHARD_EVENT_CHANGED, /* its documents, up to `clock`, durably */
+    SHARD_EVENT_SESSION_REMOVED,
+    SHARD_EVENT_EMPTY, /* the last session has left */
+    SHARD_EVENT_ERASED,
+};
+struct shard_event {
+    enum shard_event_kind kind;
+    struct str room;
+    struct str session; /* SESSION_REMOVED */
+    uint32_t remaining; /* likewise: sessions that are left */
+    uint64_t clock;     /* CHANGED */
 };
 
 /* A worker to give a room to. */
@@ -107,6 +128,11 @@ struct shard_host {
     void (*move_ended)(void *ctx, struct str room, enum shard_move_end end, uint64_t epoch);
     /* Show the room's figures to operators, if it is still ours. No answer. */
     void (*show)(void *ctx, const struct shard_room_info *info);
+    /* Tell who listens, if that can be done without waiting. No answer. NULL: nobody does. */
+    void (*event)(void *ctx, const struct shard_event *event);
+    /* The next shard_work may take some seconds: whoever waits for signs of life is to be told.
+     * NULL: nobody does. */
+    void (*long_step)(void *ctx);
     void (*random_id)(void *ctx, char out[21]);
     /* From here on the shard works on this room, until it turns to another one or the call into the
      * shard returns: if that ends the process, it was this room's work. NULL: nobody asks. */

@@ -71,13 +71,13 @@ static void send_member(struct store *store, const struct member *member, struct
     send_args(store, &args, NULL, NULL);
 }
 
-static void send_life(struct store *store, struct str key)
+static void send_life(struct store *store, struct str key, uint64_t ms)
 {
     struct store_args args;
     args_init(&args);
     args_add(&args, STR("PEXPIRE"));
     args_add(&args, key);
-    args_add_u64(&args, MEMBERSHIP_TTL_MS);
+    args_add_u64(&args, ms);
     send_args(store, &args, NULL, NULL);
 }
 
@@ -89,11 +89,11 @@ void membership_beat(struct store *store, const struct member *member, membershi
     char *key = store_worker_key(member->id);
     /* First alone: a Redis without memory, or one that forbids HSET, takes this and not the rest,
      * and gateways must not take the worker for dead meanwhile. */
-    send_life(store, str_of(key));
+    send_life(store, str_of(key), MEMBERSHIP_TTL_MS);
     /* One transaction: a key without an end would keep a dead worker among the living for ever. */
     send_word(store, STR("MULTI"), NULL, NULL);
     send_member(store, member, str_of(key));
-    send_life(store, str_of(key));
+    send_life(store, str_of(key), MEMBERSHIP_TTL_MS);
     send_word(store, STR("EXEC"), on_beat, beat);
     free(key);
     struct store_args args;
@@ -102,6 +102,13 @@ void membership_beat(struct store *store, const struct member *member, membershi
     args_add(&args, STR(WORKERS_KEY));
     args_add(&args, member->id);
     send_args(store, &args, NULL, NULL);
+}
+
+void membership_expect_silence(struct store *store, struct str id)
+{
+    char *key = store_worker_key(id);
+    send_life(store, str_of(key), MEMBERSHIP_LONG_MS);
+    free(key);
 }
 
 static void remove_id(struct store *store, struct str id, store_reply_fn fn, void *ctx)

@@ -15,12 +15,16 @@ struct member {
     bool draining;
 };
 
-/* A sign of life; with the figures that placement and operators look at. `fn` is called if there was
- * none left of before: the worker counted as dead for a while, and others may have its rooms; also
- * the first time. */
+/* A sign of life; with the figures that placement and operators look at. `fn` is called if there
+ * was none left of before: the worker counted as dead for a while, and others may have its rooms;
+ * also the first time. */
 typedef void (*membership_lapsed_fn)(void *ctx);
 void membership_beat(struct store *store, const struct member *member, membership_lapsed_fn fn,
                      void *ctx);
+/* None may come for MEMBERSHIP_LONG_MS: until the next one the worker counts as alive for so long.
+ */
+enum { MEMBERSHIP_LONG_MS = 15000 };
+void membership_expect_silence(struct store *store, struct str id);
 /* The worker takes its leave. */
 void membership_leave(struct store *store, struct str id);
 

@@ -103,8 +103,8 @@ void store_append(struct store *store, uint64_t room, const struct store_room *i
 }
 
 void store_snapshot(struct store *store, uint64_t room, const struct store_room *info,
-                    struct str snapshot, uint64_t through, bool release, store_written_fn fn,
-                    void *ctx)
+                    struct str snapshot, uint64_t through, enum store_after after,
+                    store_written_fn fn, void *ctx)
 {
     char time[32];
     char *hash = store_room_key(info->name, "");
@@ -118,7 +118,7 @@ void store_snapshot(struct store *store, uint64_t room, const struct store_room 
     args_add(&args, str_of(log));
     add_info(&args, store, info, time);
     args_add_u64(&args, through);
-    args_add(&args, release ? STR("1") : STR("0"));
+    args_add_u64(&args, (uint64_t)after);
     args_add(&args, snapshot);
     metrics_add(METRIC_SNAPSHOTS, 1);
     struct write write = {room, through, fn, ctx, "snapshot", HISTOGRAM_SNAPSHOT, 0, info->name};

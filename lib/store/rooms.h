@@ -41,11 +41,13 @@ void store_load(struct store *store, uint64_t room, struct str name, struct str 
 void store_append(struct store *store, uint64_t room, const struct store_room *info,
                   const struct list *entries, struct entry *first, uint64_t number, uint64_t last,
                   store_written_fn fn, void *ctx);
-/* Stores a snapshot that holds all entries up to `through`; empty: keeps what is stored. With
- * `release` the room has no owner afterwards. */
+/* Stores a snapshot that holds all entries up to `through`; empty: keeps what is stored. After
+ * RELEASE the room has no owner; ERASE is the same of a room without documents, which is to look as
+ * if it had never been opened. */
+enum store_after { STORE_KEEP, STORE_RELEASE, STORE_ERASE };
 void store_snapshot(struct store *store, uint64_t room, const struct store_room *info,
-                    struct str snapshot, uint64_t through, bool release, store_written_fn fn,
-                    void *ctx);
+                    struct str snapshot, uint64_t through, enum store_after after,
+                    store_written_fn fn, void *ctx);
 /* Gives the room, whose log ends with entry `through`, to another worker. On success the `number`
  * answered is the new epoch. */
 void store_hand_over(struct store *store, uint64_t room, const struct store_room *info,

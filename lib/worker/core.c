@@ -9,6 +9,7 @@
 #include "net/loop.h"
 #include "store/membership.h"
 #include "store/rooms.h"
+#include "worker/events.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,7 +29,8 @@ struct worker_core {
     struct event *tick;
     struct event *work;     /* soon: something is done in slices */
     struct workers workers; /* where rooms can go; read while draining */
-    struct list moves;      /* of struct move_wish.link; owned */
+    struct events events;
+    struct list moves; /* of struct move_wish.link; owned */
     uint64_t beat_at, ticked_at;
     bool announced, draining, leaving, stopping;
 };
@@ -145,7 +147,10 @@ static void host_snapshot(void *ctx, uint64_t room, const struct shard_room_info
     struct worker_core *core = ctx;
     struct store_room stored = store_room_of(core, info);
     store_snapshot(core->store, room, &stored, snapshot->stored, snapshot->through,
-                   snapshot->release, on_store_snapshot, core);
+                   snapshot->erase     ? STORE_ERASE
+                   : snapshot->release ? STORE_RELEASE
+                                       : STORE_KEEP,
+                   on_store_snapshot, core);
 }
 
 static void host_check(void *ctx, uint64_t room, const struct shard_room_info *info)
@@ -200,6 +205,18 @@ static void host_show(void *ctx, const struct shard_room_info *info)
     store_show(core->store, &stored);
 }
 
+static void host_event(void *ctx, const struct shard_event *event)
+{
+    struct worker_core *core = ctx;
+    events_add(&core->events, event);
+}
+
+static void host_long_step(void *ctx)
+{
+    struct worker_core *core = ctx;
+    membership_expect_silence(core->store, str_of(core->config->id));
+}
+
 static void host_random_id(void *ctx, char out[21])
 {
     char text[RANDOM_ID_LEN + 1];
@@ -235,6 +252,8 @@ static const struct shard_host shard_host = {
     .place = host_place,
     .move_ended = host_move_ended,
     .show = host_show,
+    .event = host_event,
+    .long_step = host_long_step,
     .random_id = host_random_id,
     .executing = host_executing,
     .stopped = host_stopped,
@@ -367,6 +386,7 @@ void worker_core_end_turn(struct worker_core *core)
 {
     shard_flush(core->shard);
     mark_leave();
+    events_flush(&core->events, core->store); /* behind the rooms' own */
     count(core);
     if (shard_is_busy(core->shard)) {
         loop_arm(core->work, 0); /* others' turns come first */
@@ -463,6 +483,7 @@ struct worker_core *worker_core_create(struct event_base *base, const struct con
     core->ctx = ctx;
     workers_init(&core->workers);
     list_init(&core->moves);
+    events_init(&core->events, config->events_max, str_of(config->id), str_of(config->node));
     core->shard_config = shard_config_of(config);
     core->shard = shard_create(&core->shard_config, &shard_host, core, str_of(config->id),
                                str_of(config->node));
@@ -482,6 +503,7 @@ void worker_core_destroy(struct worker_core *core)
     store_destroy(core->store);
     workers_finish(&core->workers);
     shard_destroy(core->shard);
+    events_finish(&core->events);
     event_free(core->tick);
     event_free(core->work);
     free(core);

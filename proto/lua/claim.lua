@@ -13,6 +13,9 @@ if till > tonumber(redis.call('TIME')[1]) then
 end
 redis.call('HSET', KEYS[1], 'owner', ARGV[2], 'node', ARGV[3], 'epoch', epoch + 1,
   'appended', 0, 'claimed', ARGV[4])
+if redis.call('HDEL', KEYS[1], 'erased') == 1 then
+  redis.call('HSET', KEYS[1], 'created', ARGV[4])
+end
 redis.call('HSETNX', KEYS[1], 'created', ARGV[4])
 -- An owner that did not give the room up may have had more than it stored.
 if at[2] then

@@ -1,7 +1,7 @@
 -- Replaces a room's snapshot and log by one snapshot that holds both; may give the room up.
 -- KEYS: room hash, snapshot, log.
--- ARGV: as fence.lua says, number of the last entry in the snapshot, '1' to give the room up, the
--- snapshot ('' keeps what is stored).
+-- ARGV: as fence.lua says, number of the last entry in the snapshot, '1' to give the room up, '2' if
+-- it was erased as well, the snapshot ('' keeps what is stored).
 local at = standing(KEYS[1])
 if at == 'newer' then
   return fenced()
@@ -28,7 +28,10 @@ end
 show(KEYS[1], 'appended', ARGV[9], 'run', ARGV[8])
 -- The owner knows by now what it had to know of the one before it.
 redis.call('HDEL', KEYS[1], 'taken')
-if ARGV[10] == '1' then
+if ARGV[10] ~= '0' then
   redis.call('HDEL', KEYS[1], 'owner', 'node', 'claimed')
+end
+if ARGV[10] == '2' then
+  redis.call('HSET', KEYS[1], 'erased', ARGV[7])
 end
 return 1

@@ -12,7 +12,10 @@ import { Roomd, withRoomd } from './lib/roomd.js'
 import { until } from './lib/wait.js'
 
 const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/
-const COMMANDS = ['ps', 'rooms', 'drain', 'move', 'release']
+const COMMANDS = [
+  ...['ps', 'rooms', 'drain', 'move', 'release', 'room', 'snapshot', 'load', 'put', 'delete', 'record'],
+  ...['sessions', 'close', 'readonly', 'send', 'delete-room'],
+]
 const FAILED = 1
 const USAGE = 2
 const UNREACHABLE = 3
@@ -258,7 +261,7 @@ describe('roomctl rooms', () => {
     const { code, stdout, stderr } = await ctl(roomd, 'rooms', 'here', 'nowhere', '--json')
     assert.equal(code, FAILED)
     assert.deepEqual(JSON.parse(stdout).map(({ id }) => id), ['here'])
-    assert.match(stderr, /^roomctl: There is no such room: "nowhere" has never been opened\n$/)
+    assert.match(stderr, /^roomctl: There is no such room: "nowhere" has never been opened, or was deleted\n$/)
   })
 
   test(`lists ${MANY} rooms, each once, and nothing else`, async () => {
@@ -355,7 +358,9 @@ describe('the API', () => {
     for (const [path, method, allow] of [
       ['/v1/processes', 'POST', 'GET, HEAD'],
       ['/v1/rooms', 'DELETE', 'GET, HEAD'],
-      [pathOf('r'), 'PATCH', 'GET, HEAD'],
+      [pathOf('r'), 'PATCH', 'GET, HEAD, DELETE'],
+      [pathOf('r', '/snapshot'), 'POST', 'GET, HEAD, PUT'],
+      [pathOf('r', '/sessions/s'), 'PUT', 'PATCH, DELETE'],
       [pathOf('r', '/move'), 'GET', 'POST'],
       [pathOf('r', '/quarantine'), 'PUT', 'DELETE'],
       ['/v1/workers/w/drain', 'GET', 'POST, DELETE'],

@@ -25,8 +25,10 @@ static bool inside(const void *ptr, size_t len, const uint8_t *data, size_t size
 static void check_views(const struct link_frame *frame, const uint8_t *data, size_t size)
 {
     const struct str views[] = {
-        frame->id,      frame->node,   frame->room,
-        frame->session, frame->reason, {(const char *)frame->payload.data, frame->payload.len}};
+        frame->id,     frame->node,
+        frame->room,   frame->session,
+        frame->reason, frame->target,
+        frame->bytes,  {(const char *)frame->payload.data, frame->payload.len}};
     for (size_t i = 0; i < sizeof(views) / sizeof(views[0]); i++) {
         MUST(inside(views[i].ptr, views[i].len, data, size));
     }
@@ -40,6 +42,8 @@ static void check_same(const struct link_frame *a, const struct link_frame *b)
     MUST(a->flags == b->flags && a->how == b->how && a->code == b->code);
     MUST(str_eq(a->id, b->id) && str_eq(a->node, b->node) && str_eq(a->room, b->room));
     MUST(str_eq(a->session, b->session) && str_eq(a->reason, b->reason));
+    MUST(a->request == b->request && a->verb == b->verb && a->piece == b->piece);
+    MUST(str_eq(a->target, b->target) && str_eq(a->bytes, b->bytes));
     MUST(a->payload.len == b->payload.len && value_equal(a->payload, b->payload));
 }
 

@@ -23,12 +23,15 @@ static void check_name(struct str name)
     }
 }
 
-/* The route's path with the name in its place. */
-static void build(const struct route *route, struct str name, struct buf *out)
+/* The route's path with the names in their places. */
+static void build(const struct route_match *match, struct buf *out)
 {
+    const struct route *route = match->route;
+    struct str name = match->name;
     for (const char *at = route->path; *at; at++) {
         if (*at == '{') {
             url_encode_name(name, out);
+            name = match->target;
             at = strchr(at, '}');
         } else {
             buf_append_byte(out, (uint8_t)*at);
@@ -39,12 +42,16 @@ static void build(const struct route *route, struct str name, struct buf *out)
 static void check_found(const struct route_match *match)
 {
     check_name(match->name);
-    MUST((match->name.len > 0) == (strchr(match->route->path, '{') != NULL));
+    check_name(match->target);
+    const char *first = strchr(match->route->path, '{');
+    MUST((match->name.len > 0) == (first != NULL));
+    MUST((match->target.len > 0) == (first && strchr(first + 1, '{')));
     struct buf path = {0};
     struct route_match again;
-    build(match->route, match->name, &path);
+    build(match, &path);
     MUST(route_find(buf_str(&path), match->route->method, &again) == ROUTE_FOUND);
-    MUST(again.route == match->route && str_eq(again.name, match->name));
+    MUST(again.route == match->route && str_eq(again.name, match->name) &&
+         str_eq(again.target, match->target));
     buf_finish(&path);
 }
 

@@ -2,6 +2,7 @@
 #include "simulator/node.h"
 
 #include "base/alloc.h"
+#include "simulator/host.h"
 #include "simulator/node_internal.h"
 #include "simulator/redis.h"
 #include "store/membership.h"
@@ -39,6 +40,7 @@ static void on_start_worker(void *arg);
 static void worker_link_ready(void *ctx, struct shard_link *shard)
 {
     link_shard_ready(ctx, shard);
+    hosts_ready(ctx, shard);
 }
 
 static void worker_link_drop(void *ctx, struct shard_link *shard, enum err why)
@@ -78,6 +80,7 @@ static void worker_end_turn(void *ctx)
     struct worker *worker = ctx;
     worker_core_end_turn(worker->core);
     links_flush_worker(worker);
+    hosts_flush(worker);
 }
 
 static void start_worker(int slot)
@@ -134,6 +137,7 @@ static void worker_die(struct worker *worker)
 {
     proc_die(&worker->proc);
     links_of_dead_worker(worker);
+    hosts_of_dead_worker(worker);
     worker_core_destroy(worker->core);
     worker->core = NULL;
     node.workers[worker->slot] = NULL;

@@ -8,6 +8,7 @@
 #include "simulator/client.h"
 #include "simulator/faults.h"
 #include "simulator/history.h"
+#include "simulator/host.h"
 #include "simulator/node.h"
 #include "simulator/redis.h"
 
@@ -66,6 +67,12 @@ static void on_people(void *arg)
     } else {
         client_come(client);
     }
+}
+
+static void on_host(void *arg)
+{
+    (void)arg;
+    host_edit(str_of(run.rooms[rnd_below((uint64_t)run.room_count)]));
 }
 
 static void let_draw(bool on)
@@ -151,6 +158,9 @@ static void draw_under_faults(void)
     for (uint64_t i = rnd_below(4); i > 0; i--) {
         world_after(rnd_below(span), NULL, on_people, NULL);
     }
+    for (uint64_t i = rnd_below(30); i > 0; i--) {
+        world_after(rnd_below(span), NULL, on_host, NULL);
+    }
     world_run_until(world_us() + span);
 }
 
@@ -195,6 +205,7 @@ static void begin(void)
     uint64_t mode = rnd_below(100);
     redis_begin(mode < 70 ? REDIS_ALWAYS : mode < 85 ? REDIS_EVERYSEC : REDIS_FAILOVER);
     history_begin();
+    hosts_begin();
     node = (struct node){0};
     uint64_t durability = rnd_below(100);
     node.durability = durability < 90   ? DURABILITY_LOG

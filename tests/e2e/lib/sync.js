@@ -61,8 +61,9 @@ export class SyncClient {
   failure = null // reason of a fatal close
   losses = 0 // connections that ended
 
-  /* Options: schema, props (the store's), binary, session, presence (the first record of it). */
-  constructor(roomd, room, { schema, props = {}, binary = false, session, presence }) {
+  /* Options: schema, props (the store's), binary, session, presence (the first record of it),
+   * onCustomMessage. */
+  constructor(roomd, room, { schema, props = {}, binary = false, session, presence, onCustomMessage }) {
     this.store = new Store({ schema, props })
     this.presence = atom('presence', presence)
     const url = connectUrl(roomd, room, { session })
@@ -77,6 +78,7 @@ export class SyncClient {
         presence: this.presence,
         presenceMode: atom('presence mode', 'full'),
         onLoad: resolve,
+        onCustomMessageReceived: onCustomMessage,
         onSyncError: (reason) => (this.failure = reason),
       })
     })

@@ -59,7 +59,7 @@ static void start(struct fixture *fixture)
     cr_assert(eq(int, address_parse(STR("127.0.0.1:0"), &wanted), ERR_OK));
     cr_assert(eq(int, listen_open(&wanted, LISTEN_ALONE, &fd, &bound, &why), ERR_OK));
     fixture->port = bound.port;
-    fixture->admin = admin_create(fixture->base, fd, &source, fixture);
+    fixture->admin = admin_create(fixture->base, fd, 1 << 20, &source, fixture);
 }
 
 static void finish(struct fixture *fixture)

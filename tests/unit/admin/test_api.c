@@ -2,6 +2,8 @@
 #include "admin/admin.h"
 #include "net/listen.h"
 #include "net/loop.h"
+#include "value/json.h"
+#include "value/pack.h"
 
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
@@ -16,7 +18,9 @@ struct fixture {
     struct event_base *base;
     struct admin *admin;
     uint16_t port;
-    char asked[128];
+    char asked[256];
+    enum link_status status; /* what a request of a room is answered */
+    bool streams;            /* or with a snapshot */
     bool later;              /* move keeps its call */
     struct admin_call *call; /* kept */
 };
@@ -82,6 +86,45 @@ static void drain(void *ctx, struct str worker, bool on, bool force, struct admi
     admin_answer_drain(call, "id", "worker-1", on, true);
 }
 
+static void on_drained(void *arg)
+{
+    uint8_t tombstones[] = {0x81, 0xa1, 'a', 7};
+    uint8_t nil[] = {0xc0};
+    admin_snapshot_piece(arg, LINK_PIECE_TOMBSTONES, (struct value){tombstones, 4});
+    admin_snapshot_piece(arg, LINK_PIECE_END, (struct value){nil, 1});
+}
+
+static void on_gone(void *arg)
+{
+    snprintf(f.asked, sizeof(f.asked), "gone");
+    admin_snapshot_break(arg);
+}
+
+static void stream(struct admin_call *call)
+{
+    static const struct admin_snapshot_handlers handlers = {on_drained, on_gone};
+    uint8_t head[] = {0x81, 0xa1, 'c', 7};
+    if (admin_snapshot_begin(call, &handlers, call)) {
+        admin_snapshot_piece(call, LINK_PIECE_HEAD, (struct value){head, 4});
+    }
+}
+
+static void request(void *ctx, const struct admin_request *request, struct admin_call *call)
+{
+    uint8_t payload[] = {0x81, 0xa5, 'c', 'l', 'o', 'c', 'k', 9};
+    struct buf operand = {0};
+    (void)ctx;
+    json_write(buf_value(request->operand), &operand);
+    snprintf(f.asked, sizeof(f.asked), "%d %.*s %.*s %.*s", (int)request->verb,
+             STR_ARG(request->room), STR_ARG(request->target), STR_ARG(buf_str(&operand)));
+    buf_finish(&operand);
+    if (f.streams) {
+        stream(call);
+    } else {
+        admin_answer_request(call, f.status, (struct value){payload, 8}, STR("because"));
+    }
+}
+
 static const struct admin_source source = {
     .ready = is_ready,
     .collect = collect,
@@ -90,6 +133,7 @@ static const struct admin_source source = {
     .move = move,
     .release = release,
     .drain = drain,
+    .request = request,
 };
 
 static void setup(void)
@@ -102,7 +146,7 @@ static void setup(void)
     cr_assert(eq(int, address_parse(STR("127.0.0.1:0"), &wanted), ERR_OK));
     cr_assert(eq(int, listen_open(&wanted, LISTEN_ALONE, &fd, &bound, &why), ERR_OK));
     f.port = bound.port;
-    f.admin = admin_create(f.base, fd, &source, NULL);
+    f.admin = admin_create(f.base, fd, 1 << 20, &source, NULL);
 }
 
 static void teardown(void)
@@ -236,4 +280,92 @@ Test(api, an_answer_may_come_late_or_for_nobody)
     admin_answer_problem(f.call, PROBLEM_TIMEOUT, "nobody hears it");
     f.later = false;
     check(ask("DELETE /v1/rooms/a/quarantine", "", ""), "200", "\"released\":true");
+}
+
+/* ---- what is done in rooms ---- */
+
+Test(api, carries_what_is_wanted_of_a_room)
+{
+    check(ask("GET /v1/rooms/a%2Fb/records/s%3A1", "", ""), "200", "{\"clock\":9}");
+    asked("5 a/b s:1 null");
+    check(ask("GET /v1/rooms/a/objects", "", ""), "200", "{\"clock\":9}");
+    asked("4 a  null");
+    check(ask("POST /v1/rooms/a/update", "", "{\"deletes\":[\"x\"],\"expectedClock\":3}"), "200",
+          "{\"clock\":9}");
+    asked("1 a  {\"deletes\":[\"x\"],\"expectedClock\":3}");
+    check(ask("PUT /v1/rooms/a/snapshot", "", "{\"documents\":[]}"), "200", "{\"clock\":9}");
+    asked("2 a  {\"documents\":[]}");
+    check(ask("PATCH /v1/rooms/a/sessions/s", "", "{\"isReadonly\":true}"), "200", "9");
+    asked("8 a s true");
+    check(ask("DELETE /v1/rooms/a/sessions/s", "", ""), "200",
+          "{\"id\":\"a\",\"sessionId\":\"s\",\"closed\":true}");
+    asked("9 a s null");
+    check(ask("DELETE /v1/rooms/a/sessions/s?reason=no+more%21", "", ""), "200", "closed");
+    asked("9 a s \"no more!\"");
+    check(ask("POST /v1/rooms/a/sessions/s/custom", "", "[1]"), "200", "\"sent\":true");
+    asked("10 a s [1]");
+    check(ask("DELETE /v1/rooms/a", "", ""), "200", "{\"id\":\"a\",\"deleted\":true,\"clock\":9}");
+    asked("11 a  null");
+}
+
+Test(api, a_snapshot_comes_as_its_client_takes_it)
+{
+    f.streams = true;
+    check(ask("GET /v1/rooms/a/snapshot", "", ""), "200", "{\"c\":7,\"documents\":[");
+    struct bufferevent *bev = ask("HEAD /v1/rooms/a/snapshot", "", "");
+    check(bev, "200", "Content-Type: application/json\r\n");
+}
+
+struct refusal_case {
+    enum link_status status;
+    char code[4], name[24];
+};
+
+Test(api, says_what_a_room_did_not_do)
+{
+    static const struct refusal_case cases[] = {
+        {LINK_STATUS_UNKNOWN, "503", "outcome-unknown"},
+        {LINK_STATUS_NO_SESSION, "404", "no-session"},
+        {LINK_STATUS_NOT_CONNECTED, "409", "not-connected"},
+        {LINK_STATUS_NO_RECORD, "404", "no-record"},
+        {LINK_STATUS_MALFORMED, "400", "bad-request"},
+        {LINK_STATUS_INVALID, "422", "invalid-record"},
+        {LINK_STATUS_CLOCK, "409", "its clock is 9"},
+        {LINK_STATUS_TOO_LARGE, "413", "too-large"},
+        {LINK_STATUS_NO_SCHEMA, "409", "no-schema"},
+        {LINK_STATUS_MIGRATION, "422", "because"},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        f.status = cases[i].status;
+        check(ask("DELETE /v1/rooms/a/sessions/s", "", ""), cases[i].code, cases[i].name);
+    }
+}
+
+Test(api, asks_no_room_for_what_makes_no_sense)
+{
+    static const char *const updates[] = {"",
+                                          "{",
+                                          "[]",
+                                          "{\"puts\":{}}",
+                                          "{\"puts\":[1]}",
+                                          "{\"puts\":[{\"id\":\"a\"}]}",
+                                          "{\"deletes\":[1]}",
+                                          "{\"expectedClock\":1.5}",
+                                          "{\"other\":1}"};
+    for (size_t i = 0; i < sizeof(updates) / sizeof(updates[0]); i++) {
+        check(ask("POST /v1/rooms/a/update", "", updates[i]), "400", "bad-request");
+    }
+    check(ask("POST /v1/rooms/a/update", "", "{\"puts\":[],}"), "400", "malformed at byte 11");
+    check(ask("POST /v1/rooms/a/update", "Content-Type: text/html\r\n", "{}"), "415", "media-type");
+    check(ask("POST /v1/rooms/a/update?x", "", "{}"), "400", "no query");
+    check(ask("POST /v1/rooms/a/update", "Origin: http://y:1\r\n", "{}"), "403", "foreign-origin");
+    check(ask("PUT /v1/rooms/a/snapshot", "", "{\"store\":[]}"), "400", "neither");
+    check(ask("PATCH /v1/rooms/a/sessions/s", "", "{}"), "400", "$.isReadonly");
+    check(ask("PATCH /v1/rooms/a/sessions/s", "", "{\"isReadonly\":true,\"x\":1}"), "400", "x");
+    check(ask("DELETE /v1/rooms/a/sessions/s?reason=%00", "", ""), "400", "control character");
+    check(ask("DELETE /v1/rooms/a/sessions/s?reason=a&b=c", "", ""), "400", "nothing else");
+    asked("");
+    check(ask("POST /v1/rooms/a/update", "Content-Type: application/json; charset=utf-8\r\n", "{}"),
+          "200", "clock");
+    check(ask("POST /v1/rooms/a/update", "Content-Type: application/x+json\r\n", "{}"), "200", "9");
 }

@@ -4,13 +4,15 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <criterion/parameterized.h>
+#include <stdio.h>
 
 struct route_case {
     enum route_method method;
-    char path[40];
+    char path[48];
     enum route_outcome want;
     enum route_id id;
-    char name[24]; /* FOUND: the name; BAD_NAME: why; NO_METHOD: what there is */
+    char name[24]; /* FOUND: the name, and the second behind a blank; BAD_NAME: why; NO_METHOD: what
+                      there is */
 };
 
 ParameterizedTestParameters(route, find)
@@ -28,6 +30,20 @@ ParameterizedTestParameters(route, find)
         {METHOD_DELETE, "/v1/rooms/%25/quarantine", ROUTE_FOUND, ROUTE_RELEASE, "%"},
         {METHOD_POST, "/v1/workers/w/drain", ROUTE_FOUND, ROUTE_DRAIN, "w"},
         {METHOD_DELETE, "/v1/workers/w/drain", ROUTE_FOUND, ROUTE_UNDRAIN, "w"},
+        {METHOD_DELETE, "/v1/rooms/a", ROUTE_FOUND, ROUTE_ERASE, "a"},
+        {METHOD_GET, "/v1/rooms/a/snapshot", ROUTE_FOUND, ROUTE_SNAPSHOT, "a"},
+        {METHOD_PUT, "/v1/rooms/a/snapshot", ROUTE_FOUND, ROUTE_LOAD, "a"},
+        {METHOD_GET, "/v1/rooms/a/records/b%3Ac%2Fd", ROUTE_FOUND, ROUTE_RECORD, "a b:c/d"},
+        {METHOD_POST, "/v1/rooms/a/update", ROUTE_FOUND, ROUTE_UPDATE, "a"},
+        {METHOD_PATCH, "/v1/rooms/a/sessions/s", ROUTE_FOUND, ROUTE_SET_SESSION, "a s"},
+        {METHOD_DELETE, "/v1/rooms/a/sessions/s", ROUTE_FOUND, ROUTE_CLOSE, "a s"},
+        {METHOD_POST, "/v1/rooms/a/sessions/s/custom", ROUTE_FOUND, ROUTE_CUSTOM, "a s"},
+        {METHOD_GET, "/v1/rooms/a/sessions/s/snapshot", ROUTE_FOUND, ROUTE_SESSION_SNAPSHOT, "a s"},
+        {METHOD_GET, "/v1/rooms/a/records/b/c", ROUTE_NO_PATH, 0, ""},
+        {METHOD_GET, "/v1/rooms/a/records/", ROUTE_BAD_NAME, 0, "is empty"},
+        {METHOD_PATCH, "/v1/rooms/a/sessions/%ff", ROUTE_BAD_NAME, 0, "is not UTF-8"},
+        {METHOD_GET, "/v1/rooms/a/sessions/s", ROUTE_NO_METHOD, 0, "PATCH, DELETE"},
+        {METHOD_POST, "/v1/rooms/a/snapshot", ROUTE_NO_METHOD, 0, "GET, HEAD, PUT"},
         {METHOD_GET, "", ROUTE_NO_PATH, 0, ""},
         {METHOD_GET, "v1/rooms", ROUTE_NO_PATH, 0, ""},
         {METHOD_GET, "//v1/rooms", ROUTE_NO_PATH, 0, ""},
@@ -40,7 +56,7 @@ ParameterizedTestParameters(route, find)
         {METHOD_POST, "/v1/rooms//move", ROUTE_BAD_NAME, 0, "is empty"},
         {METHOD_GET, "/v1/rooms/%0a", ROUTE_BAD_NAME, 0, "has a control character"},
         {METHOD_GET, "/v1/rooms/a/move", ROUTE_NO_METHOD, 0, "POST"},
-        {METHOD_OTHER, "/v1/rooms/a", ROUTE_NO_METHOD, 0, "GET, HEAD"},
+        {METHOD_OTHER, "/v1/rooms/a", ROUTE_NO_METHOD, 0, "GET, HEAD, DELETE"},
         {METHOD_PUT, "/v1/workers/w/drain", ROUTE_NO_METHOD, 0, "POST, DELETE"},
     };
     return cr_make_param_array(struct route_case, cases, sizeof(cases) / sizeof(cases[0]));
@@ -53,7 +69,10 @@ ParameterizedTest(struct route_case *c, route, find)
     cr_assert(eq(int, got, c->want), "%s", c->path);
     if (got == ROUTE_FOUND) {
         cr_assert(eq(int, match.route->id, c->id), "%s", c->path);
-        cr_assert(str_eq(match.name, str_of(c->name)), "%s: %.*s", c->path, STR_ARG(match.name));
+        char names[64];
+        snprintf(names, sizeof(names), "%.*s%s%.*s", STR_ARG(match.name),
+                 match.target.len > 0 ? " " : "", STR_ARG(match.target));
+        cr_assert(zero(int, strcmp(names, c->name)), "%s: %s", c->path, names);
     } else if (got == ROUTE_BAD_NAME) {
         cr_assert(zero(int, strcmp(match.why, c->name)), "%s: %s", c->path, match.why);
     } else if (got == ROUTE_NO_METHOD) {

@@ -85,6 +85,24 @@ Test(resume, the_next_owner_is_told_what_the_last_one_knew)
                HELLO "resume 1 demo a 2 41 77 76 3 3 {\"who\":1} [" CURSOR(1) "]\n");
 }
 
+Test(resume, what_a_session_may_do_by_now_goes_with_it)
+{
+    struct link_frame reads = {
+        .type = LINK_FLAGS, .conn = 1, .flags = LINK_OPEN_READONLY | LINK_OPEN_OBJECT_WRITE};
+    say("w1", reads);
+    SAME_LINES(fake_got(client), "");
+    fake_down(&fake, "w1");
+    fake_owner(&fake, "demo", "w2");
+    fake_greet(&fake, "w2");
+    SAME_LINES(fake_told(&fake, "w2"), HELLO "resume 1 demo a 3 0 0 0 0 0 {\"who\":1} []\n");
+    resumed("w2", 1, 0);
+    fake_gone(client);
+    say("w2", (struct link_frame){.type = LINK_FLAGS, .conn = 1, .flags = LINK_OPEN_OBJECT_WRITE});
+    fake_down(&fake, "w2");
+    fake_owner(&fake, "demo", "w3");
+    SAME_LINES(fake_told(&fake, "w3"), HELLO "resume 1 demo a 6 0 0 0 0 0 {\"who\":1} []\n");
+}
+
 Test(resume, a_new_state_replaces_what_it_holds)
 {
     for (uint64_t seq = 1; seq <= 3; seq++) {

@@ -30,6 +30,10 @@ enum {
     OPS = 1 << 16,
     NAME = 1 << 17, /* id without node */
     ADDRESS = 1 << 18,
+    REQUEST = 1 << 19,
+    WANTED = 1 << 20, /* verb and target */
+    BYTES = 1 << 21,
+    PIECE = 1 << 22,
 };
 
 struct type_case {
@@ -58,6 +62,11 @@ static struct type_case types[] = {
     {LINK_STATE, "state", CONN | ANSWERED | PAYLOAD},
     {LINK_RESUMED, "resumed", CONN | ANSWERED | CLOCK | PRESENCE_CLOCK | CHANNEL | PRESENCE_AT},
     {LINK_MOVED, "moved", ROOM | NAME | ADDRESS},
+    {LINK_REQUEST, "request", REQUEST | WANTED | ROOM | FLAGS | PAYLOAD},
+    {LINK_PART, "part", REQUEST | FLAGS | BYTES},
+    {LINK_MORE, "more", REQUEST},
+    {LINK_REPLY, "reply", REQUEST | CODE | PIECE | FLAGS | PAYLOAD},
+    {LINK_FLAGS, "flags", CONN | FLAGS},
 };
 enum { TYPES = sizeof(types) / sizeof(types[0]) };
 
@@ -90,6 +99,11 @@ static struct link_frame full_frame(enum link_type type, struct buf *payload)
         .room = STR("r\xc3\xb6\xf0\x9f\x98\x80m"),
         .session = STR("a\0b"),
         .reason = STR("INVALID_RECORD"),
+        .request = 70001,
+        .verb = 11,
+        .piece = 2,
+        .target = STR("shape:a/b"),
+        .bytes = STR("\xc1\0\xff"),
         .payload = buf_value(payload),
         .ops = buf_value(payload),
     };
@@ -122,6 +136,11 @@ static void assert_carried(const struct link_frame *found, const struct link_fra
     assert_number(found->presence_clock, sent->presence_clock, carries & PRESENCE_CLOCK);
     assert_number(found->presence_at, sent->presence_at, carries & PRESENCE_AT);
     assert_text(found->presence, sent->presence, carries & PRESENCE);
+    assert_number(found->request, sent->request, carries & REQUEST);
+    assert_number(found->verb, sent->verb, carries & WANTED);
+    assert_number(found->piece, sent->piece, carries & PIECE);
+    assert_text(found->target, sent->target, carries & WANTED);
+    assert_text(found->bytes, sent->bytes, carries & BYTES);
     assert_text(found->address, sent->address, carries & ADDRESS);
     cr_assert(value_equal(found->ops, carries & OPS ? sent->ops : VALUE_NONE));
     assert_text(found->id, sent->id, carries & (ID | NAME));

@@ -1,5 +1,6 @@
 /* Gateways for a shard. */
 #include "fake_shard.h"
+#include "link/request.h"
 
 #include "base/alloc.h"
 #include "value/json.h"
@@ -120,6 +121,16 @@ static void print_frame(struct buf *lines, const struct link_frame *frame)
     case LINK_ROSTER:
         buf_printf(lines, "roster %.*s ", STR_ARG(frame->room));
         print_payload(lines, frame);
+        break;
+    case LINK_REPLY:
+        buf_printf(lines, "reply %d %d ", (int)frame->request, (int)frame->code);
+        if (frame->flags & LINK_FLAG_MORE) {
+            buf_printf(lines, "more ");
+        }
+        print_payload(lines, frame);
+        break;
+    case LINK_FLAGS:
+        buf_printf(lines, "flags %d %d\n", (int)frame->conn, (int)frame->flags);
         break;
     default:
         cr_assert(false, "a frame for workers");

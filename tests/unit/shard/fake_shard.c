@@ -128,6 +128,26 @@ static void host_show(void *ctx, const struct shard_room_info *info)
     fake->shown++;
 }
 
+static void host_event(void *ctx, const struct shard_event *event)
+{
+    static const char *const names[] = {[SHARD_EVENT_CHANGED] = "changed",
+                                        [SHARD_EVENT_SESSION_REMOVED] = "removed",
+                                        [SHARD_EVENT_EMPTY] = "empty",
+                                        [SHARD_EVENT_ERASED] = "erased"};
+    struct fake *fake = ctx;
+    size_t len = strlen(fake->events);
+    char *at = fake->events + len;
+    size_t room = sizeof(fake->events) - len;
+    if (event->kind == SHARD_EVENT_CHANGED) {
+        snprintf(at, room, "%.*s changed %d\n", STR_ARG(event->room), (int)event->clock);
+    } else if (event->kind == SHARD_EVENT_SESSION_REMOVED) {
+        snprintf(at, room, "%.*s removed %.*s %u\n", STR_ARG(event->room), STR_ARG(event->session),
+                 event->remaining);
+    } else {
+        snprintf(at, room, "%.*s %s\n", STR_ARG(event->room), names[event->kind]);
+    }
+}
+
 static void host_random_id(void *ctx, char out[21])
 {
     struct fake *fake = ctx;
@@ -168,6 +188,7 @@ static const struct shard_host host = {
     .place = host_place,
     .move_ended = host_move_ended,
     .show = host_show,
+    .event = host_event,
     .random_id = host_random_id,
     .executing = host_executing,
     .stopped = host_stopped,

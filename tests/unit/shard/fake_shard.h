@@ -7,6 +7,7 @@
  *      "cast EXCEPT JSON"                  "close CONN CODE REASON"   "detach CONN"
  *      "refuse CONN not-owner|unreadable|busy|unavailable"
  *      "resumed CONN ANSWERED CLOCK"       "moved ROOM WORKER"
+ *      "reply NUMBER STATUS [more] JSON"    "flags CONN FLAGS"
  *      "state CONN ANSWERED JSON", "roster ROOM JSON": only if the test wants them
  *
  * and requests to the store as "load ROOM", "append ROOM FIRST-LAST", "verify ROOM LAST", "snapshot
@@ -50,6 +51,7 @@ struct fake {
     int stopped, shown;
     bool dropped;     /* a link was to be dropped */
     char at_work[32]; /* the room it turned to last; for tests to clear */
+    char events[256]; /* "demo changed 2": as they were told, a line each; the same */
     char moves[80];   /* "demo done 2": the moves that have ended, a line each; the same */
     struct buf asked;
     char *taken;
