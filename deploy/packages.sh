@@ -22,6 +22,7 @@ build libzstd-dev
 build libxxhash-dev
 build libssl-dev
 build libhttp-parser-dev
+build duktape-dev
 build libicu-dev
 run   redis-server
 test  libcriterion-dev

@@ -72,6 +72,12 @@ enum metric_role {
     X(STORE_ERRORS, COUNTER, ROLE_SUPERVISOR | ROLE_GATEWAY | ROLE_WORKER,                         \
       "roomd_store_errors_total",                                                                  \
       "Redis commands that failed, and connections lost.")                                         \
+    X(SCRIPT_CALLS, COUNTER, ROLE_WORKER, "roomd_script_calls_total",                              \
+      "Functions of the schema file's code that were called.")                                     \
+    X(SCRIPT_FAILURES, COUNTER, ROLE_WORKER, "roomd_script_failures_total",                        \
+      "Of those, the ones that failed or exceeded a limit.")                                       \
+    X(SCRIPT_STARTS, COUNTER, ROLE_WORKER, "roomd_script_starts_total",                            \
+      "Starts of the process that runs the code.")                                                 \
     X(DATA_FREE_BYTES, GAUGE, ROLE_SUPERVISOR, "roomd_data_free_bytes",                            \
       "Free space on the disk of the data directory.")                                             \
     X(HEAP_BYTES, GAUGE, ROLE_SUPERVISOR | ROLE_GATEWAY | ROLE_WORKER, "roomd_heap_bytes",         \

@@ -6,12 +6,12 @@
 #include "base/log.h"
 #include "base/procfs.h"
 #include "base/random.h"
+#include "base/spawn.h"
 #include "net/control_channel.h"
 #include "net/loop.h"
 #include "node/blame.h"
 #include "node/hang.h"
 #include "node/launch.h"
-#include "node/spawn.h"
 
 #include <signal.h>
 #include <stdlib.h>

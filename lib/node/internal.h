@@ -65,6 +65,7 @@ extern const struct redis_client_handlers node_redis_handlers;
 
 /* Each makes its part of the node, or gives up and returns false. In this order; the loop is
  * there. */
+bool node_check_schema(struct node *node);
 bool node_open_data(struct node *node);
 bool node_open_ports(struct node *node, const struct admin_source *source);
 bool node_make_children(struct node *node, const struct child_handlers *children,

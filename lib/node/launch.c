@@ -2,7 +2,7 @@
 #include "node/launch.h"
 
 #include "base/alloc.h"
-#include "node/spawn.h"
+#include "base/spawn.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -435,7 +435,8 @@ int node_run(struct config *config)
         .config = config, .listen_fd = -1, .phase = PHASE_REDIS, .since_unix_ms = clock_unix_ms()};
     list_init(&node.moves);
     list_init(&node.requests);
-    if (make_loop(&node) && node_open_data(&node) && node_open_ports(&node, &admin_source) &&
+    if (make_loop(&node) && node_check_schema(&node) && node_open_data(&node) &&
+        node_open_ports(&node, &admin_source) &&
         node_make_children(&node, &child_handlers, &node_redis_handlers)) {
         enter(&node);
         node_changed(&node);

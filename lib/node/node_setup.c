@@ -2,9 +2,11 @@
 #include "node/internal.h"
 
 #include "base/alloc.h"
+#include "base/file.h"
+#include "base/programs.h"
 #include "net/listen.h"
-#include "node/programs.h"
 #include "node/redis_child.h"
+#include "schema/file.h"
 
 #include <event2/event.h>
 #include <stdarg.h>
@@ -35,6 +37,33 @@ void node_give_up(struct node *node, const char *format, ...)
     if (node->turn) {
         event_active(node->turn, EV_TIMEOUT, 0);
     }
+}
+
+/* Workers read it themselves; but a file that none of them can use is to be known of before
+ * anything else begins. */
+bool node_check_schema(struct node *node)
+{
+    const char *path = node->config->schema;
+    struct buf text = {0};
+    struct buf why = {0};
+    struct schema *schema = NULL;
+    if (!path) {
+        return true;
+    }
+    enum err err = file_read(path, SCHEMA_FILE_MAX, &text);
+    if (err) {
+        buf_append_str(&why, str_of(err_name(err)));
+    } else if (schema_parse(buf_str(&text), NULL, &schema, &why) != ERR_OK) {
+        err = ERR_MALFORMED;
+    } else {
+        schema_unref(schema);
+    }
+    if (err) {
+        node_give_up(node, "schema file %s: %.*s", path, STR_ARG(buf_str(&why)));
+    }
+    buf_finish(&why);
+    buf_finish(&text);
+    return !err;
 }
 
 bool node_open_data(struct node *node)

@@ -474,7 +474,8 @@ static struct shard_config shard_config_of(const struct config *config)
 }
 
 struct worker_core *worker_core_create(struct event_base *base, const struct config *config,
-                                       const struct worker_core_host *host, void *ctx)
+                                       struct schema *schema, const struct worker_core_host *host,
+                                       void *ctx)
 {
     struct worker_core *core = xcalloc(1, sizeof(*core));
     core->config = config;
@@ -485,6 +486,7 @@ struct worker_core *worker_core_create(struct event_base *base, const struct con
     list_init(&core->moves);
     events_init(&core->events, config->events_max, str_of(config->id), str_of(config->node));
     core->shard_config = shard_config_of(config);
+    core->shard_config.room.schema = schema;
     core->shard = shard_create(&core->shard_config, &shard_host, core, str_of(config->id),
                                str_of(config->node));
     core->store = store_create(base, &config->redis, &store_handlers, core);

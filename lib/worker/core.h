@@ -38,9 +38,11 @@ struct worker_core_health {
     const char *trouble; /* if not, why; else empty */
 };
 
-/* `config` is the process' own and outlives the core, as does `host`. */
+/* `config` is the process' own and outlives the core, as do `host` and `schema`, which is that of
+ * all rooms, or NULL. */
 struct worker_core *worker_core_create(struct event_base *base, const struct config *config,
-                                       const struct worker_core_host *host, void *ctx);
+                                       struct schema *schema, const struct worker_core_host *host,
+                                       void *ctx);
 /* Links must be gone. NULL is fine. */
 void worker_core_destroy(struct worker_core *core);
 

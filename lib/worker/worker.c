@@ -9,6 +9,7 @@
 #include "net/control.h"
 #include "net/loop.h"
 #include "net/stream.h"
+#include "worker/app.h"
 #include "worker/core.h"
 
 #include <errno.h>
@@ -25,6 +26,7 @@ struct worker {
     struct event_base *base;
     struct control *control;
     struct worker_core *core;
+    struct app app;
     struct event *accept;
     struct event *terminate; /* SIGTERM */
     struct event *too_late;  /* TERMINATE_MS after it */
@@ -268,6 +270,7 @@ static void end_of_turn(struct worker *worker)
 {
     resume_links(worker);
     worker_core_end_turn(worker->core);
+    app_count(&worker->app);
     struct worker_link *link;
     list_each(link, &worker->ready, ready_link, struct worker_link)
     {
@@ -284,6 +287,10 @@ static enum err start(struct worker *worker)
     if (marked) {
         log_warn(NULL, "no room will be blamed if this process crashes", LOG_ERR(marked));
     }
+    enum err loaded = app_load(&worker->app, config->schema);
+    if (loaded) {
+        return loaded;
+    }
     int fd = stream_listen_unix(config->socket);
     if (fd < 0) {
         log_error(NULL, "cannot listen for gateways", LOG_TEXTZ("socket", config->socket),
@@ -293,7 +300,7 @@ static enum err start(struct worker *worker)
     worker->accept = event_new(worker->base, fd, EV_READ | EV_PERSIST, on_accept, worker);
     event_add(worker->accept, NULL);
     worker->control = control_create(worker->base, config->control_fd, &control_handlers, worker);
-    worker->core = worker_core_create(worker->base, config, &core_host, worker);
+    worker->core = worker_core_create(worker->base, config, worker->app.schema, &core_host, worker);
     worker->terminate = loop_on_signal(worker->base, SIGTERM, on_terminate, worker);
     worker->too_late = evtimer_new(worker->base, on_too_late, worker);
     report(worker);
@@ -308,6 +315,7 @@ static void finish(struct worker *worker)
         link_destroy(link);
     }
     worker_core_destroy(worker->core);
+    app_finish(&worker->app);
     control_destroy(worker->control);
     if (worker->accept) {
         close(event_get_fd(worker->accept));

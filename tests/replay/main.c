@@ -5,7 +5,7 @@
  * "N passed, N failed[, N skipped]"; exits 1 if anything failed or nothing was there. */
 #include "base/alloc.h"
 #include "base/buf.h"
-#include "file.h"
+#include "base/file.h"
 #include "report.h"
 #include "schemas.h"
 #include "transcript.h"
@@ -38,12 +38,14 @@ static void replay_value(struct report *report, const char *path, struct value r
     }
 }
 
+enum { FILE_MAX = 256 << 20 };
+
 /* Anything but JSON (a README, say) is passed over, and so is JSON that is no object (an index). */
 static void replay_file(struct report *report, const char *path)
 {
     struct buf text = {0};
     struct buf root = {0};
-    if (!file_read(path, &text)) {
+    if (file_read(path, FILE_MAX, &text)) {
         buf_append_str(&root, STR("cannot be read"));
         report_fail(report, path, base_name(path), &root);
     } else if (buf_len(&text) > 0 && buf_head(&text)[0] == '{') {

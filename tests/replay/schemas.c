@@ -2,15 +2,20 @@
 #include "schemas.h"
 
 #include "base/alloc.h"
-#include "file.h"
+#include "base/file.h"
 #include "schema/file.h"
+#include "script/script.h"
 #include "value/json.h"
 #include "value/pack.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-static struct schema *tldraw; /* a reference; NULL: not loaded yet */
+/* Tldraw's: NULL, not loaded yet. What it needs lives as long. */
+static struct schema *tldraw; /* a reference */
+static struct script *script;
+static struct script_engine engine;
+static struct buf code;
 
 /* The content of a schema as the recordings have it, as that of a schema file. */
 static void pack_content(struct value data, struct value object_types, struct buf *content)
@@ -50,7 +55,8 @@ static struct schema *get_room(const char *path, struct value object_types, stru
     char *beside = xasprintf("%.*sschema.json", (int)(slash ? slash - path + 1 : 0), path);
     struct buf text = {0};
     struct schema *schema = NULL;
-    if (file_read(beside, &text) || file_read(ROOM_SCHEMA, &text)) {
+    if (!file_read(beside, SCHEMA_FILE_MAX, &text) ||
+        !file_read(ROOM_SCHEMA, SCHEMA_FILE_MAX, &text)) {
         schema = compile(&text, object_types, why);
     } else {
         buf_append_str(why, STR("there is no schema.json"));
@@ -60,12 +66,25 @@ static struct schema *get_room(const char *path, struct value object_types, stru
     return schema;
 }
 
+static enum err load_default(struct str text, struct buf *why)
+{
+    enum err err = schema_find_code(text, &code, why);
+    if (!err) {
+        err = script_create(buf_str(&code), SCRIPT_MEMORY_BYTES, &script, why);
+    }
+    if (!err) {
+        script_engine_init(&engine, script);
+        err = schema_parse(text, &engine.engine, &tldraw, why);
+    }
+    return err;
+}
+
 const struct schema *schemas_default(struct buf *why)
 {
     struct buf text = {0};
-    if (!tldraw && !file_read(SCHEMA_FILE, &text)) {
+    if (!tldraw && file_read(SCHEMA_FILE, SCHEMA_FILE_MAX, &text)) {
         buf_append_str(why, STR(SCHEMA_FILE " cannot be read"));
-    } else if (!tldraw && schema_parse(buf_str(&text), NULL, &tldraw, why)) {
+    } else if (!tldraw && load_default(buf_str(&text), why)) {
         tldraw = NULL;
     }
     buf_finish(&text);
@@ -85,4 +104,7 @@ void schemas_finish(void)
 {
     schema_unref(tldraw);
     tldraw = NULL;
+    script_destroy(script);
+    script = NULL;
+    buf_finish(&code);
 }

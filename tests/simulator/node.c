@@ -92,7 +92,7 @@ static void start_worker(int slot)
     set_config(&worker->config, worker->id);
     proc_start(&worker->proc, worker->id, worker_end_turn, worker);
     worker->core =
-        worker_core_create(os_base(&worker->proc), &worker->config, &worker_host, worker);
+        worker_core_create(os_base(&worker->proc), &worker->config, NULL, &worker_host, worker);
     node.workers[slot] = worker;
     trace("%s starts", worker->id);
 }

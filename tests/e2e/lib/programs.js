@@ -9,6 +9,7 @@ const HOMES = {
   roomd: 'cmd/roomd/roomd',
   'roomd-gateway': 'cmd/gateway/roomd-gateway',
   'roomd-worker': 'cmd/worker/roomd-worker',
+  'roomd-script': 'cmd/script/roomd-script',
   'breaking-worker': 'tests/e2e/programs/breaking-worker',
 }
 
@@ -17,7 +18,7 @@ export class Programs {
   static async create(places = {}) {
     const programs = new Programs()
     programs.folder = await temporaryFolder()
-    for (const name of ['roomd', 'roomd-gateway', 'roomd-worker']) {
+    for (const name of ['roomd', 'roomd-gateway', 'roomd-worker', 'roomd-script']) {
       await programs.put(name, places[name] ?? name)
     }
     return programs

@@ -1,6 +1,6 @@
 /* A child process that cannot outlive us: the kernel kills it with us, however we die. */
-#ifndef NODE_SPAWN_H
-#define NODE_SPAWN_H
+#ifndef BASE_SPAWN_H
+#define BASE_SPAWN_H
 
 #include "base/buf.h"
 #include "base/err.h"

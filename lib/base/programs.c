@@ -1,5 +1,5 @@
 /* Finding programs. */
-#include "node/programs.h"
+#include "base/programs.h"
 
 #include "base/alloc.h"
 

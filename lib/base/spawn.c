@@ -1,5 +1,5 @@
 /* fork and exec, with all that must be right between the two. */
-#include "node/spawn.h"
+#include "base/spawn.h"
 
 #include <errno.h>
 #include <fcntl.h>

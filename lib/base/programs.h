@@ -1,6 +1,6 @@
 /* Where the programs are that a supervisor starts. */
-#ifndef NODE_PROGRAMS_H
-#define NODE_PROGRAMS_H
+#ifndef BASE_PROGRAMS_H
+#define BASE_PROGRAMS_H
 
 #include "base/err.h"
 

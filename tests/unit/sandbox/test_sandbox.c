@@ -1,0 +1,137 @@
+/* The real roomd-script. */
+#include "sandbox/sandbox.h"
+
+#include "base/clock.h"
+#include "value/json.h"
+#include "value/pack.h"
+
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define CODE                                                                                       \
+    "({up: function (v) { v.n++ }, hang: function (v) { for (;;) {} },"                            \
+    " bomb: function (v) { var a = []; for (;;) a.push(new Array(10000).join('x') + a.length) },"  \
+    " sometimes: function (v) { while (v.n === 3) {} v.n++ }})"
+
+static struct sandbox *sandbox;
+
+static void setup(void)
+{
+    sandbox = sandbox_create(SCRIPT_PROGRAM, STR(CODE));
+}
+
+static void teardown(void)
+{
+    sandbox_destroy(sandbox);
+    cr_assert(eq(int, waitpid(-1, NULL, WNOHANG), -1), "no process is left");
+}
+
+TestSuite(sandbox, .init = setup, .fini = teardown, .timeout = 30);
+
+enum { JOBS_MAX = 200 };
+
+/* Runs jobs with n = 0, 1, ...; what became of each. */
+static void run(const char *function, size_t count, struct schema_job jobs[JOBS_MAX])
+{
+    static struct buf values[JOBS_MAX];
+    for (size_t i = 0; i < count; i++) {
+        buf_truncate(&values[i], 0);
+        pack_map(&values[i], 1);
+        pack_str(&values[i], STR("n"));
+        pack_u64(&values[i], i);
+        jobs[i] = (struct schema_job){.call = SCHEMA_CALL_MIGRATE,
+                                      .function = str_of(function),
+                                      .value = buf_value(&values[i])};
+    }
+    struct schema_engine *engine = sandbox_engine(sandbox);
+    engine->run(engine, jobs, count);
+    for (size_t i = 0; i < count; i++) {
+        uint64_t n = 0;
+        if (jobs[i].called == SCHEMA_RETURNED) {
+            value_u64(value_get(buf_value(&jobs[i].result), STR("n")), &n);
+            cr_assert(eq(u64, n, i + 1));
+        }
+        buf_finish(&jobs[i].result);
+    }
+    for (size_t i = 0; i < count; i++) {
+        buf_finish(&values[i]);
+    }
+}
+
+static enum schema_called run_one(const char *function)
+{
+    struct schema_job jobs[JOBS_MAX];
+    run(function, 1, jobs);
+    return jobs[0].called;
+}
+
+Test(sandbox, runs_many_at_once)
+{
+    struct schema_job jobs[JOBS_MAX];
+    run("up", JOBS_MAX, jobs);
+    for (size_t i = 0; i < JOBS_MAX; i++) {
+        cr_assert(eq(int, jobs[i].called, SCHEMA_RETURNED));
+    }
+    cr_assert(eq(u64, sandbox_count(sandbox)->calls, JOBS_MAX));
+}
+
+Test(sandbox, what_hangs_is_ended_in_time_and_not_called_again_at_once)
+{
+    cr_assert(eq(int, run_one("up"), SCHEMA_RETURNED));
+    uint64_t before = clock_ms();
+    cr_assert(eq(int, run_one("hang"), SCHEMA_OVER_LIMIT));
+    cr_assert(ge(u64, clock_ms() - before, SANDBOX_CALL_MS));
+    cr_assert(eq(int, run_one("up"), SCHEMA_RETURNED), "others go on");
+    cr_assert(eq(int, run_one("hang"), SCHEMA_OVER_LIMIT));
+    cr_assert(eq(u64, sandbox_count(sandbox)->over_limit, 1), "it was not even tried");
+    cr_assert(eq(u64, sandbox_count(sandbox)->starts, 2));
+}
+
+Test(sandbox, of_many_it_is_known_which_one_hangs)
+{
+    struct schema_job jobs[JOBS_MAX];
+    run("sometimes", 6, jobs);
+    cr_assert(eq(int, jobs[2].called, SCHEMA_RETURNED));
+    cr_assert(eq(int, jobs[3].called, SCHEMA_OVER_LIMIT));
+    cr_assert(eq(int, jobs[4].called, SCHEMA_UNAVAILABLE));
+}
+
+Test(sandbox, a_process_that_has_died_is_replaced_without_anybody_noticing)
+{
+    cr_assert(eq(int, run_one("up"), SCHEMA_RETURNED));
+    kill(sandbox_pid(sandbox), SIGKILL);
+    siginfo_t info;
+    waitid(P_PID, (id_t)sandbox_pid(sandbox), &info, WEXITED | WNOWAIT);
+    cr_assert(eq(int, run_one("up"), SCHEMA_RETURNED));
+    cr_assert(eq(u64, sandbox_count(sandbox)->starts, 2));
+}
+
+Test(sandbox, too_much_memory_fails_the_call_alone)
+{
+    enum schema_called called = run_one("bomb");
+    cr_assert(eq(int, called, SCHEMA_OVER_LIMIT));
+    /* By memory, or by time on a slow machine: then it waits its second. */
+    cr_assert(eq(int, run_one("up"), SCHEMA_RETURNED));
+}
+
+Test(sandbox, without_a_program_calls_fail_and_nothing_waits)
+{
+    struct sandbox *real = sandbox;
+    sandbox = sandbox_create("/nowhere/roomd-script", STR(CODE));
+    cr_assert(eq(int, run_one("up"), SCHEMA_UNAVAILABLE));
+    cr_assert(eq(u64, sandbox_count(sandbox)->failures, 1));
+    sandbox_destroy(sandbox);
+    sandbox = real;
+}
+
+Test(sandbox, code_that_cannot_be_loaded_fails_calls)
+{
+    struct sandbox *real = sandbox;
+    sandbox = sandbox_create(SCRIPT_PROGRAM, STR("({"));
+    cr_assert(eq(int, run_one("up"), SCHEMA_UNAVAILABLE));
+    sandbox_destroy(sandbox);
+    sandbox = real;
+}
