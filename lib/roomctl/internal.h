@@ -73,5 +73,6 @@ enum ctl_exit ctl_close(struct ctl *ctl);
 enum ctl_exit ctl_readonly(struct ctl *ctl);
 enum ctl_exit ctl_send(struct ctl *ctl);
 enum ctl_exit ctl_delete_room(struct ctl *ctl);
+enum ctl_exit ctl_schema(struct ctl *ctl);
 
 #endif

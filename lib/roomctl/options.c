@@ -162,6 +162,14 @@ static const struct ctl_command commands[] = {
         .operands_max = 1,
         .options = CTL_YES,
     },
+    {
+        .id = CTL_SCHEMA,
+        .name = "schema",
+        .operands = "check FILE",
+        .summary = "check a schema file, and say what is in it",
+        .operands_min = 2,
+        .operands_max = 2,
+    },
 };
 enum { COMMANDS = sizeof(commands) / sizeof(commands[0]) };
 

@@ -22,6 +22,7 @@ enum ctl_command_id {
     CTL_READONLY,
     CTL_SEND,
     CTL_DELETE_ROOM,
+    CTL_SCHEMA,
 };
 
 /* Bits: what a command takes beside --admin, --json and --help, which all take. */

@@ -191,6 +191,8 @@ static enum ctl_exit run_command(struct ctl *ctl)
         return ctl_send(ctl);
     case CTL_DELETE_ROOM:
         return ctl_delete_room(ctl);
+    case CTL_SCHEMA:
+        return ctl_schema(ctl);
     }
     return CTL_USAGE;
 }
