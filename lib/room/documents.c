@@ -83,6 +83,14 @@ void documents_remove(struct documents *documents, struct str id, uint64_t clock
     record_unref(record);
 }
 
+struct record *documents_take(struct documents *documents, struct record *record)
+{
+    map_remove(&documents->records, record_id(record));
+    list_remove(&record->link);
+    documents->bytes -= record->len;
+    return record;
+}
+
 void documents_forget_tombstones(struct documents *documents)
 {
     struct tombstone *tombstone;

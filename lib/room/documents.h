@@ -37,6 +37,9 @@ void documents_put(struct documents *documents, struct record *take);
 /* Deletes an existing record and leaves a tombstone with `clock` (TOMB-1). */
 void documents_remove(struct documents *documents, struct str id, uint64_t clock);
 
+/* Takes a record out without a trace; the reference goes to the caller. */
+struct record *documents_take(struct documents *documents, struct record *record);
+
 /* Adds a tombstone, not older than those there are; for reading snapshots and vectors. */
 void documents_bury(struct documents *documents, struct str id, uint64_t clock);
 void documents_forget_tombstones(struct documents *documents);

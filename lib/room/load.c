@@ -100,20 +100,21 @@ static bool too_large(const struct draft *draft, struct buf *why)
 
 /* ---- LOAD ---- */
 
-static void take_documents(struct draft *draft, const struct documents *given)
+/* What is new or different moves over. */
+static void take_documents(struct draft *draft, struct documents *given)
 {
     struct record *record;
-    list_each(record, &given->by_clock, link, struct record)
-    {
-        const struct record *own = documents_get(draft->documents, record_id(record));
-        if (!own || !value_equal(record_value(own), record_value(record))) {
-            draft_set(draft, record_id(record), record_create(record_value(record), 0));
-        }
-    }
     list_each(record, &draft->documents->by_clock, link, struct record)
     {
         if (!documents_get(given, record_id(record))) {
             draft_set(draft, record_id(record), NULL);
+        }
+    }
+    list_each(record, &given->by_clock, link, struct record)
+    {
+        const struct record *own = documents_get(draft->documents, record_id(record));
+        if (!own || !value_equal(record_value(own), record_value(record))) {
+            draft_set(draft, record_id(record), documents_take(given, record));
         }
     }
 }
@@ -133,7 +134,7 @@ static enum room_edited commit(struct room *room, struct draft *draft, struct va
 }
 
 /* LOAD-2, with `given` and its schema. */
-static enum room_edited load(struct room *room, const struct documents *given, struct value schema,
+static enum room_edited load(struct room *room, struct documents *given, struct value schema,
                              uint64_t now_ms, struct buf *why)
 {
     struct schema_path *path;
