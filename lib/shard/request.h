@@ -1,7 +1,9 @@
 /* One request of a host (link/request.h). Private to lib/shard.
  *
- *      GATHERING ──its last part──▶ (READY) ─▶ DEFERRED ──the room serves──▶ ANSWERING ──it is
- * durable──▶ (gone) └──of pieces──▶ STREAMING
+ *      GATHERING ── its last part ──▶ (READY) ──▶ DEFERRED ── the room serves ──┐
+ *                                                                               │
+ *            gone ◀── the store has it ── ANSWERING ◀───────────────────────────┤
+ *            gone ◀── the last piece ──── STREAMING ◀── if it comes in pieces ──┘
  */
 #ifndef SHARD_REQUEST_H
 #define SHARD_REQUEST_H

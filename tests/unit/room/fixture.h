@@ -1,12 +1,14 @@
 /* A room whose host writes down what it is told, one line each:
  *
- *      append CLOCK SESSION:SEQ OUTCOME DIFF     an entry; "append CLOCK schema DIFF" sets the
- * schema SESSION connect|event|pong|custom|legacy MESSAGE all[ but SESSION] EVENT SESSION closed[
- * CODE REASON] SESSION removed | empty | changed SESSION refused REASON                    for its
- * schema
+ *      append CLOCK SESSION:SEQ OUTCOME DIFF     an entry
+ *      append CLOCK schema DIFF                  an entry that sets the schema
+ *      SESSION connect|event|pong|custom|legacy MESSAGE
+ *      all[@EDITION][ but SESSION] EVENT
+ *      SESSION closed[ CODE REASON]
+ *      SESSION removed | empty | changed
+ *      SESSION refused REASON                    for its schema
  *
- * What only sessions of edition N are told begins with "all@N". JSON is written with ' for " here,
- * both ways. Random ids count up: 000000000000000000001. */
+ * JSON is written with ' for " here, both ways. Random ids count up: 000000000000000000001. */
 #ifndef TEST_ROOM_FIXTURE_H
 #define TEST_ROOM_FIXTURE_H
 

@@ -81,7 +81,8 @@ static void print_send(struct buf *lines, const struct link_frame *frame)
 
 static void print_frame(struct buf *lines, const struct link_frame *frame)
 {
-    static const char *const refusals[] = {"", "not-owner", "unreadable", "busy", "unavailable"};
+    static const char *const refusals[] = {"",     "not-owner",   "unreadable",
+                                           "busy", "unavailable", "version"};
     switch (frame->type) {
     case LINK_HELLO:
         buf_printf(lines, "hello %.*s %.*s\n", STR_ARG(frame->id), STR_ARG(frame->node));
@@ -101,7 +102,7 @@ static void print_frame(struct buf *lines, const struct link_frame *frame)
         buf_printf(lines, "detach %d\n", (int)frame->conn);
         break;
     case LINK_REFUSE:
-        cr_assert(le(u64, frame->code, 4));
+        cr_assert(le(u64, frame->code, LINK_REFUSED_VERSION));
         buf_printf(lines, "refuse %d %s\n", (int)frame->conn, refusals[frame->code]);
         break;
     case LINK_ACK:
