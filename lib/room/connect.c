@@ -358,6 +358,7 @@ static void reply(struct room *room, struct room_session *session, struct value 
     if (write_reply(room, session, value_get(message, STR("connectRequestId")),
                     value_get(message, STR("lastServerClock")), &reply)) {
         session_set_state(room, session, ROOM_CONNECTED, now_ms);
+        session_delay_snapshot(room, session, now_ms);
         room->host->send(room->ctx, session, ROOM_SEND_CONNECT, buf_value(&reply));
     } else {
         session_reject(room, session, reject_reason(REJECT_CLIENT_TOO_OLD));

@@ -105,6 +105,12 @@ static void on_random_id(void *ctx, char out[21])
     memcpy(out, text, 21);
 }
 
+static void on_session_snapshot(void *ctx, struct room_session *session)
+{
+    struct fixture *fixture = ctx;
+    fixture->on_session_snapshot(fixture, session);
+}
+
 static void on_schema_refused(void *ctx, struct room_session *session, struct str reason,
                               struct value ours, struct value theirs)
 {
@@ -121,6 +127,7 @@ static const struct room_host host = {
     .append = on_append,
     .event = on_event,
     .random_id = on_random_id,
+    .session_snapshot = on_session_snapshot,
     .schema_refused = on_schema_refused,
 };
 

@@ -42,6 +42,7 @@ struct fixture {
     uint64_t ids;
     uint64_t seq;
     const char *schema; /* that clients bring; NOTES at first */
+    void (*on_session_snapshot)(void *fixture, struct room_session *session);
 };
 
 void fixture_init(struct fixture *fixture);

@@ -286,3 +286,44 @@ Test(host, res_3_a_schema_that_cannot_be_served_is_rejected)
                     "b removed\n");
     buf_finish(&bytes);
 }
+
+static void note_snapshot(void *ctx, struct room_session *session)
+{
+    struct fixture *fixture = ctx;
+    buf_append_str(&fixture->lines, room_session_id(session));
+    buf_append_str(&fixture->lines, STR(" snapshot\n"));
+}
+
+/* The fixture's own room, whose host wants snapshots. */
+Test(host, res_4_a_snapshot_is_due_five_seconds_after_the_last_message)
+{
+    f.config.session_snapshots = true;
+    f.on_session_snapshot = note_snapshot;
+    connect_session(&f, "b");
+    uint64_t connected = f.now_ms;
+    f.now_ms = connected + ROOM_SNAPSHOT_DELAY_MS - 1;
+    room_tick(f.room, f.now_ms);
+    assert_told(&f, "");
+    send_message(&f, "b", "{'type':'ping'}");
+    forget_told(&f);
+    cr_assert(le(u64, room_deadline(f.room), f.now_ms + ROOM_SNAPSHOT_DELAY_MS));
+    f.now_ms += ROOM_SNAPSHOT_DELAY_MS;
+    room_tick(f.room, f.now_ms);
+    assert_told(&f, "b snapshot\n");
+    f.now_ms += ROOM_SNAPSHOT_DELAY_MS;
+    room_tick(f.room, f.now_ms);
+    assert_told(&f, ""); /* once */
+}
+
+Test(host, res_4_also_after_the_handshake_and_not_after_the_socket_is_gone)
+{
+    f.config.session_snapshots = true;
+    f.on_session_snapshot = note_snapshot;
+    connect_session(&f, "b");
+    struct room_session *gone = connect_session(&f, "c");
+    room_socket_gone(f.room, gone, f.now_ms);
+    forget_told(&f);
+    f.now_ms += ROOM_SNAPSHOT_DELAY_MS;
+    room_tick(f.room, f.now_ms);
+    assert_told(&f, "b snapshot\n");
+}
