@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -222,10 +223,44 @@ static bool exchange(struct sandbox *sandbox, uint64_t deadline_ms)
     return true;
 }
 
+/* When waiting is over: at `at_ms`, or, while the process has had less than `cpu_ms` since it
+ * began, later, as it needs; at `last_ms` at the latest. On a busy machine time passes without it.
+ */
+struct deadline {
+    uint64_t at_ms, last_ms, cpu_ms;
+};
+
+/* The time that the process has had; the most there can be if that is not known. */
+static uint64_t cpu_of(const struct sandbox *sandbox)
+{
+    clockid_t clock;
+    struct timespec had;
+    if (clock_getcpuclockid(sandbox->pid, &clock) || clock_gettime(clock, &had)) {
+        return UINT64_MAX;
+    }
+    return (uint64_t)had.tv_sec * 1000 + (uint64_t)had.tv_nsec / 1000000;
+}
+
+static bool is_over(const struct sandbox *sandbox, struct deadline *deadline)
+{
+    uint64_t now = clock_ms();
+    if (now < deadline->at_ms) {
+        return false;
+    }
+    uint64_t had = now < deadline->last_ms ? cpu_of(sandbox) : UINT64_MAX;
+    if (had >= deadline->cpu_ms) {
+        return true;
+    }
+    uint64_t next = now + (deadline->cpu_ms - had);
+    deadline->at_ms = next < deadline->last_ms ? next : deadline->last_ms;
+    return false;
+}
+
 enum received { RECEIVED, TOO_LATE, GONE };
 
 /* Waits for one answer. */
-static enum received receive(struct sandbox *sandbox, uint64_t deadline_ms, struct schema_job *job)
+static enum received receive(struct sandbox *sandbox, struct deadline *deadline,
+                             struct schema_job *job)
 {
     for (;;) {
         struct str body;
@@ -238,10 +273,10 @@ static enum received receive(struct sandbox *sandbox, uint64_t deadline_ms, stru
             buf_consume(&sandbox->input, used);
             return err ? GONE : RECEIVED;
         }
-        if (clock_ms() >= deadline_ms) {
+        if (is_over(sandbox, deadline)) {
             return TOO_LATE;
         }
-        if (!exchange(sandbox, deadline_ms)) {
+        if (!exchange(sandbox, deadline->at_ms)) {
             return GONE;
         }
     }
@@ -270,7 +305,7 @@ static bool is_up(struct sandbox *sandbox)
     struct schema_job loaded = {0};
     uint64_t until = clock_ms() + SANDBOX_WAIT_MS;
     until = until < sandbox->load_by_ms ? until : sandbox->load_by_ms;
-    enum received received = receive(sandbox, until, &loaded);
+    enum received received = receive(sandbox, &(struct deadline){until, until, 0}, &loaded);
     buf_finish(&loaded.result);
     if (received == RECEIVED && loaded.called == SCHEMA_RETURNED) {
         sandbox->state = SANDBOX_UP;
@@ -346,9 +381,11 @@ static void run_batch(struct sandbox *sandbox, struct schema_job **jobs, size_t 
         uint64_t own = limit_of(jobs[i], 1);
         limit = i == 0 || own > limit ? own : limit + FURTHER_JOB_MS;
     }
-    uint64_t deadline = clock_ms() + limit;
+    uint64_t at = clock_ms() + limit;
+    struct deadline deadline = {at, at + SANDBOX_STALL_MS, cpu_of(sandbox)};
+    deadline.cpu_ms = deadline.cpu_ms < UINT64_MAX ? deadline.cpu_ms + limit : 0;
     for (size_t i = 0; i < count; i++) {
-        enum received received = receive(sandbox, deadline, jobs[i]);
+        enum received received = receive(sandbox, &deadline, jobs[i]);
         if (received != RECEIVED) {
             give_up(sandbox, jobs[i], received);
             return; /* the rest were not tried */

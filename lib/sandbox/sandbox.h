@@ -4,9 +4,10 @@
  *      sandbox_create ──▶ roomd-script loads the code meanwhile ──▶ engine.run: asks, and waits
  *
  * How long a caller waits at most: SANDBOX_CALL_MS, and 2 ms for each further job, from when the
- * code is loaded; a migration of a whole storage SANDBOX_STORAGE_MS. A call that exceeds it ends
- * the process, which is started again, and its function fails at once for a second, then two, up to
- * a minute. Outside of the loop: it is a library that blocks, for moments. */
+ * code is loaded; a migration of a whole storage SANDBOX_STORAGE_MS. Where the machine is so busy
+ * that the process does not get that much time, up to SANDBOX_STALL_MS longer. A call that exceeds
+ * it ends the process, which is started again, and its function fails at once for a second, then
+ * two, up to a minute. Outside of the loop: it is a library that blocks, for moments. */
 #ifndef SANDBOX_SANDBOX_H
 #define SANDBOX_SANDBOX_H
 
@@ -20,6 +21,7 @@ struct sandbox;
 enum {
     SANDBOX_CALL_MS = 250,
     SANDBOX_STORAGE_MS = 10000,
+    SANDBOX_STALL_MS = 2000,
     SANDBOX_LOAD_MS = 5000, /* for the code to be loaded, */
     SANDBOX_WAIT_MS = 1000, /* of which a caller waits for so much */
 };

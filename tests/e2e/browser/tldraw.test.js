@@ -1,4 +1,4 @@
-/* The tldraw SDK, unmodified, against roomd: the built example in two tabs. */
+/* The tldraw SDK, unmodified, against roomd with tldraw's schema: the built example in two tabs. */
 import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
 import { after, afterEach, before, test } from 'node:test'
@@ -8,7 +8,8 @@ import { Roomd } from '../lib/roomd.js'
 import { serveFolder } from './lib/site.js'
 import { agree } from './lib/wait.js'
 
-const EXAMPLE = fileURLToPath(new URL('../../../deploy/examples/tldraw', import.meta.url))
+const DEPLOY = fileURLToPath(new URL('../../../deploy', import.meta.url))
+const EXAMPLE = `${DEPLOY}/examples/tldraw`
 
 let site
 let roomd
@@ -21,7 +22,7 @@ before(async () => {
     `build the example first: npm ci && npm run build in ${EXAMPLE}`,
   )
   site = await serveFolder(`${EXAMPLE}/dist`)
-  roomd = await Roomd.start()
+  roomd = await Roomd.start({ args: ['--schema', `${DEPLOY}/schema/tldraw.schema`] })
   browser = await Browser.launch()
 })
 

@@ -9,8 +9,12 @@ import { soon } from './wait.js'
 export const PROTOCOL_VERSION = 8
 export const SCHEMA = noteSchema.serialize()
 
-export function connectUrl(roomd, room, { session = randomUUID(), readonly = false } = {}) {
-  const query = `sessionId=${encodeURIComponent(session)}${readonly ? '&readonly=1' : ''}`
+export function connectUrl(roomd, room, { session = randomUUID(), readonly = false, objectAccess } = {}) {
+  const query = new URLSearchParams({
+    sessionId: session,
+    ...(readonly ? { readonly: 1 } : {}),
+    ...(objectAccess ? { objectAccess } : {}),
+  })
   return `${roomd.ws}/connect/${encodeURIComponent(room)}?${query}`
 }
 

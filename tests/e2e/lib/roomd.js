@@ -79,9 +79,11 @@ export class Roomd {
     return this.#process.child.pid
   }
 
-  async start() {
-    const args = ['--listen', this.address, '--admin', this.admin, '--data', this.data]
-    this.#process = launch([...args, '--workers', '2', ...this.#options.args], this.#options.env, this.#options.program)
+  /* Once it has ended. `args` take the place of those that it had. */
+  async start(args = this.#options.args) {
+    this.#options.args = args
+    const own = ['--listen', this.address, '--admin', this.admin, '--data', this.data]
+    this.#process = launch([...own, '--workers', '2', ...args], this.#options.env, this.#options.program)
     const { child, output, ended } = this.#process
     child.stderr.on('data', (bytes) => {
       this.log += bytes

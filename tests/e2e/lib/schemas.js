@@ -2,6 +2,7 @@
 import { StoreSchema, createMigrationIds, createMigrationSequence, createRecordType } from '@tldraw/store'
 import { createTLSchema } from '@tldraw/tlschema'
 import { T } from '@tldraw/validate'
+import { fileURLToPath } from 'node:url'
 
 const noteValidator = T.object({
   id: T.string,
@@ -43,3 +44,6 @@ export function noteSchemaOfVersion(version) {
 
 export const noteSchema = noteSchemaOfVersion(2)
 export const tldrawSchema = createTLSchema()
+
+/* What `--schema` is given for a room of `tldrawSchema`. */
+export const TLDRAW_FILE = fileURLToPath(new URL('../../../deploy/schema/tldraw.schema', import.meta.url))

@@ -1,5 +1,6 @@
 /* The original's sync client, wired as its React hook wires it: a store, a ClientWebSocketAdapter, a
  * TLSyncClient. What a browser has and Node has not is stood in for first. */
+import assert from 'node:assert/strict'
 import { setMaxListeners } from 'node:events'
 import { WebSocket } from 'ws'
 
@@ -18,22 +19,28 @@ const { ClientWebSocketAdapter, TLSyncClient } = await import('@tldraw/sync-core
 const { connectUrl, documentsIn } = await import('./client.js')
 const { PATIENCE_MS, soon, until } = await import('./wait.js')
 
-/* The same messages in msgpack. */
-class BinaryAdapter extends ClientWebSocketAdapter {
-  _setNewSocket(socket) {
-    super._setNewSocket(socket)
-    socket.onmessage = ({ data }) => {
-      const message = decode(data)
-      this.messageListeners.forEach((listener) => listener(message))
-    }
-  }
+globalThis.__TLDRAW_LIBRARY_VERSIONS__.didWarn = true // several releases in one process are meant here
 
-  sendMessage(message) {
-    if (this._ws && this.connectionStatus === 'online') {
-      this._ws.send(encode(message, { ignoreUndefined: true }))
+/* What a client is made of in the newest release; `releases.js` has older ones. */
+export const newest = { ClientWebSocketAdapter, Store, TLSyncClient, atom }
+
+/* The same messages in msgpack. */
+const inBinary = (Adapter) =>
+  class extends Adapter {
+    _setNewSocket(socket) {
+      super._setNewSocket(socket)
+      socket.onmessage = ({ data }) => {
+        const message = decode(data)
+        this.messageListeners.forEach((listener) => listener(message))
+      }
+    }
+
+    sendMessage(message) {
+      if (this._ws && this.connectionStatus === 'online') {
+        this._ws.send(encode(message, { ignoreUndefined: true }))
+      }
     }
   }
-}
 
 const clients = new Set()
 const warn = console.warn
@@ -58,25 +65,27 @@ export class SyncClient {
   #client
   store
   presence
-  failure = null // reason of a fatal close
+  failure = null // what it was turned away for
   losses = 0 // connections that ended
 
-  /* Options: schema, props (the store's), binary, session, presence (the first record of it),
-   * onCustomMessage. */
-  constructor(roomd, room, { schema, props = {}, binary = false, session, presence, onCustomMessage }) {
-    this.store = new Store({ schema, props })
-    this.presence = atom('presence', presence)
-    const url = connectUrl(roomd, room, { session })
-    this.#adapter = new (binary ? BinaryAdapter : ClientWebSocketAdapter)(() => url)
+  /* Options: schema, props (the store's), binary, session, objectAccess, presence (the first record of
+   * it), onCustomMessage, release. */
+  constructor(roomd, room, options) {
+    const { schema, props = {}, binary = false, presence, onCustomMessage, release = newest } = options
+    this.store = new release.Store({ schema, props })
+    this.presence = release.atom('presence', presence)
+    const url = connectUrl(roomd, room, options)
+    const Adapter = release.ClientWebSocketAdapter
+    this.#adapter = new (binary ? inBinary(Adapter) : Adapter)(() => url)
     this.#adapter.onStatusChange(({ status }) => {
       this.losses += status === 'offline' || status === 'error'
     })
     this.loaded = new Promise((resolve) => {
-      this.#client = new TLSyncClient({
+      this.#client = new release.TLSyncClient({
         store: this.store,
         socket: this.#adapter,
         presence: this.presence,
-        presenceMode: atom('presence mode', 'full'),
+        presenceMode: release.atom('presence mode', 'full'),
         onLoad: resolve,
         onCustomMessageReceived: onCustomMessage,
         onSyncError: (reason) => (this.failure = reason),
@@ -88,6 +97,24 @@ export class SyncClient {
   /* Once it has the room. */
   ready() {
     return soon('a loaded client', this.loaded)
+  }
+
+  /* The reason for which it was turned away, once it is. */
+  refused() {
+    return until('a client turned away', () => this.failure)
+  }
+
+  /* Waits until it has that record under that id; null: none. */
+  sees(id, record) {
+    return until(`${id} as it should be`, () => {
+      assert.deepEqual(this.store.get(id) ?? null, record)
+      return true
+    })
+  }
+
+  /* Changes some of a shape's props. */
+  editProps(id, props) {
+    this.store.update(id, (shape) => ({ ...shape, props: { ...shape.props, ...props } }))
   }
 
   /* The network goes away for a moment; the client comes back by itself. */

@@ -7,6 +7,7 @@
 
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -107,6 +108,39 @@ Test(sandbox, a_process_that_has_died_is_replaced_without_anybody_noticing)
     waitid(P_PID, (id_t)sandbox_pid(sandbox), &info, WEXITED | WNOWAIT);
     cr_assert(eq(int, run_one("up"), SCHEMA_RETURNED));
     cr_assert(eq(u64, sandbox_count(sandbox)->starts, 2));
+}
+
+/* Stops the process; with `stopped_ms` another process lets it go on then. */
+static void stall(int stopped_ms)
+{
+    pid_t script = sandbox_pid(sandbox);
+    kill(script, SIGSTOP);
+    pid_t waker = stopped_ms > 0 ? fork() : -1;
+    if (waker == 0) {
+        poll(NULL, 0, stopped_ms);
+        kill(script, SIGCONT);
+        _exit(0);
+    }
+}
+
+Test(sandbox, a_process_that_gets_no_time_for_a_while_has_longer)
+{
+    cr_assert(eq(int, run_one("up"), SCHEMA_RETURNED));
+    stall(SANDBOX_CALL_MS * 2);
+    uint64_t before = clock_ms();
+    cr_assert(eq(int, run_one("up"), SCHEMA_RETURNED));
+    cr_assert(ge(u64, clock_ms() - before, SANDBOX_CALL_MS));
+    cr_assert(eq(u64, sandbox_count(sandbox)->starts, 1));
+    wait(NULL);
+}
+
+Test(sandbox, but_not_for_ever)
+{
+    cr_assert(eq(int, run_one("up"), SCHEMA_RETURNED));
+    stall(0);
+    uint64_t before = clock_ms();
+    cr_assert(eq(int, run_one("up"), SCHEMA_OVER_LIMIT));
+    cr_assert(ge(u64, clock_ms() - before, SANDBOX_CALL_MS + SANDBOX_STALL_MS));
 }
 
 Test(sandbox, too_much_memory_fails_the_call_alone)
