@@ -361,7 +361,7 @@ static void reply(struct room *room, struct room_session *session, struct value 
         session_delay_snapshot(room, session, now_ms);
         room->host->send(room->ctx, session, ROOM_SEND_CONNECT, buf_value(&reply));
     } else {
-        session_reject(room, session, reject_reason(REJECT_CLIENT_TOO_OLD));
+        session_turn_away(room, session, reject_edition(session->edition), now_ms);
     }
     buf_finish(&reply);
 }
@@ -417,7 +417,7 @@ void room_work(struct room *room, uint64_t now_ms)
         reply(room, session, message, now_ms);
         break;
     case NEVER:
-        session_reject(room, session, reject_reason(REJECT_CLIENT_TOO_OLD));
+        session_turn_away(room, session, reject_edition(session->edition), now_ms);
         break;
     case NOT_YET:
         break;

@@ -126,11 +126,13 @@ static bool migrate_rest(struct edition *edition, struct record *const *records,
     }
     schema_migrate(edition->path, SCHEMA_DOWN, travellers, going);
     bool ok = true;
+    edition->again = true;
     for (size_t i = 0, at = 0; i < count; i++) {
         if (out[i]) {
             continue;
         }
         out[i] = arrived(records[i], &travellers[at]);
+        edition->again &= out[i] || travellers[at].again;
         buf_finish(&travellers[at++].out);
         ok = ok && out[i];
         if (out[i] && is_costly(edition, records[i])) {

@@ -13,7 +13,8 @@ struct room;
 enum edition_trouble {
     EDITION_WELL,
     EDITION_FAILED, /* something cannot be migrated: its sessions are rejected (BCAST-3) */
-    EDITION_BEHIND, /* so much is to be migrated that its sessions are sent to come back for it */
+    EDITION_BEHIND, /* so much is to be migrated, or the engine does not run just now, that its
+                       sessions are sent to come back for it */
 };
 
 /* Records that code migrates in one go; more wait, so that other rooms get their turn. */
@@ -26,7 +27,8 @@ struct edition {
     uint32_t sessions;            /* that hold it */
     uint32_t connected;           /* of them */
     enum edition_trouble trouble; /* of the change that is being told */
-    struct map kept;              /* of struct kept_state by id; owned */
+    bool again;      /* the last record that could not be migrated may be, at another try */
+    struct map kept; /* of struct kept_state by id; owned */
 };
 
 /* The edition of clients that come by `path`, a reference that is taken over. Held once more. */

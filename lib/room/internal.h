@@ -68,7 +68,13 @@ enum reject {
     REJECT_INVALID_RECORD,
     REJECT_ROOM_FULL,
     REJECT_UNKNOWN_ERROR,
+    REJECT_FOR_NOW, /* not for good: the session is cancelled, and its client comes back */
 };
+/* Something could not be migrated for the edition. */
+static inline enum reject reject_edition(const struct edition *edition)
+{
+    return edition->again ? REJECT_FOR_NOW : REJECT_CLIENT_TOO_OLD;
+}
 struct str reject_reason(enum reject reject);
 
 /* room.c: the serialized schema that is kept with the documents; the room has one. */
@@ -80,6 +86,9 @@ void session_free(struct room_session *session);
 void session_delay_snapshot(const struct room *room, struct room_session *session, uint64_t now_ms);
 void session_cancel(struct room *room, struct room_session *session, uint64_t now_ms);
 void session_reject(struct room *room, struct room_session *session, struct str reason);
+/* Rejects it for a reason of the room's own, or cancels it if that is for now. */
+void session_turn_away(struct room *room, struct room_session *session, enum reject reject,
+                       uint64_t now_ms);
 void session_set_state(struct room *room, struct room_session *session,
                        enum room_session_state state, uint64_t now_ms);
 
@@ -140,7 +149,7 @@ struct news {
     const struct edit *edits;    /* of documents */
     uint32_t edit_count;
     bool whole;             /* in full puts (BCAST-5), however many */
-    uint64_t now_ms;        /* if whole */
+    uint64_t now_ms;        /* if edits */
     struct edit presence;   /* of one presence record; no id: none */
     bool presence_appeared; /* others may not know that it is there: it goes out whole */
     enum room_presence_effect effect;

@@ -20,6 +20,7 @@ struct str reject_reason(enum reject reject)
         return STR("ROOM_FULL");
     case REJECT_NONE:
     case REJECT_UNKNOWN_ERROR:
+    case REJECT_FOR_NOW:
         break;
     }
     return STR("UNKNOWN_ERROR");
@@ -177,6 +178,16 @@ void session_reject(struct room *room, struct room_session *session, struct str 
         room->host->close(room->ctx, session, ROOM_CLOSE_FATAL, reason);
     }
     session_remove(room, session);
+}
+
+void session_turn_away(struct room *room, struct room_session *session, enum reject reject,
+                       uint64_t now_ms)
+{
+    if (reject == REJECT_FOR_NOW) {
+        session_cancel(room, session, now_ms);
+    } else {
+        session_reject(room, session, reject_reason(reject));
+    }
 }
 
 void room_session_close(struct room *room, struct room_session *session, struct str reason)

@@ -100,7 +100,7 @@ static enum reject change_from_edition(struct room *room, struct room_session *s
     }
     struct schema_traveller traveller = {.record = state};
     schema_migrate(session->edition->path, SCHEMA_UP, &traveller, 1);
-    enum reject reject = REJECT_CLIENT_TOO_OLD;
+    enum reject reject = traveller.again ? REJECT_FOR_NOW : REJECT_CLIENT_TOO_OLD;
     if (traveller.migrated == SCHEMA_SAME) {
         reject = change_to(room, session, state, scratch, next, ops);
     } else if (traveller.migrated == SCHEMA_CHANGED) {
@@ -134,7 +134,7 @@ static enum reject patch_presence(struct room *room, struct room_session *sessio
     struct record *seen = session->edition ? edition_record(session->edition, session->presence)
                                            : record_ref(session->presence);
     if (!seen) {
-        return REJECT_CLIENT_TOO_OLD;
+        return reject_edition(session->edition);
     }
     struct buf rest = {0};
     struct buf diff = {0};

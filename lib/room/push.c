@@ -98,7 +98,7 @@ static enum reject migrate_up(struct push *push, struct value *state)
         *state = (struct value){copy, len};
     }
     buf_finish(&traveller.out);
-    return arrived ? REJECT_NONE : REJECT_CLIENT_TOO_OLD;
+    return arrived ? REJECT_NONE : traveller.again ? REJECT_FOR_NOW : REJECT_CLIENT_TOO_OLD;
 }
 
 /* PUSH-3. */
@@ -142,7 +142,7 @@ static enum reject patch_edition(struct push *push, struct record *old, struct v
 {
     struct record *seen = edition_record(push->session->edition, old);
     if (!seen) {
-        return REJECT_CLIENT_TOO_OLD;
+        return reject_edition(push->session->edition);
     }
     struct value state;
     bool holes = false;
@@ -321,11 +321,12 @@ static void tell_entry(struct push *push, uint64_t seq, enum room_outcome outcom
     push->room->host->append(push->room->ctx, &entry);
 }
 
-static void tell_others(struct push *push, struct record *presence_before)
+static void tell_others(struct push *push, struct record *presence_before, uint64_t now_ms)
 {
     struct room *room = push->room;
     struct buf event = {0};
-    struct news news = {.source = push->session, .edits = push->edits, .edit_count = push->count};
+    struct news news = {
+        .source = push->session, .edits = push->edits, .edit_count = push->count, .now_ms = now_ms};
     if (push->presence) {
         news.presence = (struct edit){record_id(push->presence), presence_before, push->presence};
         news.presence_appeared = !presence_before || push->presence_unsure;
@@ -363,7 +364,7 @@ static void commit(struct push *push, struct value message, uint64_t seq, enum r
     room->host->send(room->ctx, push->session, ROOM_SEND_EVENT, buf_value(&result));
     buf_finish(&result);
     if (push->count > 0 || push->presence) {
-        tell_others(push, push->presence ? presence_before : NULL);
+        tell_others(push, push->presence ? presence_before : NULL, now_ms);
     }
     if (push->count > 0) {
         room->host->event(room->ctx, ROOM_DOCUMENT_CHANGED, NULL);
@@ -390,7 +391,7 @@ static enum reject conclude(struct push *push, struct value message, uint64_t se
     }
     buf_finish(&migrated);
     buf_finish(&effective);
-    return ok ? REJECT_NONE : REJECT_CLIENT_TOO_OLD;
+    return ok ? REJECT_NONE : reject_edition(push->session->edition);
 }
 
 /* Gives up what it holds, whether it was committed or not. */
@@ -427,7 +428,7 @@ void handle_push(struct room *room, struct room_session *session, struct value m
         reject = conclude(&push, message, seq, now_ms);
     }
     if (reject != REJECT_NONE) {
-        session_reject(room, session, reject_reason(reject));
+        session_turn_away(room, session, reject, now_ms);
     }
     push_finish(&push);
 }

@@ -73,7 +73,7 @@ static void tell_edition(struct room *room, struct edition *edition, const struc
         event_patch(&event, count, &ops, room->documents.clock); /* may be empty (BCAST-2) */
         broadcast(room, news, edition->number, buf_value(&event));
     } else {
-        edition->trouble = EDITION_FAILED;
+        edition->trouble = edition->again ? EDITION_BEHIND : EDITION_FAILED;
     }
     arena_finish(&scratch);
     buf_finish(&event);
@@ -102,7 +102,8 @@ static void end_troubled(struct room *room, const struct news *news)
         if (session->edition->trouble == EDITION_FAILED) {
             session_reject(room, session, reject_reason(REJECT_CLIENT_TOO_OLD));
         } else {
-            session_cancel(room, session, news->now_ms); /* as BCAST-6: it comes back */
+            /* As BCAST-6: it comes back. What changes presence alone may not know the time. */
+            session_cancel(room, session, news->now_ms ? news->now_ms : session->since);
         }
     }
     struct edition *edition;

@@ -408,9 +408,7 @@ static void run(struct schema_engine *engine, struct schema_job *jobs, size_t co
     size_t in_batch = 0;
     for (size_t i = 0; i < count; i++) {
         jobs[i].called = SCHEMA_UNAVAILABLE;
-        if (is_banned(sandbox, jobs[i].function, clock_ms())) {
-            jobs[i].called = SCHEMA_OVER_LIMIT;
-        } else {
+        if (!is_banned(sandbox, jobs[i].function, clock_ms())) {
             batch[in_batch++] = &jobs[i];
         }
         if (in_batch == BATCH || (i + 1 == count && in_batch > 0)) {

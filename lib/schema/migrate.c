@@ -124,6 +124,7 @@ static void batch_filter(const struct content *content, struct batch *batch,
         if (batch->jobs[i].called != SCHEMA_RETURNED ||
             !value_bool(buf_value(&batch->jobs[i].result), &pass)) {
             fail(batch->travellers[i], why, failure_of(&batch->jobs[i]));
+            batch->travellers[i]->again = batch->jobs[i].called == SCHEMA_UNAVAILABLE;
         }
         buf_finish(&batch->jobs[i].result);
         batch->jobs[i].result = (struct buf){0};
@@ -146,6 +147,7 @@ static void batch_run_code(const struct content *content, struct batch *batch, s
             value_check(buf_head(&job->result), buf_len(&job->result), &made) != ERR_OK ||
             value_type(made) != VALUE_MAP) {
             fail(batch->travellers[i], why, failure_of(job));
+            batch->travellers[i]->again = job->called == SCHEMA_UNAVAILABLE;
         } else {
             become(batch->travellers[i], &job->result);
         }

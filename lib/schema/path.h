@@ -42,6 +42,7 @@ struct schema_traveller {
     struct value record;           /* borrowed */
     struct buf out;                /* the caller's to finish */
     enum schema_migrated migrated; /* set by schema_migrate */
+    bool again; /* set with SCHEMA_FAILED: the engine does not run just now, another try may do */
 };
 
 /* Migrates records by a path, up to ours or down from it (4.). All at once costs the engine one

@@ -182,7 +182,7 @@ static void shift(struct schema_job *job, double by)
         pack_str(&job->result, key);
         if (str_eq(key, STR("n")) && value_number(member, &n)) {
             pack_number(&job->result, n + by);
-            job->called = n == 666 ? SCHEMA_THREW : SCHEMA_RETURNED;
+            job->called = n == 666 ? SCHEMA_THREW : n == 555 ? SCHEMA_UNAVAILABLE : SCHEMA_RETURNED;
         } else {
             pack_value(&job->result, member);
         }

@@ -25,8 +25,8 @@
 #define NOTES "{'schemaVersion':2,'sequences':{'note':1}}"
 #define TLDRAW "{'schemaVersion':2,'sequences':{'com.tldraw.document':2,'com.tldraw.page':1}}"
 
-/* What the engine's two functions do to a note's n, and how often either was called. 666 makes them
- * fail. */
+/* What the engine's two functions do to a note's n, and how often either was called. With 666 they
+ * fail, with 555 the engine is away. */
 struct fixture_engine {
     struct schema_engine engine;
     unsigned jobs, runs;

@@ -142,6 +142,28 @@ Test(edition, hyd_6_who_cannot_be_given_a_record_is_too_old)
                     "old removed\n");
 }
 
+/* ---- while the engine is away nobody is turned away for good ---- */
+
+Test(edition, who_cannot_be_told_just_now_comes_back)
+{
+    connect_as("old", NOTE_0);
+    put_note("a", 555);
+    cr_assert(was_told(&f, "old closed\n"));
+    cr_assert(not(was_told(&f, "4099")));
+    f.schema = NOTE_0;
+    open_session(&f, "old");
+    forget_told(&f);
+    send_connect(&f, "old", "'protocolVersion':8,'lastServerClock':-1");
+    assert_told(&f, "old closed\n");
+}
+
+Test(edition, what_cannot_be_migrated_up_just_now_is_pushed_again)
+{
+    connect_as("old", NOTE_0);
+    send_push(&f, "old", "'diff':{'a':['put',{'id':'a','typeName':'note','n':555}]}");
+    assert_told(&f, "old closed\n");
+}
+
 /* ---- what takes long ---- */
 
 enum { MANY = 3 * EDITION_SLICE };
