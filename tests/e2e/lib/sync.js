@@ -15,7 +15,7 @@ globalThis.WebSocket = WebSocket
 const { decode, encode } = await import('@msgpack/msgpack')
 const { atom } = await import('@tldraw/state')
 const { Store } = await import('@tldraw/store')
-const { ClientWebSocketAdapter, TLSyncClient } = await import('@tldraw/sync-core')
+const { ClientWebSocketAdapter, TLSyncClient, getNetworkDiff } = await import('@tldraw/sync-core')
 const { connectUrl, documentsIn } = await import('./client.js')
 const { PATIENCE_MS, soon, until } = await import('./wait.js')
 
@@ -122,7 +122,8 @@ export class SyncClient {
     this.#adapter._ws?.terminate()
   }
 
-  /* Nothing of its own is on the way any more. */
+  /* Nothing of its own is on the way any more. A change there and back is kept by the client, and never
+   * sent. */
   get isSettled() {
     this.store._flushHistory()
     const { pendingPushRequests, unsentChanges, isConnectedToRoom, incomingDiffBuffer } = this.#client
@@ -130,7 +131,7 @@ export class SyncClient {
       isConnectedToRoom &&
       pendingPushRequests.length === 0 &&
       incomingDiffBuffer.length === 0 &&
-      !unsentChanges.nextDiff &&
+      !(unsentChanges.nextDiff && getNetworkDiff(unsentChanges.nextDiff)) &&
       !unsentChanges.nextPresence
     )
   }
