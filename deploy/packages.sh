@@ -29,6 +29,8 @@ test  libcriterion-dev
 test  liblua5.1-0-dev
 test  chromium
 test  duktape
+test  clang
+test  libclang-rt-14-dev|libclang-rt-dev
 node  nodejs
 node  npm
 '
