@@ -92,3 +92,29 @@ Test(bad, every_row_has_its_outcome)
         fixture_finish(&fixture);
     }
 }
+
+#define LEGACY(reason) "a legacy {'type':'incompatibility_error','reason':'" reason "'}\na closed\n"
+
+/* An old client is told why in a message, and its socket closes without a code (NEG-2). */
+static const struct row legacy_rows[] = {
+    {"record op null", NOTE_OP("null"), LEGACY("invalidOperation")},
+    {"put without value", OTHER_OP("['put']"), LEGACY("invalidOperation")},
+    {"put of an unknown type", OTHER_OP("['put',{'id':'note:9','typeName':'x'}]"),
+     LEGACY("invalidRecord")},
+    {"overflow", NOTE_OP("['patch',{'n':['put',1e999]}]"), LEGACY("invalidRecord")},
+    {"presence a number", "'presence':1", LEGACY("invalidOperation")},
+};
+
+Test(bad, old_clients_are_told_in_a_message)
+{
+    for (size_t i = 0; i < sizeof(legacy_rows) / sizeof(legacy_rows[0]); i++) {
+        struct fixture fixture;
+        start(&fixture);
+        send_connect(&fixture, "a", "'protocolVersion':6,'lastServerClock':-1");
+        forget_told(&fixture);
+        send_push(&fixture, "a", legacy_rows[i].members);
+        cr_expect(was_told(&fixture, legacy_rows[i].told), "%s: told\n%.*s", legacy_rows[i].input,
+                  STR_ARG(buf_str(&fixture.lines)));
+        fixture_finish(&fixture);
+    }
+}
