@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "base/utf8.h"
 #include "script/convert.h"
+#include "value/check.h"
 #include "value/pack.h"
 
 #include <malloc.h>
@@ -17,7 +18,8 @@ enum { ERROR_TEXT_MAX = 400 };
 struct script {
     struct str code; /* borrowed */
     size_t memory_bytes, used_bytes;
-    bool ran_out;     /* of memory, since the last look */
+    bool on_all;      /* a job has the whole storage: more memory is allowed */
+    bool ran_out;     /* of memory, since the last look; it may have gone on after a collection */
     duk_context *ctx; /* NULL: the heap is to be made anew */
     struct convert convert;
 };
@@ -29,7 +31,8 @@ enum { STACK_FUNCTIONS, STACK_PRELUDE, STACK_BASE };
 
 static bool has_room(struct script *script, size_t size)
 {
-    bool fits = size <= script->memory_bytes && script->used_bytes <= script->memory_bytes - size;
+    size_t limit = script->memory_bytes * (script->on_all ? SCRIPT_STORAGE_FACTOR : 1);
+    bool fits = size <= limit && script->used_bytes <= limit - size;
     script->ran_out |= !fits;
     return fits;
 }
@@ -122,6 +125,9 @@ static enum err make_heap(struct script *script, struct buf *why)
     } else if (!duk_is_object(script->ctx, STACK_FUNCTIONS)) {
         buf_append_str(why, STR("its value is no object"));
         err = ERR_MALFORMED;
+    } else {
+        duk_push_undefined(script->ctx);
+        duk_set_prototype(script->ctx, STACK_FUNCTIONS); /* it has its own functions alone */
     }
     if (err) {
         drop_heap(script);
@@ -170,8 +176,13 @@ static void push_function(struct running *running, duk_context *ctx)
 static void read_result(struct running *running, duk_context *ctx)
 {
     struct buf *result = &running->job->result;
+    struct value checked;
     if (!convert_read(&running->script->convert, ctx, duk_get_top_index(ctx), result)) {
         duk_error(ctx, DUK_ERR_TYPE_ERROR, "what it made is no value");
+    }
+    /* Code can make strings that are none, and two names that are the same text. */
+    if (value_check(buf_head(result), buf_len(result), &checked) != ERR_OK) {
+        duk_error(ctx, DUK_ERR_TYPE_ERROR, "what it made has names twice, or nests too deep");
     }
 }
 
@@ -229,6 +240,7 @@ void script_run(struct script *script, struct schema_job *job)
     }
     struct running running = {script, job};
     script->ran_out = false;
+    script->on_all = job->call == SCHEMA_CALL_STORE || job->call == SCHEMA_CALL_STORAGE;
     script->convert.depth = 0;
     if (duk_safe_call(script->ctx, run_job, &running, 0, 1) == DUK_EXEC_SUCCESS) {
         job->called = SCHEMA_RETURNED;
@@ -236,8 +248,15 @@ void script_run(struct script *script, struct schema_job *job)
         fail(script, job);
     }
     duk_set_top(script->ctx, STACK_BASE);
-    if (script->ran_out) {
-        drop_heap(script); /* what the code keeps may be half done */
+    bool again = job->called == SCHEMA_OVER_LIMIT || (script->on_all && script->ran_out);
+    script->on_all = false;
+    if (again) {
+        /* What the code keeps may be half done. At once, in the time of who caused it. */
+        drop_heap(script);
+        if (make_heap(script, &why)) {
+            script->ctx = NULL;
+        }
+        buf_finish(&why);
     }
 }
 

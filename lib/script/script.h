@@ -1,5 +1,5 @@
 /* A schema file's code in Duktape (proto/schema.md, "Code"): one heap with its functions, which has
- * no I/O, no clock and no memory beyond its limit. It cannot be interrupted: Debian builds Duktape
+ * no I/O and no memory beyond its limit. It cannot be interrupted: Debian builds Duktape
  * without its timeout check. So who must not wait runs it in another process (sandbox/sandbox.h,
  * cmd/script); tests and the check of a file run it here.
  *
@@ -12,7 +12,8 @@
 
 struct script;
 
-enum { SCRIPT_MEMORY_BYTES = 256 << 20 };
+/* Of the heap; while a migration has a whole storage in it, SCRIPT_STORAGE_FACTOR times as much. */
+enum { SCRIPT_MEMORY_BYTES = 256 << 20, SCRIPT_STORAGE_FACTOR = 6 };
 
 /* Evaluates `code`, an expression whose value is an object of functions. ERR_MALFORMED, and `why`
  * for people: it throws, is no such object, or needs more memory than it gets. `code` is borrowed

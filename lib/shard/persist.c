@@ -175,8 +175,16 @@ static void fail_to_settle(struct shard_room *room, enum err err, struct str why
 /* Brings what was read to the server's schema; false: the room is refused. */
 static bool settle_schema(struct shard_room *room, uint64_t now_ms)
 {
+    enum { LONG_BYTES = 1 << 20 };
+    struct shard *shard = room->shard;
     struct buf why = {0};
     uint64_t before = room_documents(room->room)->clock;
+    const struct schema *own = shard->config->room.schema;
+    const struct schema *stored = room_schema(room->room);
+    if (shard->host->long_step && own && room_documents(room->room)->bytes >= LONG_BYTES &&
+        !(stored && value_equal(schema_serialized(stored), schema_serialized(own)))) {
+        shard->host->long_step(shard->ctx); /* a migration of all of it may take seconds */
+    }
     enum err err = room_settle_schema(room->room, &why);
     if (err) {
         fail_to_settle(room, err, buf_str(&why), now_ms);
