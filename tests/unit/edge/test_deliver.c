@@ -36,7 +36,7 @@ static void got(struct fake_client *by, const char *want)
     SAME_LINES(fake_got(by), want);
 }
 
-Test(deliver, the_first_event_goes_out_at_once)
+Test(deliver, MSG_1_the_first_event_goes_out_at_once)
 {
     event("1");
     got(client, "text " DATA("1"));
@@ -51,7 +51,7 @@ Test(deliver, the_first_event_goes_out_at_once)
     got(client, "text " DATA("4"));
 }
 
-Test(deliver, under_load_it_is_a_steady_sixty)
+Test(deliver, MSG_2_under_load_it_is_a_steady_sixty)
 {
     uint64_t before = edge_count(fake.edge)->frames_sent;
     for (int ms = 0; ms < 1700; ms++) {
@@ -72,7 +72,7 @@ Test(deliver, a_pong_overtakes)
     got(client, "text " DATA("2"));
 }
 
-Test(deliver, a_custom_message_comes_behind_events)
+Test(deliver, MSG_3_a_custom_message_comes_behind_events)
 {
     event("1");
     event("2");
@@ -91,7 +91,7 @@ Test(deliver, a_legacy_message_flushes_nothing)
     got(client, "text " DATA("1") "text {\"type\":\"incompatibility_error\"}\nclose\n");
 }
 
-Test(deliver, a_connect_reply_supersedes_events)
+Test(deliver, MSG_6_a_connect_reply_supersedes_events)
 {
     event("1");
     event("2");

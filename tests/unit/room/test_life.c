@@ -247,7 +247,7 @@ Test(life, frames_that_are_no_messages_cancel_or_reject)
     fixture_finish(&f);
 }
 
-Test(life, custom_messages_go_to_connected_sessions)
+Test(life, MSG_5_custom_messages_go_to_connected_sessions)
 {
     struct fixture f;
     struct buf data = {0};

@@ -90,7 +90,7 @@ Test(session, frames_may_come_in_pieces)
     buf_finish(&ping);
 }
 
-Test(session, that_comes_back_leaves_the_old_connection_behind)
+Test(session, CONN_2_that_comes_back_leaves_the_old_connection_behind)
 {
     gateway_join(gateway, 2, "demo", "a");
     told(gateway, "detach 1\nconnect 2 1 wipe_all 0 0\n");
@@ -182,7 +182,7 @@ Test(session, of_a_socket_that_closed_waits_likewise)
     told(other, "");
 }
 
-Test(session, that_is_rejected_is_closed_for_good)
+Test(session, REJ_3_that_is_rejected_is_closed_for_good)
 {
     gateway_open(gateway, 2, "demo", "b");
     gateway_message(gateway, 2, 1, CONNECT("-1", OTHER_SCHEMA));
