@@ -194,6 +194,7 @@ struct shard_room {
                           that failed is tried again */
     uint64_t retry_ms; /* after the next failure in a row */
     enum err failure;
+    bool newer; /* FAILED: for it was stored under a newer schema */
 };
 
 /* shard.c */

@@ -166,6 +166,7 @@ static void fail_to_settle(struct shard_room *room, enum err err, struct str why
               "stored room cannot be brought to the schema; it is refused and left as it is",
               LOG_STR("why", why), LOG_ERR(err));
     drop_built(room);
+    room->newer = err == ERR_VERSION;
     struct buf text = {0};
     buf_printf(&text, "room cannot be migrated: %.*s", STR_ARG(why));
     refuse_for_now(room, err, buf_str(&text), now_ms);

@@ -161,7 +161,7 @@ void shard_room_free(struct shard_room *room)
 
 enum link_refusal shard_room_refusal(const struct shard_room *room)
 {
-    return room->failure == ERR_VERSION ? LINK_REFUSED_VERSION : LINK_REFUSED_UNREADABLE;
+    return room->newer ? LINK_REFUSED_VERSION : LINK_REFUSED_UNREADABLE;
 }
 
 void shard_room_close_conns(struct shard_room *room, uint64_t code, struct str reason)

@@ -114,14 +114,17 @@ static void drain_worker(void)
 
 static void on_undrain(void *arg)
 {
-    node_set_draining((int)(intptr_t)arg, false);
+    if (!node_set_draining((int)(intptr_t)arg, false)) {
+        mend_after(100 * MS, on_undrain, arg); /* what was said waits for it */
+    }
 }
 
 static void set_draining(void)
 {
     int slot = some_worker();
-    node_set_draining(slot, true);
-    mend_after(some_time(4000), on_undrain, (void *)(intptr_t)slot);
+    if (node_set_draining(slot, true)) {
+        mend_after(some_time(4000), on_undrain, (void *)(intptr_t)slot);
+    }
 }
 
 static void move_room(void)

@@ -169,14 +169,18 @@ void node_drain_worker(int slot)
     }
 }
 
-void node_set_draining(int slot, bool on)
+bool node_set_draining(int slot, bool on)
 {
     struct worker *worker = node.workers[slot];
-    if (worker && !worker->proc.frozen) {
+    if (worker && worker->proc.frozen) {
+        return false;
+    }
+    if (worker) {
         trace("%s %s", worker->id, on ? "drains" : "drains no more");
         worker_core_drain(worker->core, on);
         proc_touch(&worker->proc);
     }
+    return true;
 }
 
 void node_move_room(struct str room, int to_slot)

@@ -53,7 +53,8 @@ void node_kill_gateway(int slot);
 /* SIGTERM to one worker: it hands over, ends, and is started again. */
 void node_drain_worker(int slot);
 /* roomctl drain. */
-void node_set_draining(int slot, bool on);
+/* False: it is stopped just now, and cannot hear it. */
+bool node_set_draining(int slot, bool on);
 /* roomctl move. */
 void node_move_room(struct str room, int to_slot);
 /* A link breaks while both its ends live; what is under way is lost. */

@@ -202,3 +202,14 @@ Test(schema, res_3_sessions_come_along_when_their_room_is_migrated)
          "\"n\":5}]},\"serverClock\":2}\n"
          "resumed 5 2 2\n");
 }
+
+/* A stored form of a later version is not a newer schema: whoever can read it may come. */
+Test(schema, what_cannot_be_read_at_all_is_for_now)
+{
+    use(FILE_OF(RENAME));
+    gateway_open(gateway, 1, "demo", "b");
+    gateway_message(gateway, 1, 1, CONNECT("-1", NEW));
+    fake_turn(&fake);
+    fake_fail(&fake, ERR_VERSION, false);
+    told("refuse 1 unreadable\n");
+}
