@@ -386,9 +386,9 @@ void worker_core_end_turn(struct worker_core *core)
 {
     shard_flush(core->shard);
     mark_leave();
-    events_flush(&core->events, core->store); /* behind the rooms' own */
+    bool more = events_flush(&core->events, core->store); /* behind the rooms' own */
     count(core);
-    if (shard_is_busy(core->shard)) {
+    if (shard_is_busy(core->shard) || more) {
         loop_arm(core->work, 0); /* others' turns come first */
     }
 }

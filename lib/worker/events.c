@@ -2,7 +2,7 @@
 #include "worker/events.h"
 
 #include "base/alloc.h"
-#include "base/log.h"
+#include "base/clock.h"
 #include "store/events.h"
 
 #include <inttypes.h>
@@ -94,13 +94,15 @@ static void send_event(const struct events *events, struct store *store,
     store_add_event(store, &out, events->max);
 }
 
-void events_flush(struct events *events, struct store *store)
+bool events_flush(struct events *events, struct store *store)
 {
+    uint32_t suppressed;
     if (events->count == 0 || !store_is_writable(store)) {
-        return;
+        return false;
     }
-    if (events->lost > 0) {
-        log_warn(NULL, "events were dropped while Redis was away", LOG_U64("events", events->lost));
+    if (events->lost > 0 && log_limit_pass(&events->losses, 1, clock_ms(), &suppressed)) {
+        log_warn(NULL, "events were dropped: Redis was away, or there were too many",
+                 LOG_U64("events", events->lost));
         events->lost = 0;
     }
     for (int i = 0; i < PER_TURN && events->count > 0; i++) {
@@ -108,6 +110,7 @@ void events_flush(struct events *events, struct store *store)
                    &list_entry(events->waiting.next, struct waiting_event, link)->event);
         drop_first(events);
     }
+    return events->count > 0;
 }
 
 void events_finish(struct events *events)

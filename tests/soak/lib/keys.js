@@ -66,7 +66,7 @@ export async function checkKeys(redis, { loaded, workers }) {
     rooms.set(room, (rooms.get(room) ?? new Set()).add(suffix))
   }
   const others = keys.filter((key) => !ofRoom(key)).sort()
-  assert.deepEqual(others, ['roomd:workers', ...workers.map((id) => `roomd:worker:${id}`)].sort())
+  assert.deepEqual(others, ['roomd:events', 'roomd:workers', ...workers.map((id) => `roomd:worker:${id}`)].sort())
   assert.deepEqual((await redis.text('SMEMBERS', 'roomd:workers')).sort(), [...workers].sort())
 
   const roomKeys = keys.filter(ofRoom)
