@@ -99,9 +99,8 @@ static struct record *arrived(struct record *record, const struct schema_travell
     case SCHEMA_SAME:
         return record_ref(record);
     case SCHEMA_CHANGED:
-        if (value_string(value_get(buf_value(&traveller->out), STR("id")), &id) &&
-            str_eq(id, record_id(record)) &&
-            value_string(value_get(buf_value(&traveller->out), STR("typeName")), &type)) {
+        if (record_identity(buf_value(&traveller->out), &id, &type) &&
+            str_eq(id, record_id(record))) {
             return record_create(buf_value(&traveller->out), record->clock);
         }
         break;

@@ -45,8 +45,7 @@ static void storage_put(void *ctx, struct str id, struct value record)
     struct migrating *migrating = ctx;
     struct str own;
     struct str type;
-    if (value_string(value_get(record, STR("id")), &own) && str_eq(own, id) &&
-        value_string(value_get(record, STR("typeName")), &type)) {
+    if (record_identity(record, &own, &type) && str_eq(own, id)) {
         draft_set(migrating->draft, id, record_create(record, 0));
     } else {
         migrating->malformed = true;

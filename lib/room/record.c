@@ -6,13 +6,18 @@
 #include <assert.h>
 #include <stdlib.h>
 
+bool record_identity(struct value value, struct str *id, struct str *type)
+{
+    return value_string(value_get(value, STR("id")), id) &&
+           value_string(value_get(value, STR("typeName")), type);
+}
+
 struct record *record_create(struct value value, uint64_t clock)
 {
     assert(value.len <= UINT32_MAX);
     struct str id = {0};
     struct str type = {0};
-    bool whole = value_string(value_get(value, STR("id")), &id) &&
-                 value_string(value_get(value, STR("typeName")), &type);
+    bool whole = record_identity(value, &id, &type);
     assert(whole);
     struct record *record = xmalloc(sizeof(*record) + value.len);
     const char *base = (const char *)value.data;

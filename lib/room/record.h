@@ -17,6 +17,9 @@ struct record {
     uint8_t data[]; /* a map with string members id and typeName */
 };
 
+/* Whether it has what every record has, the string members id and typeName; if so, they are set. */
+bool record_identity(struct value value, struct str *id, struct str *type);
+
 /* Copies `value`, which has string members id and typeName, and is under 4 GiB. */
 struct record *record_create(struct value value, uint64_t clock);
 struct record *record_ref(struct record *record);

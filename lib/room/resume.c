@@ -101,16 +101,10 @@ struct state {
     struct value presence;
 };
 
-static bool is_record(struct value value)
+static bool read_state(struct value value, struct state *state)
 {
     struct str id;
     struct str type;
-    return value_string(value_get(value, STR("id")), &id) &&
-           value_string(value_get(value, STR("typeName")), &type);
-}
-
-static bool read_state(struct value value, struct state *state)
-{
     state->presence = value_get(value, STR("presence"));
     state->schema = value_get(value, STR("schema"));
     return value_u64(value_get(value, STR("opened")), &state->opened) &&
@@ -120,7 +114,7 @@ static bool read_state(struct value value, struct state *state)
            value_string(value_get(value, STR("tenure")), &state->tenure) &&
            value_string(value_get(value, STR("token")), &state->token) &&
            state->token.len == PRESENCE_TOKEN_LEN &&
-           (!value_present(state->presence) || is_record(state->presence));
+           (!value_present(state->presence) || record_identity(state->presence, &id, &type));
 }
 
 /* One presence member of a push; what the room before accepted, and nobody is told again. */

@@ -132,8 +132,7 @@ static bool replay_op(struct room *room, struct str id, struct value op, struct 
     }
     struct str own_id;
     struct str type;
-    if (!value_string(value_get(state, STR("id")), &own_id) || !str_eq(own_id, id) ||
-        !value_string(value_get(state, STR("typeName")), &type)) {
+    if (!record_identity(state, &own_id, &type) || !str_eq(own_id, id)) {
         return false;
     }
     *edit = (struct edit){.id = id, .after = record_create(state, 0)};

@@ -129,8 +129,7 @@ static void take_presence(struct room *room, struct room_session *session, struc
     struct str type;
     record_unref(session->presence);
     session->presence = NULL;
-    if (value_string(value_get(record, STR("id")), &id) &&
-        value_string(value_get(record, STR("typeName")), &type)) {
+    if (record_identity(record, &id, &type)) {
         session->presence = record_create(record, 0);
         session->presence_at = ++room->presence_clock;
     }

@@ -125,13 +125,6 @@ static bool read_clock(struct value value, uint64_t missing, uint64_t *out)
     return !value_present(value) || value_u64(value, out);
 }
 
-static bool record_shaped(struct value state, struct str *id)
-{
-    struct str type;
-    return value_string(value_get(state, STR("id")), id) &&
-           value_string(value_get(state, STR("typeName")), &type);
-}
-
 /* The entries of `documents`, or of the `store` of a store snapshot (SNAP-6, all at clock 0). */
 static enum err read_states(struct value snapshot, struct clocked *items, uint32_t *count)
 {
@@ -141,6 +134,7 @@ static enum err read_states(struct value snapshot, struct clocked *items, uint32
     struct value_walk members = value_members(store);
     struct value entry;
     struct str key;
+    struct str type;
     uint32_t n = 0;
     while (value_present(documents) ? value_next_item(&entries, &entry)
                                     : value_next_member(&members, &key, &entry)) {
@@ -149,7 +143,7 @@ static enum err read_states(struct value snapshot, struct clocked *items, uint32
         item->index = n++;
         item->state = bare ? entry : value_get(entry, STR("state"));
         item->clock = 0;
-        if (!record_shaped(item->state, &item->id) ||
+        if (!record_identity(item->state, &item->id, &type) ||
             (!bare && !read_clock(value_get(entry, STR("lastChangedClock")), 0, &item->clock))) {
             return ERR_MALFORMED;
         }

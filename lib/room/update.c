@@ -33,8 +33,7 @@ static enum room_edited check_record(const struct room *room, struct value recor
                                      struct buf *why)
 {
     struct str type;
-    if (!value_string(value_get(record, STR("id")), id) ||
-        !value_string(value_get(record, STR("typeName")), &type)) {
+    if (!record_identity(record, id, &type)) {
         buf_append_str(why, STR("a record has no id or no typeName"));
         return ROOM_EDIT_INVALID;
     }

@@ -135,6 +135,15 @@ static enum err make_heap(struct script *script, struct buf *why)
     return err;
 }
 
+/* Makes it anew if it was dropped; false: that cannot be just now. */
+static bool has_heap(struct script *script)
+{
+    struct buf why = {0};
+    bool has = script->ctx || make_heap(script, &why) == ERR_OK;
+    buf_finish(&why);
+    return has;
+}
+
 enum err script_create(struct str code, size_t memory_bytes, struct script **out, struct buf *why)
 {
     struct script *script = xcalloc(1, sizeof(*script));
@@ -232,10 +241,8 @@ static void fail(struct script *script, struct schema_job *job)
 
 void script_run(struct script *script, struct schema_job *job)
 {
-    struct buf why = {0};
     job->called = SCHEMA_UNAVAILABLE;
-    if (!script->ctx && make_heap(script, &why)) {
-        buf_finish(&why);
+    if (!has_heap(script)) {
         return;
     }
     struct running running = {script, job};
@@ -253,10 +260,7 @@ void script_run(struct script *script, struct schema_job *job)
     if (again) {
         /* What the code keeps may be half done. At once, in the time of who caused it. */
         drop_heap(script);
-        if (make_heap(script, &why)) {
-            script->ctx = NULL;
-        }
-        buf_finish(&why);
+        has_heap(script);
     }
 }
 
@@ -270,9 +274,7 @@ bool script_has(struct script *script, struct str function)
 {
     struct schema_job job = {.function = function};
     struct running running = {script, &job};
-    struct buf why = {0};
-    if (!script->ctx && make_heap(script, &why)) {
-        buf_finish(&why);
+    if (!has_heap(script)) {
         return false;
     }
     bool has = duk_safe_call(script->ctx, find_function, &running, 0, 1) == DUK_EXEC_SUCCESS;

@@ -56,6 +56,9 @@ void fixture_use_schema(struct fixture *fixture, bool newer);
 #define NOTE_1 "{'schemaVersion':2,'sequences':{'note':1}}"
 #define NOTE_2 "{'schemaVersion':2,'sequences':{'note':2}}"
 #define NOTE_3 "{'schemaVersion':2,'sequences':{'note':3}}"
+/* Such a note as JSON, and the op that puts it. */
+#define COLORED(id, n) "{'id':'" id "','typeName':'note','color':'red','n':" n "}"
+#define PUT_COLORED(id, n) "'" id "':['put'," COLORED(id, n) "]"
 /* The room goes on under another one, as with the next owner, without its sessions. */
 void fixture_restart(struct fixture *fixture);
 void fixture_finish(struct fixture *fixture);

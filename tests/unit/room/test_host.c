@@ -19,9 +19,6 @@ static void teardown(void)
 
 TestSuite(host, .init = setup, .fini = teardown);
 
-#define NOTE(id, n) "{'id':'" id "','typeName':'note','color':'red','n':" n "}"
-#define PUT(id, n) "'" id "':['put'," NOTE(id, n) "]"
-
 static enum room_edited update(const char *json)
 {
     struct buf bytes = {0};
@@ -53,15 +50,17 @@ static enum room_edited load(const char *json)
 
 Test(host, upd_4_puts_and_deletes_are_one_transaction)
 {
-    cr_assert(eq(int, update("{'puts':[" NOTE("a", "1") "," NOTE("b", "2") "]}"), ROOM_EDITED));
-    assert_told(&f, "append 1 :0 none {" PUT("a", "1") "," PUT(
+    cr_assert(
+        eq(int, update("{'puts':[" COLORED("a", "1") "," COLORED("b", "2") "]}"), ROOM_EDITED));
+    assert_told(&f, "append 1 :0 none {" PUT_COLORED("a", "1") "," PUT_COLORED(
                         "b", "2") "}\n"
-                                  "all {'type':'patch','diff':{" PUT("a", "1") "," PUT(
-                                      "b", "2") "},'serverClock':1}\n"
-                                                "changed\n");
-    cr_assert(eq(int, update("{'deletes':['a','c'],'puts':[" NOTE("b", "3") "]}"), ROOM_EDITED));
-    assert_told(&f, "append 2 :0 none {" PUT("b", "3") ",'a':['remove']}\n"
-                                                       "all {'type':'patch','diff':{" PUT(
+                                  "all {'type':'patch','diff':{" PUT_COLORED(
+                                      "a", "1") "," PUT_COLORED("b", "2") "},'serverClock':1}\n"
+                                                                          "changed\n");
+    cr_assert(eq(int, update("{'deletes':['a','c'],'puts':[" COLORED("b", "3") "]}"), ROOM_EDITED));
+    assert_told(
+        &f, "append 2 :0 none {" PUT_COLORED("b", "3") ",'a':['remove']}\n"
+                                                       "all {'type':'patch','diff':{" PUT_COLORED(
                                                            "b", "3") ",'a':['remove']},"
                                                                      "'serverClock':2}\n"
                                                                      "changed\n");
@@ -77,11 +76,11 @@ ParameterizedTestParameters(host, updates)
 {
     static struct update_case cases[] = {
         {"UPD-4 nothing at all", "{}", ROOM_UNCHANGED},
-        {"UPD-2 a put of what is there", "{'puts':[" NOTE("n", "1") "]}", ROOM_UNCHANGED},
+        {"UPD-2 a put of what is there", "{'puts':[" COLORED("n", "1") "]}", ROOM_UNCHANGED},
         {"UPD-3 a delete of what is not there", "{'deletes':['x']}", ROOM_UNCHANGED},
-        {"UPD-3 a delete cancels a put", "{'puts':[" NOTE("x", "1") "],'deletes':['x']}",
+        {"UPD-3 a delete cancels a put", "{'puts':[" COLORED("x", "1") "],'deletes':['x']}",
          ROOM_UNCHANGED},
-        {"UPD-2 an invalid record", "{'puts':[" NOTE("x", "1") ",{'id':'y','typeName':'note'}]}",
+        {"UPD-2 an invalid record", "{'puts':[" COLORED("x", "1") ",{'id':'y','typeName':'note'}]}",
          ROOM_EDIT_INVALID},
         {"UPD-2 an unknown type", "{'puts':[{'id':'y','typeName':'nope'}]}", ROOM_EDIT_INVALID},
         {"UPD-2 a type of another scope", "{'puts':[{'id':'y','typeName':'view'}]}",
@@ -96,7 +95,7 @@ ParameterizedTestParameters(host, updates)
 
 ParameterizedTest(struct update_case *c, host, updates)
 {
-    cr_assert(eq(int, update("{'puts':[" NOTE("n", "1") "]}"), ROOM_EDITED));
+    cr_assert(eq(int, update("{'puts':[" COLORED("n", "1") "]}"), ROOM_EDITED));
     forget_told(&f);
     cr_assert(eq(int, update(c->update), c->want), "%s", c->name);
     if (c->want != ROOM_EDITED) {
@@ -107,18 +106,22 @@ ParameterizedTest(struct update_case *c, host, updates)
 
 Test(host, load_2_keeps_what_is_equal_and_removes_the_rest)
 {
-    cr_assert(eq(int, update("{'puts':[" NOTE("a", "1") "," NOTE("b", "2") "]}"), ROOM_EDITED));
+    cr_assert(
+        eq(int, update("{'puts':[" COLORED("a", "1") "," COLORED("b", "2") "]}"), ROOM_EDITED));
     forget_told(&f);
     cr_assert(eq(
-        int, load("{'store':{'a':" NOTE("a", "1") ",'c':" NOTE("c", "3") "},'schema':" NOTE_2 "}"),
+        int,
+        load("{'store':{'a':" COLORED("a", "1") ",'c':" COLORED("c", "3") "},'schema':" NOTE_2 "}"),
         ROOM_EDITED));
-    assert_told(&f, "append 2 :0 none {" PUT("c", "3") ",'b':['remove']}\n"
-                                                       "all {'type':'patch','diff':{" PUT(
+    assert_told(
+        &f, "append 2 :0 none {" PUT_COLORED("c", "3") ",'b':['remove']}\n"
+                                                       "all {'type':'patch','diff':{" PUT_COLORED(
                                                            "c", "3") ",'b':['remove']},"
                                                                      "'serverClock':2}\n"
                                                                      "changed\n");
     cr_assert(eq(
-        int, load("{'store':{'a':" NOTE("a", "1") ",'c':" NOTE("c", "3") "},'schema':" NOTE_2 "}"),
+        int,
+        load("{'store':{'a':" COLORED("a", "1") ",'c':" COLORED("c", "3") "},'schema':" NOTE_2 "}"),
         ROOM_UNCHANGED)); /* LOAD-3 */
     assert_told(&f, "");
 }
@@ -135,7 +138,7 @@ Test(host, load_2_migrates_what_is_older)
 
 Test(host, load_4_what_cannot_be_migrated_changes_nothing)
 {
-    cr_assert(eq(int, load("{'store':{'a':" NOTE("a", "1") "}}"), ROOM_EDIT_NO_SCHEMA));
+    cr_assert(eq(int, load("{'store':{'a':" COLORED("a", "1") "}}"), ROOM_EDIT_NO_SCHEMA));
     cr_assert(eq(int, load("{'store':{},'schema':" NOTE_3 "}"), ROOM_EDIT_MIGRATION));
     cr_assert(eq(int,
                  load("{'store':{'a':{'id':'a','typeName':'note','n':666}},'schema':" NOTE_0 "}"),
@@ -212,7 +215,8 @@ Test(host, a_reader_shows_the_room_of_when_it_was_made)
     struct buf head = {0};
     struct buf documents = {0};
     struct buf rest = {0};
-    cr_assert(eq(int, update("{'puts':[" NOTE("a", "1") "," NOTE("b", "2") "]}"), ROOM_EDITED));
+    cr_assert(
+        eq(int, update("{'puts':[" COLORED("a", "1") "," COLORED("b", "2") "]}"), ROOM_EDITED));
     cr_assert(eq(int, update("{'deletes':['b']}"), ROOM_EDITED));
     struct room_reader *reader = room_reader_create(f.room);
     cr_assert(eq(int, update("{'deletes':['a']}"), ROOM_EDITED));
@@ -234,7 +238,7 @@ Test(host, a_reader_shows_the_room_of_when_it_was_made)
 
 Test(host, a_reader_may_be_given_up)
 {
-    cr_assert(eq(int, update("{'puts':[" NOTE("a", "1") "]}"), ROOM_EDITED));
+    cr_assert(eq(int, update("{'puts':[" COLORED("a", "1") "]}"), ROOM_EDITED));
     room_reader_destroy(room_reader_create(f.room));
 }
 
@@ -242,7 +246,7 @@ Test(host, obj_2_objects_are_not_in_the_snapshot)
 {
     struct buf snapshot = {0};
     struct buf objects = {0};
-    cr_assert(eq(int, update("{'puts':[{'id':'t','typeName':'thing'}," NOTE("a", "1") "]}"),
+    cr_assert(eq(int, update("{'puts':[{'id':'t','typeName':'thing'}," COLORED("a", "1") "]}"),
                  ROOM_EDITED));
     room_write_host_snapshot(f.room, &snapshot);
     room_write_objects(f.room, &objects);
@@ -255,7 +259,7 @@ Test(host, obj_2_objects_are_not_in_the_snapshot)
 Test(host, ro_1_read_only_takes_effect_with_the_next_push)
 {
     room_session_set_readonly(room_session_find(f.room, STR("a")), true);
-    send_push(&f, "a", "'clientClock':1,'diff':{" PUT("x", "1") "}");
+    send_push(&f, "a", "'clientClock':1,'diff':{" PUT_COLORED("x", "1") "}");
     assert_told(&f, "a event {'type':'push_result','clientClock':1,'serverClock':0,"
                     "'action':'discard'}\n");
 }

@@ -22,9 +22,6 @@ static void teardown(void)
 
 TestSuite(rules, .init = setup, .fini = teardown);
 
-#define NOTE(id, n) "{'id':'" id "','typeName':'note','color':'red','n':" n "}"
-#define PUT(id, n) "'" id "':['put'," NOTE(id, n) "]"
-
 static uint64_t doc_clock(void)
 {
     return room_documents(f.room)->clock;
@@ -45,10 +42,10 @@ static void store(const char *diff)
 
 Test(rules, CLK_2_reading_and_what_is_absent_or_equal_write_nothing)
 {
-    store("'diff':{" PUT("n", "1") "}");
+    store("'diff':{" PUT_COLORED("n", "1") "}");
     uint64_t before = doc_clock();
     push("'diff':{'nope':['remove']}");
-    push("'diff':{" PUT("n", "1") "}");
+    push("'diff':{" PUT_COLORED("n", "1") "}");
     push("'diff':{'n':['patch',{'n':['put',1]}]}");
     push("'presence':['put',{'at':1}]");
     cr_assert(eq(u64, doc_clock(), before));
@@ -57,7 +54,7 @@ Test(rules, CLK_2_reading_and_what_is_absent_or_equal_write_nothing)
 
 Test(rules, CLK_6_the_host_is_told_once_for_each_transaction)
 {
-    push("'diff':{" PUT("n", "1") "," PUT("m", "1") "}");
+    push("'diff':{" PUT_COLORED("n", "1") "," PUT_COLORED("m", "1") "}");
     const char *text = (const char *)buf_head(&f.lines);
     buf_append_byte(&f.lines, 0);
     const char *first = strstr(text, "changed\n");
@@ -68,7 +65,7 @@ Test(rules, CLK_6_the_host_is_told_once_for_each_transaction)
 Test(rules, CLK_7_BCAST_4_every_message_has_the_clock_it_brings_its_receiver_to)
 {
     connect_session(&f, "b");
-    push("'clientClock':5,'diff':{" PUT("n", "1") "}");
+    push("'clientClock':5,'diff':{" PUT_COLORED("n", "1") "}");
     cr_assert(was_told(&f, "a event {'type':'push_result','clientClock':5,'serverClock':1,"));
     cr_assert(was_told(&f, "},'serverClock':1}\nchanged\n"));
     open_session(&f, "c");
@@ -119,7 +116,7 @@ Test(rules, CONN_7_connecting_counts_as_an_interaction)
 
 Test(rules, CONN_8_who_is_removed_amid_the_handshake_does_not_come_back)
 {
-    store("'diff':{" PUT("n", "666") "}");
+    store("'diff':{" PUT_COLORED("n", "666") "}");
     f.schema = NOTE_0;
     open_session(&f, "b");
     send_connect(&f, "b", "'protocolVersion':8,'lastServerClock':-1");
@@ -129,22 +126,22 @@ Test(rules, CONN_8_who_is_removed_amid_the_handshake_does_not_come_back)
 Test(rules, PUSH_1_before_the_connect_reply_a_push_is_ignored)
 {
     open_session(&f, "b");
-    send_push(&f, "b", "'diff':{" PUT("n", "1") "}");
+    send_push(&f, "b", "'diff':{" PUT_COLORED("n", "1") "}");
     assert_told(&f, "");
     cr_assert(eq(u64, doc_clock(), 0));
 }
 
 Test(rules, PUSH_2_any_failure_undoes_all_of_it)
 {
-    push("'presence':['put',{'at':1}],'diff':{" PUT("n", "1") ",'m':['put',{'id':'m'}]}");
+    push("'presence':['put',{'at':1}],'diff':{" PUT_COLORED("n", "1") ",'m':['put',{'id':'m'}]}");
     assert_told(&f, "a closed 4099 INVALID_RECORD\na removed\nempty\n");
     cr_assert(eq(u32, room_documents(f.room)->records.count, 0));
 }
 
 Test(rules, PUSH_10_ids_do_not_interact)
 {
-    store("'diff':{" PUT("n", "1") "," PUT("m", "2") "}");
-    push("'diff':{'n':['remove']," PUT("o", "3") ",'m':['patch',{'n':['put',4]}]}");
+    store("'diff':{" PUT_COLORED("n", "1") "," PUT_COLORED("m", "2") "}");
+    push("'diff':{'n':['remove']," PUT_COLORED("o", "3") ",'m':['patch',{'n':['put',4]}]}");
     cr_assert(was_told(&f, "'action':'commit'"));
     cr_assert(eq(u32, room_documents(f.room)->records.count, 2));
 }
@@ -178,7 +175,7 @@ Test(rules, VAL_3_presence_is_validated_by_its_type)
 Test(rules, BCAST_1_the_source_is_not_told)
 {
     connect_session(&f, "b");
-    push("'diff':{" PUT("n", "1") "}");
+    push("'diff':{" PUT_COLORED("n", "1") "}");
     cr_assert(was_told(&f, "all but a "));
     cr_assert(not(was_told(&f, "all {")));
 }
@@ -187,14 +184,15 @@ Test(rules, BCAST_5_UPD_6_LOAD_5_what_nobody_pushed_is_told_to_all_in_full_puts)
 {
     struct buf bytes = {0};
     struct buf why = {0};
-    store("'diff':{" PUT("n", "1") "," PUT("m", "1") "}");
-    cr_assert(eq(int,
-                 room_load(f.room,
-                           parse("{'store':{'n':" NOTE("n", "2") "},'schema':" NOTE_2 "}", &bytes),
-                           f.now_ms, &why),
-                 ROOM_EDITED));
-    cr_assert(was_told(
-        &f, "all {'type':'patch','diff':{" PUT("n", "2") ",'m':['remove']},'serverClock':2}\n"));
+    store("'diff':{" PUT_COLORED("n", "1") "," PUT_COLORED("m", "1") "}");
+    cr_assert(
+        eq(int,
+           room_load(f.room,
+                     parse("{'store':{'n':" COLORED("n", "2") "},'schema':" NOTE_2 "}", &bytes),
+                     f.now_ms, &why),
+           ROOM_EDITED));
+    cr_assert(was_told(&f, "all {'type':'patch','diff':{" PUT_COLORED(
+                               "n", "2") ",'m':['remove']},'serverClock':2}\n"));
     cr_assert(not(was_told(&f, "closed")));
     buf_finish(&why);
     buf_finish(&bytes);
@@ -252,7 +250,7 @@ ParameterizedTestParameters(rules, rejections)
     static struct reject_case cases[] = {
         {"REJ-2 validation", "'diff':{'n':['put',{'id':'n','typeName':'note'}]}", "INVALID_RECORD"},
         {"REJ-2 a type", "'diff':{'n':['put',{'id':'n','typeName':'x'}]}", "INVALID_RECORD"},
-        {"REJ-2 an id that is not its key", "'diff':{'m':['put'," NOTE("n", "1") "]}",
+        {"REJ-2 an id that is not its key", "'diff':{'m':['put'," COLORED("n", "1") "]}",
          "UNKNOWN_ERROR"},
         {"REJ-2 whatever else", "'diff':{'n':null}", "UNKNOWN_ERROR"},
     };
@@ -312,9 +310,10 @@ Test(rules, UPD_1_UPD_5_a_context_shows_what_would_be_and_is_empty_afterwards)
     struct buf bytes = {0};
     struct buf why = {0};
     int records = 0;
-    store("'diff':{" PUT("n", "1") "}");
+    store("'diff':{" PUT_COLORED("n", "1") "}");
     struct room_context *context = room_context_create(f.room);
-    cr_assert(eq(int, room_context_put(context, parse(NOTE("m", "2"), &bytes), &why), ROOM_EDITED));
+    cr_assert(
+        eq(int, room_context_put(context, parse(COLORED("m", "2"), &bytes), &why), ROOM_EDITED));
     room_context_delete(context, STR("n"));
     cr_assert(value_present(room_context_get(context, STR("m"))));
     cr_assert(not(value_present(room_context_get(context, STR("n")))));
@@ -331,9 +330,9 @@ Test(rules, UPD_1_UPD_5_a_context_shows_what_would_be_and_is_empty_afterwards)
 
 Test(rules, LOAD_1_takes_both_kinds_of_snapshots)
 {
-    read_room("{'store':{'n':" NOTE("n", "1") "},'schema':" NOTE_2 "}");
-    read_room("{'documents':[{'state':" NOTE("m", "1") ",'lastChangedClock':7}],'schema':" NOTE_2
-                                                       "}");
+    read_room("{'store':{'n':" COLORED("n", "1") "},'schema':" NOTE_2 "}");
+    read_room("{'documents':[{'state':" COLORED("m", "1") ",'lastChangedClock':7}],'schema':" NOTE_2
+                                                          "}");
     cr_assert(ne(ptr, documents_get(room_documents(f.room), STR("m")), NULL));
     cr_assert(eq(ptr, documents_get(room_documents(f.room), STR("n")), NULL));
 }
@@ -349,7 +348,7 @@ Test(rules, SNAP_10_old_snapshots_are_read_by_the_rules_of_now)
 
 Test(rules, TOMB_1_only_what_was_there_leaves_a_tombstone)
 {
-    store("'diff':{" PUT("n", "1") "}");
+    store("'diff':{" PUT_COLORED("n", "1") "}");
     store("'diff':{'n':['remove'],'m':['remove']}");
     cr_assert(eq(u32, room_documents(f.room)->tombstones.count, 1));
 }
