@@ -2,6 +2,7 @@
  * the tests need of it. */
 import { once } from 'node:events'
 import { createConnection } from 'node:net'
+import { soon } from './wait.js'
 
 const CRLF = Buffer.from('\r\n')
 
@@ -59,6 +60,7 @@ export class Redis {
   #socket
   #input = Buffer.alloc(0)
   #waiting = []
+  #closed = false
 
   /* `where` as net.createConnection takes it: {path} or {host, port}. */
   static async connect(where) {
@@ -82,6 +84,7 @@ export class Redis {
   }
 
   #onClose() {
+    this.#closed = true
     for (const { reject } of this.#waiting.splice(0)) {
       reject(new Error('Redis closed the connection'))
     }
@@ -94,10 +97,14 @@ export class Redis {
     for (const part of parts) {
       command.push(Buffer.from(`$${part.length}\r\n`), part, CRLF)
     }
-    return new Promise((resolve, reject) => {
+    if (this.#closed) {
+      return Promise.reject(new Error('the connection to Redis is closed'))
+    }
+    const reply = new Promise((resolve, reject) => {
       this.#waiting.push({ resolve, reject })
       this.#socket.write(Buffer.concat(command))
     })
+    return soon(`the reply of Redis to ${args[0]}`, reply)
   }
 
   /* The reply; strings as text. */

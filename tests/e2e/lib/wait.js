@@ -7,13 +7,14 @@ const POLL_MS = 10
 /* Instrumented binaries on a busy machine are many times slower; what is right takes no longer. */
 export const PATIENCE_MS = 30000
 
-/* Calls `probe` until it gives something truthy, and returns that. What it throws last tells why. */
+/* Calls `probe` until it gives something truthy, and returns that. What it throws last tells why; one
+ * that never comes back is given up with the rest. */
 export async function until(what, probe, within = PATIENCE_MS) {
   const deadline = Date.now() + within
   for (;;) {
     let why = ''
     try {
-      const got = await probe()
+      const got = await soon('an answer', Promise.resolve(probe()), Math.max(deadline - Date.now(), POLL_MS))
       if (got) {
         return got
       }
