@@ -37,14 +37,17 @@ static void on_readyz(struct admin *admin, struct admin_call *call)
 
 static void on_index(struct admin_call *call)
 {
+    enum { METHODS_WIDTH = 10 };
     struct buf body = {0};
     buf_printf(&body, "roomd %s\n\n", ROOMD_VERSION);
     for (size_t i = 0; i < route_count; i++) {
         struct buf methods = {0};
         route_allow(routes[i].method, &methods);
-        buf_append_byte(&methods, '\0');
-        buf_printf(&body, "%-10s %-51s %s\n", (const char *)buf_head(&methods), routes[i].path,
-                   routes[i].help);
+        while (buf_len(&methods) < METHODS_WIDTH) {
+            buf_append_byte(&methods, ' ');
+        }
+        buf_append_str(&body, buf_str(&methods));
+        buf_printf(&body, " %-51s %s\n", routes[i].path, routes[i].help);
         buf_finish(&methods);
     }
     call_answer(call, HTTP_OK, "OK", CALL_TEXT, buf_str(&body));
