@@ -59,8 +59,9 @@ static size_t events_len(struct blob *const *events, uint32_t count)
     return len;
 }
 
-/* One frame with one `data` message of these events. */
-static void send_data(struct edge_conn *conn, struct blob *const *events, uint32_t count)
+/* Copies what is short; what is long goes out by reference. Returns the last piece of the frame,
+ * which is all of it unless something was long. */
+static struct blob *make_data(struct edge_conn *conn, struct blob *const *events, uint32_t count)
 {
     uint8_t head[ENVELOPE_MAX];
     uint8_t tail[ENVELOPE_MAX];
@@ -69,7 +70,8 @@ static void send_data(struct edge_conn *conn, struct blob *const *events, uint32
     size_t gap = envelope_gap(conn->encoding);
     size_t payload = head_len + events_len(events, count) + (count - 1) * gap + tail_len;
     struct buf frame = {0};
-    buf_reserve(&frame, sizeof(struct blob) + WS_HEADER_MAX + (payload < SHARE_FROM ? payload : 0));
+    buf_reserve(&frame, sizeof(struct blob) + WS_HEADER_MAX +
+                            (payload < FRAME_CACHE_BYTES ? payload : SHARE_FROM));
     blob_begin(&frame);
     ws_write_header(&frame, opcode_of(conn), true, payload);
     buf_append(&frame, head, head_len);
@@ -86,12 +88,59 @@ static void send_data(struct edge_conn *conn, struct blob *const *events, uint32
         }
     }
     buf_append(&frame, tail, tail_len);
-    outq_push(&conn->out, blob_take(&frame));
+    return blob_take(&frame);
+}
+
+static bool has_long(struct blob *const *events, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (events[i]->len >= SHARE_FROM) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* One frame with one `data` message of these events. */
+static void send_data(struct edge_conn *conn, struct blob *const *events, uint32_t count)
+{
+    struct frame_cache *made = &conn->edge->made;
+    struct blob *frame = frame_cache_get(made, conn->encoding, events, count);
+    if (frame) {
+        outq_push(&conn->out, blob_ref(frame));
+    } else {
+        frame = make_data(conn, events, count);
+        if (!has_long(events, count)) {
+            frame_cache_put(made, conn->encoding, events, count, frame);
+        }
+        outq_push(&conn->out, frame);
+    }
     conn->edge->counts.frames_sent++;
     conn_ready(conn);
 }
 
-static void start_interval(struct edge_conn *conn)
+/* ---- pacing ----
+ *
+ * A connection gets one frame of events per EDGE_PACE_MS on average, 55 a second; what else comes
+ * is sent together with what comes next. It may get one more at once if it had fewer before. So
+ * most events go out as they come, also where there are more events than frames, and none waits for
+ * longer than that. The original sends the first event at once, and what comes within 1000/60 ms
+ * together at the end of that, up to 110 frames a second (MSG-1, MSG-2): most events wait, and each
+ * frame costs as much as all of its events. */
+
+static bool may_send(const struct edge_conn *conn)
+{
+    return conn->edge->now_ms + EDGE_PACE_MS >= conn->pace_free;
+}
+
+static void note_sent(struct edge_conn *conn)
+{
+    uint64_t now_ms = conn->edge->now_ms;
+    conn->pace_free = (conn->pace_free > now_ms ? conn->pace_free : now_ms) + EDGE_PACE_MS;
+}
+
+/* Also without anything coming behind them, events are sent then. */
+static void wait_a_while(struct edge_conn *conn)
 {
     conn->pace_due = conn->edge->now_ms + EDGE_PACE_MS;
     list_remove(&conn->pace_link);
@@ -118,24 +167,6 @@ static void keep_event(struct edge_conn *conn, struct blob *event)
     conn->event_bytes += event->len;
 }
 
-void deliver_event(struct edge_conn *conn, struct rendered *event)
-{
-    struct blob *blob = rendered_get(event, conn->encoding);
-    if (list_empty(&conn->pace_link) && !blocked(conn)) {
-        send_data(conn, &blob, 1);
-        start_interval(conn);
-        return;
-    }
-    if (conn->event_bytes + blob->len > EDGE_UNSENT_BYTES && conn->event_count > 0) {
-        end_slow(conn);
-        return;
-    }
-    keep_event(conn, blob);
-    if (list_empty(&conn->pace_link)) {
-        start_interval(conn); /* to look again whether the socket takes more */
-    }
-}
-
 void deliver_drop_events(struct edge_conn *conn)
 {
     for (uint32_t i = 0; i < conn->event_count; i++) {
@@ -147,6 +178,35 @@ void deliver_drop_events(struct edge_conn *conn)
     conn->event_bytes = 0;
 }
 
+static void flush_events(struct edge_conn *conn)
+{
+    send_data(conn, conn->events, conn->event_count);
+    deliver_drop_events(conn);
+    list_remove(&conn->pace_link);
+    note_sent(conn);
+}
+
+void deliver_event(struct edge_conn *conn, struct rendered *event)
+{
+    struct blob *blob = rendered_get(event, conn->encoding);
+    bool now = may_send(conn) && !blocked(conn);
+    if (now && conn->event_count == 0) {
+        send_data(conn, &blob, 1);
+        note_sent(conn);
+        return;
+    }
+    if (conn->event_bytes + blob->len > EDGE_UNSENT_BYTES && conn->event_count > 0) {
+        end_slow(conn);
+        return;
+    }
+    keep_event(conn, blob);
+    if (now) {
+        flush_events(conn);
+    } else if (list_empty(&conn->pace_link)) {
+        wait_a_while(conn);
+    }
+}
+
 bool deliver_flush(struct edge_conn *conn)
 {
     if (conn->event_count == 0) {
@@ -155,8 +215,7 @@ bool deliver_flush(struct edge_conn *conn)
     if (!takes_more(conn)) {
         return false;
     }
-    send_data(conn, conn->events, conn->event_count);
-    deliver_drop_events(conn);
+    flush_events(conn);
     return true;
 }
 
@@ -175,8 +234,6 @@ void deliver_pong(struct edge_conn *conn, struct rendered *pong)
     }
 }
 
-/* Ends the intervals that are over. One that had something to send starts the next, so that a
- * connection under load gets a steady 60 frames a second. */
 void deliver_pace_tick(struct edge *edge)
 {
     while (!list_empty(&edge->pacing)) {
@@ -185,12 +242,11 @@ void deliver_pace_tick(struct edge *edge)
             return;
         }
         list_remove(&conn->pace_link);
-        if (conn->event_count == 0) {
-            continue;
-        }
-        if (!blocked(conn)) {
+        if (blocked(conn)) {
+            wait_a_while(conn); /* and then look again whether the socket takes more */
+        } else {
             deliver_flush(conn);
         }
-        start_interval(conn);
     }
+    frame_cache_clear(&edge->made); /* nobody waits for any of them */
 }

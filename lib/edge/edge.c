@@ -66,6 +66,7 @@ void edge_destroy(struct edge *edge)
     map_finish(&edge->rooms);
     map_finish(&edge->links);
     buf_finish(&edge->scratch);
+    frame_cache_clear(&edge->made);
     free(edge);
 }
 

@@ -7,6 +7,7 @@
 #include "base/map.h"
 #include "edge/chunk.h"
 #include "edge/edge.h"
+#include "edge/frame_cache.h"
 #include "ws/parser.h"
 
 struct edge {
@@ -32,6 +33,7 @@ struct edge {
     struct edge_counts counts;
     uint64_t now_ms;    /* of the call being handled */
     struct buf scratch; /* for one message being transcoded */
+    struct frame_cache made;
 };
 
 enum edge_conn_state {
@@ -90,9 +92,10 @@ struct edge_conn {
     struct edge_room *room; /* NULL once closing */
     struct list room_link;  /* in edge_room.conns */
     struct list wait_link;  /* in the list that belongs to its state */
-    struct list pace_link;  /* in edge.pacing while an interval runs */
+    struct list pace_link;  /* in edge.pacing while events wait */
     struct list stall_link; /* in edge.stalled while the socket takes nothing */
     uint64_t wait_due, pace_due, stall_due;
+    uint64_t pace_free; /* when a connection sending evenly would send its next frame of events */
     enum edge_conn_state state;
     enum encoding encoding;
     bool readonly, object_readonly;

@@ -104,7 +104,9 @@ static void client_write(struct client *client)
         struct iovec iov[IOV_MAX_HERE];
         struct msghdr message = {.msg_iov = iov};
         message.msg_iovlen = (size_t)outq_peek(out, iov, IOV_MAX_HERE);
-        ssize_t n = sendmsg(client->fd, &message, MSG_NOSIGNAL);
+        ssize_t n = message.msg_iovlen == 1
+                        ? send(client->fd, iov[0].iov_base, iov[0].iov_len, MSG_NOSIGNAL)
+                        : sendmsg(client->fd, &message, MSG_NOSIGNAL);
         if (n < 0 && errno == EINTR) {
             continue;
         }
