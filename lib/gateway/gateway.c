@@ -129,7 +129,7 @@ int gateway_run(const struct config *config)
     }
     enum err err = start(&gateway);
     while (!err && !gateway.done) {
-        event_base_loop(gateway.base, EVLOOP_ONCE);
+        loop_turn(gateway.base);
         end_of_turn(&gateway);
     }
     finish(&gateway);

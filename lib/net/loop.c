@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 static void *allocate(size_t size)
 {
@@ -56,6 +57,24 @@ uint64_t loop_now_ms(struct event_base *base)
         now_ms = clock_ms();
     }
     return now_ms;
+}
+
+/* Waking up costs more than the message that one wakes up for: some 20 us of system time on each
+ * side of a socket, against five for what is done about it. So turns under load are some distance
+ * apart, and each finds more to do. Who has been idle has turns saved up, and answers at once. */
+void loop_turn(struct event_base *base)
+{
+    enum { TURN_US = 2000, SAVED_TURNS = 8 };
+    static uint64_t due_us; /* of this turn, if all had been that far apart */
+    uint64_t now_us = clock_us();
+    uint64_t earliest = now_us - SAVED_TURNS * TURN_US;
+    due_us = due_us > earliest ? due_us : earliest;
+    if (due_us > now_us) {
+        struct timespec pause = {.tv_nsec = (long)(due_us - now_us) * 1000};
+        nanosleep(&pause, NULL); /* a signal may end it: the turn is early then */
+    }
+    due_us += TURN_US;
+    event_base_loop(base, EVLOOP_ONCE);
 }
 
 struct event *loop_on_signal(struct event_base *base, int number, event_callback_fn fn, void *ctx)

@@ -12,6 +12,10 @@
  * Call it before anything else of libevent. End with event_base_free. */
 enum err loop_create(struct event_base **out) NODISCARD;
 
+/* Waits for something to happen and calls back all that has: one turn. Under load turns begin 2 ms
+ * apart on average, at the earliest; after a pause some begin at once. */
+void loop_turn(struct event_base *base);
+
 /* Monotonic milliseconds, the same for everything that happens in one turn of the loop. */
 uint64_t loop_now_ms(struct event_base *base);
 

@@ -342,7 +342,7 @@ int worker_run(const struct config *config)
     }
     enum err err = start(&worker);
     while (!err && !worker.done) {
-        event_base_loop(worker.base, EVLOOP_ONCE);
+        loop_turn(worker.base);
         end_of_turn(&worker);
     }
     finish(&worker);
