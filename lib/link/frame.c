@@ -193,7 +193,7 @@ static enum err read_field(const msgpack_object *object, struct link_frame *fram
         if (object->type != MSGPACK_OBJECT_BIN) {
             return ERR_MALFORMED;
         }
-        return value_check(object->via.bin.ptr, object->via.bin.size, at);
+        return value_check_form(object->via.bin.ptr, object->via.bin.size, at);
     case KIND_BYTES:
         if (object->type != MSGPACK_OBJECT_BIN) {
             return ERR_MALFORMED;

@@ -14,6 +14,7 @@ struct frame {
 struct check {
     const uint8_t *data, *at, *end;
     uint64_t work, max_work;
+    bool distinct; /* members with one name are looked for */
     struct keys keys;
     uint32_t depth;
     struct frame frames[VALUE_MAX_DEPTH_INSIDE];
@@ -26,8 +27,10 @@ static bool read_key(struct check *check)
         !token.canonical) {
         return false;
     }
-    size_t at = (size_t)(check->at - check->data) - token.text.len;
-    keys_push(&check->keys, token.text.ptr, token.text.len, at);
+    if (check->distinct) {
+        size_t at = (size_t)(check->at - check->data) - token.text.len;
+        keys_push(&check->keys, token.text.ptr, token.text.len, at);
+    }
     return true;
 }
 
@@ -80,13 +83,14 @@ static enum err read_all(struct check *check)
     return err ? err : check->at == check->end ? ERR_OK : ERR_MALFORMED;
 }
 
-static enum err check_all(const void *data, size_t len, uint64_t max_work)
+static enum err check_all(const void *data, size_t len, bool distinct, uint64_t max_work)
 {
     struct check check; /* field by field: the frames are big, and few are used */
     check.data = check.at = data;
     check.end = check.data + len;
     check.work = 0;
     check.max_work = max_work;
+    check.distinct = distinct;
     check.depth = 0;
     keys_init(&check.keys);
     enum err err = read_all(&check);
@@ -94,16 +98,26 @@ static enum err check_all(const void *data, size_t len, uint64_t max_work)
     return err;
 }
 
-enum err value_check(const void *data, size_t len, struct value *out)
+static enum err check_value(const void *data, size_t len, bool distinct, struct value *out)
 {
-    enum err err = check_all(data, len, UINT64_MAX);
+    enum err err = check_all(data, len, distinct, UINT64_MAX);
     if (!err) {
         *out = (struct value){data, len};
     }
     return err;
 }
 
+enum err value_check(const void *data, size_t len, struct value *out)
+{
+    return check_value(data, len, true, out);
+}
+
+enum err value_check_form(const void *data, size_t len, struct value *out)
+{
+    return check_value(data, len, false, out);
+}
+
 bool value_walkable(struct value value)
 {
-    return check_all(value.data, value.len, VALUE_MAX_WORK) == ERR_OK;
+    return check_all(value.data, value.len, false, VALUE_MAX_WORK) == ERR_OK;
 }

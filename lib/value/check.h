@@ -11,6 +11,11 @@
  * processes and our own Redis keys hand us. ERR_MALFORMED or ERR_TOO_DEEP. */
 enum err value_check(const void *data, size_t len, struct value *out) NODISCARD;
 
+/* The same, but for members of one name: what walks a value is safe after it, and what compares or
+ * changes one is not right if there are two. For what one of our processes has checked, or made, and
+ * hands to another. */
+enum err value_check_form(const void *data, size_t len, struct value *out) NODISCARD;
+
 /* Rewrites one msgpack value from a client to canonical form, appended to `out`: any integer or
  * float spelling becomes ours (NaN nil, integers beyond 2^53 the nearest double, as JavaScript
  * would read them), longer headers become the shortest, of members with one name the last wins at

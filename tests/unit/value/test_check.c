@@ -8,7 +8,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Both read from memory of the exact size, so that reading beyond it is seen. */
+/* All read from memory of the exact size, so that reading beyond it is seen. */
+static enum err check_form(const void *data, size_t len)
+{
+    uint8_t *copy = malloc(len ? len : 1);
+    memcpy(copy, data, len);
+    struct value value = VALUE_NONE;
+    enum err err = value_check_form(copy, len, &value);
+    cr_assert(err ? !value_present(value) : value.data == copy && value.len == len);
+    free(copy);
+    return err;
+}
+
 static enum err check(const void *data, size_t len)
 {
     uint8_t *copy = malloc(len ? len : 1);
@@ -17,6 +28,7 @@ static enum err check(const void *data, size_t len)
     enum err err = value_check(copy, len, &value);
     cr_assert(err ? !value_present(value) : value.data == copy && value.len == len);
     free(copy);
+    cr_assert(err || check_form(data, len) == ERR_OK);
     return err;
 }
 
@@ -240,6 +252,36 @@ static void assert_wide(int levels, uint32_t wide, enum err want)
     cr_assert(eq(int, value_walkable(buf_value(&data)), want == ERR_OK));
     buf_finish(&data);
     buf_finish(&out);
+}
+
+/* {a: 1, a: 2}, and the same cut short, as bin, and with a longer header than it needs. */
+Test(check, the_form_alone_may_have_a_name_twice)
+{
+    cr_assert(eq(int,
+                 check("\x82\xa1"
+                       "a\x01\xa1"
+                       "a\x02",
+                       7),
+                 ERR_MALFORMED));
+    cr_assert(eq(int,
+                 check_form("\x82\xa1"
+                            "a\x01\xa1"
+                            "a\x02",
+                            7),
+                 ERR_OK));
+    cr_assert(eq(int,
+                 check_form("\x82\xa1"
+                            "a\x01\xa1"
+                            "a",
+                            6),
+                 ERR_MALFORMED));
+    cr_assert(eq(int,
+                 check_form("\xc4\x01"
+                            "a",
+                            3),
+                 ERR_MALFORMED));
+    cr_assert(eq(int, check_form("\xcc\x01", 2), ERR_MALFORMED));
+    cr_assert(eq(int, check_form("\xa1\xff", 2), ERR_MALFORMED));
 }
 
 Test(check, wide_and_deep_is_limited)
