@@ -7,6 +7,7 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/list.h"
 #include "schema/engine.h"
 #include "schema/file.h"
 #include "schema/names.h"
@@ -182,8 +183,9 @@ bool content_validate(const struct content *content, uint32_t node, struct value
 
 struct schema {
     uint32_t refs;
-    struct content *content; /* owned; NULL: the schema is open */
-    bool is_tldraw;          /* open: names the sequences of tldraw's document and page */
+    struct list adopted_link; /* in open.c's list if it is open */
+    struct content *content;  /* owned; NULL: the schema is open */
+    bool is_tldraw;           /* open: names the sequences of tldraw's document and page */
     struct buf serialized;
     struct buf earliest;
     struct buf default_documents;

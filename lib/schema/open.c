@@ -4,6 +4,8 @@
 #include "schema/serialized.h"
 #include "value/pack.h"
 
+#include <string.h>
+
 static void pack_text(struct buf *out, const char *key, const char *text)
 {
     pack_str(out, str_of(key));
@@ -31,10 +33,40 @@ static void pack_tldraw_documents(struct buf *out)
     pack_map(out, 0);
 }
 
+/* The rooms of one app have the same schema, and it is as large as all else about an empty room:
+ * the adopted ones that are in use, the one last asked for first. */
+static struct list adopted = {&adopted, &adopted}; /* of struct schema.adopted_link */
+
+static struct schema *find_adopted(struct value serialized)
+{
+    enum { LOOK_AT = 16 }; /* then it costs less to have it twice */
+    int looked_at = 0;
+    struct schema *schema;
+    list_each(schema, &adopted, adopted_link, struct schema)
+    {
+        struct value own = schema_serialized(schema);
+        if (own.len == serialized.len && memcmp(own.data, serialized.data, own.len) == 0) {
+            list_remove(&schema->adopted_link);
+            list_insert_before(adopted.next, &schema->adopted_link);
+            return schema_ref(schema);
+        }
+        if (++looked_at == LOOK_AT) {
+            break;
+        }
+    }
+    return NULL;
+}
+
 enum schema_match schema_adopt(struct value serialized, struct schema **out)
 {
+    struct schema *known = find_adopted(serialized);
+    if (known) {
+        *out = known;
+        return SCHEMA_SERVED;
+    }
     struct schema *schema = xcalloc(1, sizeof(*schema));
     schema->refs = 1;
+    list_init(&schema->adopted_link);
     enum schema_match match = serialized_upgrade(serialized, &schema->serialized);
     struct value sequences = value_get(schema_serialized(schema), STR("sequences"));
     if (match == SCHEMA_SERVED && value_count(sequences) > SCHEMA_MAX_SEQUENCES) {
@@ -52,6 +84,7 @@ enum schema_match schema_adopt(struct value serialized, struct schema **out)
         pack_array(&schema->default_documents, 0);
     }
     schema_pack_earliest(schema);
+    list_insert_before(adopted.next, &schema->adopted_link);
     *out = schema;
     return SCHEMA_SERVED;
 }

@@ -62,6 +62,7 @@ enum err schema_compile(struct value value, struct schema_engine *engine, struct
     }
     struct schema *schema = xcalloc(1, sizeof(*schema));
     schema->refs = 1;
+    list_init(&schema->adopted_link);
     schema->content = content;
     struct value documents = value_get(
         (struct value){buf_head(&content->bytes), buf_len(&content->bytes)}, STR("documents"));
@@ -86,6 +87,7 @@ void schema_unref(struct schema *schema)
     if (!schema || --schema->refs > 0) {
         return;
     }
+    list_remove(&schema->adopted_link);
     content_destroy(schema->content);
     buf_finish(&schema->serialized);
     buf_finish(&schema->earliest);

@@ -35,7 +35,7 @@ enum { SCHEMA_MAX_SEQUENCES = 1024 };
 
 /* Adopts a client's serialized schema. Beyond the limit above it is SCHEMA_MALFORMED. Not
  * SCHEMA_SERVED: it cannot be adopted, for the reason returned, and *out stays as it was. The
- * caller holds the one reference. */
+ * caller holds a reference; who adopts the same gets the same. */
 enum schema_match schema_adopt(struct value serialized, struct schema **out) NODISCARD;
 
 struct schema *schema_ref(struct schema *schema);

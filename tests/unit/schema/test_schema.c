@@ -143,6 +143,24 @@ Test(schema, sequences_are_bounded)
     }
 }
 
+Test(schema, who_adopts_the_same_has_the_same)
+{
+    struct schema *one = adopt(NOTES);
+    struct schema *same = adopt(NOTES);
+    struct schema *other = adopt("{\"schemaVersion\":2,\"sequences\":{}}");
+    cr_assert(eq(ptr, one, same));
+    cr_assert(ne(ptr, one, other));
+    schema_unref(one);
+    struct schema *again = adopt(NOTES);
+    cr_assert(eq(ptr, again, same), "one of two who had it is still there");
+    schema_unref(same);
+    schema_unref(again);
+    schema_unref(other);
+    struct schema *anew = adopt(NOTES);
+    cr_assert(value_present(schema_serialized(anew)));
+    schema_unref(anew);
+}
+
 Test(schema, references_are_counted)
 {
     struct schema *schema = adopt(NOTES);
