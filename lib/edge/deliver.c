@@ -189,6 +189,7 @@ static void flush_events(struct edge_conn *conn)
 void deliver_event(struct edge_conn *conn, struct rendered *event)
 {
     struct blob *blob = rendered_get(event, conn->encoding);
+    conn->edge->counts.events++;
     bool now = may_send(conn) && !blocked(conn);
     if (now && conn->event_count == 0) {
         send_data(conn, &blob, 1);

@@ -69,6 +69,7 @@ struct edge_host {
 
 struct edge_counts {
     uint64_t messages, frames_sent;
+    uint64_t events; /* to clients; several to a frame */
     uint64_t closes_fatal, closes_retry, closes_protocol;
     uint64_t conns, links;
     uint64_t resumes; /* sessions given to another owner */

@@ -8,6 +8,9 @@
 
 #include <stdlib.h>
 
+/* Of events to clients. */
+static const struct loop_batching batching = {.from = 5000, .full = 18000, .apart_us = 2000};
+
 enum { TICK_MS = 250, STOPPING_TICK_MS = 10, STOP_MS = 3000 };
 
 static uint64_t now_of(const struct gateway *gateway)
@@ -129,7 +132,7 @@ int gateway_run(const struct config *config)
     }
     enum err err = start(&gateway);
     while (!err && !gateway.done) {
-        loop_turn(gateway.base);
+        loop_turn(gateway.base, &batching, edge_count(gateway_core_edge(gateway.core))->events);
         end_of_turn(&gateway);
     }
     finish(&gateway);

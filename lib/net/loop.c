@@ -60,20 +60,45 @@ uint64_t loop_now_ms(struct event_base *base)
 }
 
 /* Waking up costs more than the message that one wakes up for: some 20 us of system time on each
- * side of a socket, against five for what is done about it. So turns under load are some distance
+ * side of a socket, against five for what is done about it. So under load turns are some distance
  * apart, and each finds more to do. Who has been idle has turns saved up, and answers at once. */
-void loop_turn(struct event_base *base)
+
+/* How much is done in a second, lately. */
+static double rate_of(uint64_t done, uint64_t now_us)
 {
-    enum { TURN_US = 2000, SAVED_TURNS = 8 };
+    enum { LATELY_US = 100000 };
+    static uint64_t done_then, then_us;
+    static double rate;
+    double passed_us = (double)(now_us - then_us);
+    if (passed_us >= 1) {
+        double weight = passed_us / (passed_us + LATELY_US);
+        rate += ((double)(done - done_then) * 1e6 / passed_us - rate) * weight;
+        done_then = done;
+        then_us = now_us;
+    }
+    return rate;
+}
+
+static uint64_t apart_us(const struct loop_batching *how, double rate)
+{
+    double share = (rate - how->from) / (how->full - how->from);
+    return share <= 0 ? 0 : share >= 1 ? how->apart_us : (uint64_t)(share * how->apart_us);
+}
+
+void loop_turn(struct event_base *base, const struct loop_batching *how, uint64_t done)
+{
+    enum { SAVED_TURNS = 8 };
     static uint64_t due_us; /* of this turn, if all had been that far apart */
     uint64_t now_us = clock_us();
-    uint64_t earliest = now_us - SAVED_TURNS * TURN_US;
+    uint64_t apart = apart_us(how, rate_of(done, now_us));
+    uint64_t earliest = now_us - SAVED_TURNS * apart;
     due_us = due_us > earliest ? due_us : earliest;
     if (due_us > now_us) {
-        struct timespec pause = {.tv_nsec = (long)(due_us - now_us) * 1000};
+        uint64_t wait_us = due_us - now_us < how->apart_us ? due_us - now_us : how->apart_us;
+        struct timespec pause = {.tv_nsec = (long)wait_us * 1000};
         nanosleep(&pause, NULL); /* a signal may end it: the turn is early then */
     }
-    due_us += TURN_US;
+    due_us += apart;
     event_base_loop(base, EVLOOP_ONCE);
 }
 

@@ -12,9 +12,17 @@
  * Call it before anything else of libevent. End with event_base_free. */
 enum err loop_create(struct event_base **out) NODISCARD;
 
-/* Waits for something to happen and calls back all that has: one turn. Under load turns begin 2 ms
- * apart on average, at the earliest; after a pause some begin at once. */
-void loop_turn(struct event_base *base);
+/* How turns of the loop move apart with the load, so that each finds more to do: not below `from` of
+ * what is done in a second, by `apart_us` above `full`, in proportion between them. */
+struct loop_batching {
+    double from, full;
+    uint32_t apart_us; /* under a second */
+};
+
+/* Waits for something to happen and calls back all that has: one turn. `done` counts what this
+ * process does, in the unit of `how`. Under load turns begin some distance apart on average; after a
+ * pause some begin at once. */
+void loop_turn(struct event_base *base, const struct loop_batching *how, uint64_t done);
 
 /* Monotonic milliseconds, the same for everything that happens in one turn of the loop. */
 uint64_t loop_now_ms(struct event_base *base);

@@ -19,6 +19,9 @@
 #include <unistd.h>
 
 /* How long it has after a SIGTERM of its own; a supervisor names its deadline. */
+/* Of pushes. */
+static const struct loop_batching batching = {.from = 500, .full = 2000, .apart_us = 2000};
+
 enum { TERMINATE_MS = 20000 };
 
 struct worker {
@@ -342,7 +345,7 @@ int worker_run(const struct config *config)
     }
     enum err err = start(&worker);
     while (!err && !worker.done) {
-        loop_turn(worker.base);
+        loop_turn(worker.base, &batching, shard_count(worker_core_shard(worker.core))->pushes);
         end_of_turn(&worker);
     }
     finish(&worker);
