@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The Debian packages that roomd needs, and how they get onto a machine. Sourced by deploy/run and
-# tests/run:
+# The Debian packages that roomd needs, and how they get onto a machine. Sourced by deploy/run,
+# tests/run and tests/bench/run:
 #
 #     . deploy/packages.sh
 #     need_packages build run
@@ -33,6 +33,8 @@ test  clang
 test  libclang-rt-14-dev|libclang-rt-dev
 node  nodejs
 node  npm
+bench gnuplot-nox
+bench valgrind
 '
 
 # Prints the wanted packages that are not installed, one choice a line: "a" or "a|b".

@@ -1,5 +1,6 @@
 /* Figures as JSON. */
 #include "report.h"
+#include "say.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -19,6 +20,19 @@ static void add_histogram(struct buf *out, const char *name, const struct histog
 {
     buf_printf(out, ",\"%s\":", name);
     histogram_write(histogram, out);
+}
+
+/* Bytes of one shape more in a message: what it takes without any server. */
+static uint64_t shape_bytes(enum encoding encoding)
+{
+    struct buf one = {0};
+    struct buf two = {0};
+    say_shapes(encoding, 0, "shape:f", 1000, 1, &one);
+    say_shapes(encoding, 0, "shape:f", 1000, 2, &two);
+    uint64_t bytes = buf_len(&two) - buf_len(&one);
+    buf_finish(&one);
+    buf_finish(&two);
+    return bytes;
 }
 
 static uint64_t count_unanswered(const struct load *load)
@@ -48,6 +62,8 @@ void report_result(const struct load *load, const struct stats *stats, const str
     add(&out, "close_code", load->close_code);
     add(&out, "again", load->again);
     add(&out, "join_bytes", stats->join_bytes);
+    add(&out, "shape_json", shape_bytes(ENCODING_JSON));
+    add(&out, "shape_msgpack", shape_bytes(ENCODING_MSGPACK));
     add_histogram(&out, "result", &stats->result);
     add_histogram(&out, "delivery", &stats->delivery);
     add_histogram(&out, "lateness", &stats->lateness);

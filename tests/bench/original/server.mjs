@@ -3,7 +3,8 @@
  *     server.mjs --port N [--sqlite DIR]
  *
  * Rooms live in memory, or with --sqlite in a file each in DIR, by the original's own storage, in WAL
- * mode. A room is dropped when its last session is gone. `ready on 127.0.0.1:PORT` is the first line. */
+ * mode. A room is dropped when its last session is gone. `ready on 127.0.0.1:PORT` is the first line.
+ * With node --expose-gc, SIGUSR2 collects garbage, so that its memory can be told from its waste. */
 import { NodeSqliteWrapper, SQLiteSyncStorage, TLSocketRoom } from '@tldraw/sync-core'
 import { createTLSchema } from '@tldraw/tlschema'
 import { createServer } from 'node:http'
@@ -60,6 +61,8 @@ sockets.on('connection', (socket, request) => {
   const room = rooms.get(name) ?? openRoom(name)
   room.handleSocketConnect({ sessionId: url.searchParams.get('sessionId'), socket })
 })
+
+process.on('SIGUSR2', () => globalThis.gc?.())
 
 server.listen({ port: Number(values.port), host: '127.0.0.1', backlog: 4096 }, () => {
   console.log(`ready on 127.0.0.1:${server.address().port}`)

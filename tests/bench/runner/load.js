@@ -1,0 +1,84 @@
+/* bench_load, and what a server cost while it was at it. */
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { cpuBetween, socketBytes, startProcess } from './processes.js'
+import { BUILD } from './servers.js'
+
+const BINARY = join(BUILD, 'tests/bench/load/bench_load')
+let count = 0
+
+/* {rooms: 20, joinRounds: 3, shapes: true} to ['--rooms', '20', '--join-rounds', '3', '--shapes'] */
+function flagsOf(options) {
+  return Object.entries(options).flatMap(([name, value]) => {
+    const flag = `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
+    return value === true ? [flag] : value === false || value === undefined ? [] : [flag, String(value)]
+  })
+}
+
+/* Runs one load against a server, and returns what the generator says with what the server's processes
+ * took between `begin` and `end`: {..., cpu: {total, parts}, memory}. `on` has functions to call at the
+ * generator's events. */
+export async function applyLoad(server, options, { on = {}, pin } = {}) {
+  const flags = flagsOf({
+    port: server.port,
+    schema: join(BUILD, 'bench-schema.json'),
+    prefix: `b${process.pid}-${count++}-`,
+    msgpack: server.encoding === 'msgpack',
+    floor: server.isFloor,
+    ...options,
+  })
+  const line = pin === undefined ? [BINARY, ...flags] : ['taskset', '-c', String(pin), BINARY, ...flags]
+  const child = startProcess(line[0], line.slice(1), { stdio: ['ignore', 'pipe', 'pipe'] })
+  let errors = ''
+  child.stderr.on('data', (bytes) => (errors += bytes))
+  const ended = new Promise((resolve) => child.once('close', resolve))
+  let before, cpu, memory, sockets, result
+  for await (const text of createInterface({ input: child.stdout })) {
+    const said = JSON.parse(text)
+    if (said.event === 'begin') {
+      before = server.cpu()
+    } else if (said.event === 'end') {
+      cpu = cpuBetween(before, server.cpu())
+      memory = server.memory()
+      sockets = socketBytes()
+    } else if (said.event === 'result') {
+      result = said
+    }
+    on[said.event]?.(said)
+  }
+  await ended
+  if (!result) {
+    throw new Error(`bench_load ${flags.join(' ')}\nagainst ${server.name}: ${errors}\n${server.log}`)
+  }
+  return { ...result, cpu, memory, sockets }
+}
+
+/* What is told of every load: how busy the server was (1 is a core), what an update cost, how long
+ * things took (ms), how far the generator can be believed. */
+export function figuresOf(run) {
+  const ms = (us) => us / 1000
+  return {
+    cores: run.cpu.total / run.seconds,
+    us: (run.cpu.total * 1e6) / run.offered,
+    usParts: Object.fromEntries(
+      Object.entries(run.cpu.parts).map(([name, seconds]) => [name, (seconds * 1e6) / run.offered]),
+    ),
+    usPush: (run.cpu.total * 1e6) / run.sent,
+    offered: run.offered,
+    merged: run.delivered ? Math.max(0, 1 - run.delivered / run.offered) : 0,
+    answered: run.acked / run.sent,
+    frames: run.frames / run.seconds,
+    bytesPerFrame: run.bytes / run.frames,
+    resultP50: ms(run.result.p50),
+    resultP99: ms(run.result.p99),
+    resultMax: ms(run.result.max),
+    deliveryP50: ms(run.delivery.p50),
+    deliveryP99: ms(run.delivery.p99),
+    deliveryP999: ms(run.delivery.p999),
+    closed: run.closed,
+    wrong: run.wrong,
+    failure: run.failure,
+    memory: run.memory.total,
+    generator: { cores: run.cpu_seconds / run.seconds, lateP99: ms(run.lateness.p99) },
+  }
+}

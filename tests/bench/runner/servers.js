@@ -1,0 +1,110 @@
+/* The servers that are compared. Each is started afresh for a measurement, on a port of its own choice,
+ * and gone after it. */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { cpuOf, memoryOf, processTree, startProcess, stopTree } from './processes.js'
+
+const ROOT = fileURLToPath(new URL('../../..', import.meta.url))
+export const BUILD = process.env.BENCH_BUILD ?? join(ROOT, 'build/bench')
+export const ORIGINAL = fileURLToPath(new URL('../original', import.meta.url))
+const SCHEMA_FILE = join(ROOT, 'deploy/schema/tldraw.schema')
+const START_MS = 30000
+
+/* ROOMD_* variables are options of roomd. */
+const ENV = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('ROOMD_')))
+
+export class Server {
+  #child
+  #folder
+  name // as in the tables
+  port
+  encoding = 'json'
+  isFloor = false
+  log = ''
+
+  get pid() {
+    return this.#child.pid
+  }
+
+  cpu() {
+    return cpuOf(this.pid)
+  }
+
+  memory() {
+    return memoryOf(this.pid)
+  }
+
+  /* The pid of the process of that name. */
+  child(name) {
+    return processTree(this.pid).find((one) => one.name === name)?.pid
+  }
+
+  /* `command` gets the server's own folder and says {program, args}; a line that matches `ready` has
+   * the port as its first group. `pin`: the processor that it is kept on. */
+  static async launch(name, command, ready, { pin, ...fields } = {}) {
+    const server = Object.assign(new Server(), { name, ...fields })
+    server.#folder = await mkdtemp(join(tmpdir(), 'roomd-bench-'))
+    const { program, args } = command(server.#folder)
+    const line = pin === undefined ? [program, ...args] : ['taskset', '-c', String(pin), program, ...args]
+    const began = performance.now()
+    server.#child = startProcess(line[0], line.slice(1), {
+      env: { ...ENV, NODE_ENV: 'production' },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    server.port = Number(await server.#firstMatch(ready))
+    server.startMs = performance.now() - began
+    return server
+  }
+
+  #firstMatch(pattern) {
+    return new Promise((resolve, reject) => {
+      let text = ''
+      const late = setTimeout(() => reject(new Error(`${this.name} is not ready\n${this.log}`)), START_MS)
+      this.#child.stdout.on('data', (bytes) => {
+        text += bytes
+        const match = pattern.exec(text)
+        if (match) {
+          clearTimeout(late)
+          resolve(match[1])
+        }
+      })
+      this.#child.stderr.on('data', (bytes) => (this.log = (this.log + bytes).slice(-20000)))
+      this.#child.once('error', reject)
+      this.#child.once('exit', (code) => reject(new Error(`${this.name} ended (${code})\n${this.log}`)))
+    })
+  }
+
+  async stop() {
+    await stopTree(this.#child)
+    await rm(this.#folder, { recursive: true, force: true, maxRetries: 5 })
+  }
+}
+
+/* One worker, one gateway: what is compared is one core's work. `args` are more options of roomd. */
+export function roomd({ name = 'roomd', encoding = 'json', args = [], schema = true, pin } = {}) {
+  const command = (folder) => ({
+    program: join(BUILD, 'cmd/roomd/roomd'),
+    args: [
+      ...['--listen', '127.0.0.1:0', '--admin', '127.0.0.1:0', '--data', folder],
+      ...['--workers', '1', '--gateways', '1', ...(schema ? ['--schema', SCHEMA_FILE] : []), ...args],
+    ],
+  })
+  return Server.launch(name, command, /^roomd ready on http:\/\/[\d.]+:(\d+)$/m, { encoding, pin })
+}
+
+export function original({ name = 'original', sqlite = false, pin } = {}) {
+  const command = (folder) => ({
+    program: process.execPath,
+    args: ['--expose-gc', join(ORIGINAL, 'server.mjs'), ...(sqlite ? ['--sqlite', folder] : [])],
+  })
+  return Server.launch(name, command, /^ready on [\d.]+:(\d+)$/m, { pin })
+}
+
+/* `patchBytes`: of an update in its frames. */
+export function floor({ name = 'floor', patchBytes, pin } = {}) {
+  const args = patchBytes ? ['--patch-bytes', String(patchBytes)] : []
+  const command = () => ({ program: join(BUILD, 'tests/bench/floor/bench_floor'), args })
+  return Server.launch(name, command, /^ready on [\d.]+:(\d+)$/m, { isFloor: true, pin })
+}
