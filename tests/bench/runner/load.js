@@ -1,7 +1,7 @@
 /* bench_load, and what a server cost while it was at it. */
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { cpuBetween, socketBytes, startProcess } from './processes.js'
+import { cpuBetween, startProcess, unsentBytes } from './processes.js'
 import { BUILD } from './servers.js'
 
 const BINARY = join(BUILD, 'tests/bench/load/bench_load')
@@ -16,7 +16,7 @@ function flagsOf(options) {
 }
 
 /* Runs one load against a server, and returns what the generator says with what the server's processes
- * took between `begin` and `end`: {..., cpu: {total, parts}, memory}. `on` has functions to call at the
+ * took between `begin` and `end`: {..., cpu: {total, parts}, memory, unsent}. `on` has functions to call at the
  * generator's events. */
 export async function applyLoad(server, options, { on = {}, pin } = {}) {
   const flags = flagsOf({
@@ -32,7 +32,7 @@ export async function applyLoad(server, options, { on = {}, pin } = {}) {
   let errors = ''
   child.stderr.on('data', (bytes) => (errors += bytes))
   const ended = new Promise((resolve) => child.once('close', resolve))
-  let before, cpu, memory, sockets, result
+  let before, cpu, memory, unsent, result
   for await (const text of createInterface({ input: child.stdout })) {
     const said = JSON.parse(text)
     if (said.event === 'begin') {
@@ -40,7 +40,7 @@ export async function applyLoad(server, options, { on = {}, pin } = {}) {
     } else if (said.event === 'end') {
       cpu = cpuBetween(before, server.cpu())
       memory = server.memory()
-      sockets = socketBytes()
+      unsent = unsentBytes(server.port)
     } else if (said.event === 'result') {
       result = said
     }
@@ -50,7 +50,7 @@ export async function applyLoad(server, options, { on = {}, pin } = {}) {
   if (!result) {
     throw new Error(`bench_load ${flags.join(' ')}\nagainst ${server.name}: ${errors}\n${server.log}`)
   }
-  return { ...result, cpu, memory, sockets }
+  return { ...result, cpu, memory, unsent }
 }
 
 /* What is told of every load: how busy the server was (1 is a core), what an update cost, how long

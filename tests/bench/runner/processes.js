@@ -101,9 +101,14 @@ export function memoryOf(pid) {
   return { total: Object.values(parts).reduce((sum, x) => sum + x, 0), parts }
 }
 
-/* Bytes of kernel memory that all TCP sockets of the machine have for data. */
-export function socketBytes() {
-  return Number(/^TCP:.* mem (\d+)/m.exec(read('/proc/net/sockstat'))?.[1] ?? 0) * 4096
+/* Bytes that the kernel keeps because clients of that port have not taken them. */
+export function unsentBytes(port) {
+  const lines = read('/proc/net/tcp').split('\n').slice(1)
+  const local = `:${port.toString(16).toUpperCase().padStart(4, '0')}`
+  return lines
+    .map((line) => line.trim().split(/\s+/))
+    .filter(([, address]) => address?.endsWith(local))
+    .reduce((sum, fields) => sum + Number.parseInt(fields[4].split(':')[0], 16), 0)
 }
 
 export function isAlive(pid) {

@@ -49,15 +49,10 @@ async function measure(server, { load, count }) {
   try {
     await applyLoad(running, { ...CALM, rooms: 1, clients: 20, prefill: 20 })
     const before = await settled(running)
-    let during, sockets
-    const watch = (async () => {
-      const run = await applyLoad(running, { ...CALM, ...load, seconds: 4 }, {
-        on: { begin: () => (during = settled(running)) },
-      })
-      sockets = run.sockets
-      return run
-    })()
-    const run = await watch
+    let during
+    const run = await applyLoad(running, { ...CALM, ...load, seconds: 4 }, {
+      on: { begin: () => (during = settled(running)) },
+    })
     const after = await during
     const parts = Object.fromEntries(
       Object.entries(after.parts).map(([name, bytes]) => [name, (bytes - (before.parts[name] ?? 0)) / count]),
@@ -65,7 +60,6 @@ async function measure(server, { load, count }) {
     return {
       bytes: (after.total - before.total) / count,
       parts,
-      sockets: sockets / count,
       idle: before.total,
       json: run.shape_json,
       msgpack: run.shape_msgpack,
