@@ -36,6 +36,7 @@ export function cases({ quick, has }) {
   return LOADS.filter((load) => load.quick || !quick).flatMap((load) =>
     Object.keys(SERVERS)
       .filter((server) => has(server) && bears(server, load))
+      .filter((server) => !quick || load.shapes || server !== 'original WAL')
       .map((server) => ({
         row: nameOf(load),
         server,

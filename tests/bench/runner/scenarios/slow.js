@@ -21,7 +21,7 @@ export function cases({ quick, has }) {
         async measure() {
           const running = await SERVERS[server]()
           try {
-            const run = await applyLoad(running, { ...LOAD, ...ROWS[row], warm: 2, seconds: quick ? 5 : 50 })
+            const run = await applyLoad(running, { ...LOAD, ...ROWS[row], warm: 1, seconds: quick ? 4 : 50 })
             return { ...figuresOf(run), unsent: run.unsent }
           } finally {
             await running.stop()
