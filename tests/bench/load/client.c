@@ -1,7 +1,6 @@
-/* A client's life, from socket to socket. */
-#include "client.h"
+/* A client's life, from socket to socket, and what it says in it. */
 #include "base/alloc.h"
-#include "check.h"
+#include "client_internal.h"
 #include "load.h"
 #include "say.h"
 
@@ -16,21 +15,20 @@
 #include <unistd.h>
 
 enum {
-    READ_SIZE = 256 << 10,
     SOURCES = 200, /* addresses to come from: one has ports for 28,000 connections */
     TRIES = 100,
     SLOW_BUFFER = 4096, /* of a slow reader's socket, so that the server has to keep the rest */
     PREFILL_AT_ONCE = 100,
 };
 
-static void set_state(struct client *client, enum client_state state)
+void client_set_state(struct client *client, enum client_state state)
 {
     client->load->in_state[client->state]--;
     client->load->in_state[state]++;
     client->state = (uint8_t)state;
 }
 
-static bool listens(const struct client *client)
+bool client_listens(const struct client *client)
 {
     return client->kind == CLIENT_MOVER || client->kind == CLIENT_READER;
 }
@@ -43,7 +41,7 @@ void client_drop(struct client *client, enum client_state state)
         close(client->fd);
         client->fd = -1;
     }
-    if (client->state == CLIENT_READY && listens(client)) {
+    if (client->state == CLIENT_READY && client_listens(client)) {
         client->room->listeners--;
     }
     wire_finish(&client->wire);
@@ -56,11 +54,11 @@ void client_drop(struct client *client, enum client_state state)
     client->prefilled = 0;
     client->wire = (struct wire){0};
     client->wants_write = false;
-    set_state(client, state);
+    client_set_state(client, state);
 }
 
 /* The server, or the network, ended it. */
-static void on_end(struct client *client, const char *what, unsigned code)
+void client_on_end(struct client *client, const char *what, unsigned code)
 {
     struct load *load = client->load;
     if (client->state == CLIENT_READY || ++client->tries > TRIES) {
@@ -74,7 +72,7 @@ static void on_end(struct client *client, const char *what, unsigned code)
     client_drop(client, CLIENT_IDLE);
 }
 
-static void on_wrong(struct client *client, const char *what)
+void client_on_wrong(struct client *client, const char *what)
 {
     client->load->stats.wrong++;
     load_trouble(client->load, client, what, 0);
@@ -91,7 +89,7 @@ static void watch(struct client *client)
 }
 
 /* What the socket does not take waits in `out`. */
-static void flush(struct client *client)
+void client_flush(struct client *client)
 {
     while (buf_len(&client->out) > 0) {
         ssize_t n = send(client->fd, buf_head(&client->out), buf_len(&client->out), MSG_NOSIGNAL);
@@ -116,7 +114,7 @@ static void say(struct client *client, const struct buf *message)
         client->load->options.encoding == ENCODING_JSON ? WS_OP_TEXT : WS_OP_BINARY;
     wire_write(&client->out, opcode, buf_str(message));
     if (!client->wants_write) {
-        flush(client);
+        client_flush(client);
     }
 }
 
@@ -180,7 +178,7 @@ void client_join(struct client *client)
     const struct options *options = &client->load->options;
     struct buf message = {0};
     say_connect(options->encoding, buf_str(&options->schema), &message);
-    set_state(client, CLIENT_JOINING);
+    client_set_state(client, CLIENT_JOINING);
     client->join_begun = load_renew_now(client->load);
     say(client, &message);
     buf_finish(&message);
@@ -219,7 +217,7 @@ static void put_own(struct client *client)
 }
 
 /* Called with the connect reply, and with each result after that. */
-static void prepare(struct client *client)
+void client_prepare(struct client *client)
 {
     const struct options *options = &client->load->options;
     if (options->leave) {
@@ -227,7 +225,7 @@ static void prepare(struct client *client)
         return;
     }
     if (client->state == CLIENT_JOINING) {
-        set_state(client, CLIENT_PREPARING);
+        client_set_state(client, CLIENT_PREPARING);
         if (client->kind == CLIENT_MOVER && options->rate > 0) {
             put_own(client);
         }
@@ -236,205 +234,11 @@ static void prepare(struct client *client)
         prefill_some(client); /* the floor answers none, so there it is all of them */
     }
     if (client->said == client->heard) {
-        set_state(client, CLIENT_READY);
-        client->room->listeners += listens(client);
+        client_set_state(client, CLIENT_READY);
+        client->room->listeners += client_listens(client);
         if (client->kind == CLIENT_SLOW) {
             watch(client);
         }
-    }
-}
-
-/* ---- what it hears ---- */
-
-static void on_result(struct client *client, uint64_t client_clock)
-{
-    struct load *load = client->load;
-    if (client->heard == client->said || client_clock != client->heard) {
-        on_wrong(client, "result out of order");
-        return;
-    }
-    uint64_t said_at = client->said_at[client->heard++ & (client->said_cap - 1)];
-    if (client->state == CLIENT_PREPARING) {
-        prepare(client);
-    } else if (client->state == CLIENT_READY) {
-        load->stats.acked++;
-        load->stats.offered += client->room->listeners - 1;
-        histogram_add(&load->stats.result, load->now_us - said_at);
-    }
-}
-
-static void on_connected(struct client *client, size_t len)
-{
-    struct load *load = client->load;
-    if (client->kind != CLIENT_JOINER) {
-        prepare(client);
-        return;
-    }
-    load_renew_now(load);
-    histogram_add(&load->stats.join, load->now_us - client->join_begun);
-    load->stats.join_bytes = len;
-    set_state(client, CLIENT_READY);
-}
-
-static void on_events(struct client *client, struct str message)
-{
-    struct load *load = client->load;
-    enum encoding encoding = load->options.encoding;
-    struct str rest = message;
-    uint64_t found;
-    while (scan_stamp(encoding, &rest, &found)) {
-        load->stats.delivered++;
-        histogram_add(&load->stats.delivery, load->now_us - found);
-    }
-    rest = message;
-    while (client->fd >= 0 && client->heard < client->said &&
-           scan_result(encoding, &rest, &found)) {
-        on_result(client, found);
-    }
-}
-
-static void on_message(struct client *client, struct str message)
-{
-    struct load *load = client->load;
-    const char *why;
-    if (load->options.check && !load->options.floor &&
-        (why = check_message(load->options.encoding, message, &load->stats.commits))) {
-        on_wrong(client, why);
-    }
-    switch ((enum client_state)client->state) {
-    case CLIENT_JOINING:
-        if (load->options.floor || scan_is_connect(load->options.encoding, message)) {
-            on_connected(client, message.len);
-        }
-        break;
-    case CLIENT_PREPARING:
-    case CLIENT_READY:
-        load->stats.frames += client->state == CLIENT_READY && listens(client);
-        if (!load->options.floor && client->kind != CLIENT_JOINER) {
-            on_events(client, message);
-        }
-        break;
-    case CLIENT_IDLE:
-    case CLIENT_UPGRADING:
-    case CLIENT_OPEN:
-    case CLIENT_CLOSED:
-    case CLIENT_STATES:
-        on_wrong(client, "message out of turn");
-        break;
-    }
-}
-
-/* Both return how many bytes of the input are dealt with; less than all: more is needed. The client
- * may be dropped when they return. */
-static size_t on_answer(struct client *client, struct str input)
-{
-    unsigned status;
-    size_t used = wire_read_answer(input, &status);
-    if (used > 0 && status != 101) {
-        on_end(client, "refused with status", status);
-    } else if (used > 0) {
-        set_state(client, CLIENT_OPEN);
-        if (client->kind != CLIENT_JOINER) {
-            client_join(client);
-        }
-    }
-    return used;
-}
-
-static size_t on_frame(struct client *client, struct str input)
-{
-    struct wire_message message;
-    switch (wire_next(&client->wire, input, &message)) {
-    case WIRE_NEED_MORE:
-        if (message.wanted > input.len) {
-            buf_reserve(&client->in, message.wanted);
-        }
-        return 0;
-    case WIRE_MESSAGE:
-        on_message(client, message.payload);
-        return message.used;
-    case WIRE_PING:
-        wire_write(&client->out, WS_OP_PONG, message.payload);
-        flush(client);
-        return message.used;
-    case WIRE_OTHER:
-        return message.used;
-    case WIRE_CLOSE:
-        on_end(client, "closed with", message.code);
-        return input.len;
-    case WIRE_BROKEN:
-        break;
-    }
-    on_wrong(client, "broken frame");
-    client_drop(client, CLIENT_CLOSED);
-    return input.len;
-}
-
-/* Reads what is whole, and returns how much that was. */
-static size_t on_input(struct client *client, struct str input)
-{
-    size_t used = 0;
-    while (used < input.len && client->fd >= 0) {
-        struct str rest = {input.ptr + used, input.len - used};
-        size_t step =
-            client->state == CLIENT_UPGRADING ? on_answer(client, rest) : on_frame(client, rest);
-        if (step == 0) {
-            break;
-        }
-        used += step;
-    }
-    return used;
-}
-
-/* One read for each time that epoll says so. Most reads end where a frame does, so that nothing is
- * copied. */
-static void read_once(struct client *client, size_t most)
-{
-    static uint8_t shared[READ_SIZE];
-    bool begun = buf_len(&client->in) > 0;
-    uint8_t *into = begun ? buf_reserve(&client->in, most) : shared;
-    ssize_t n = recv(client->fd, into, most, 0);
-    if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
-        return;
-    }
-    if (n <= 0) {
-        on_end(client, "socket ended with errno", n < 0 ? (unsigned)errno : 0);
-        return;
-    }
-    load_renew_now(client->load);
-    client->load->stats.bytes += listens(client) ? (size_t)n : 0;
-    if (begun) {
-        buf_commit(&client->in, (size_t)n);
-        size_t used = on_input(client, buf_str(&client->in));
-        if (client->fd >= 0 && used > 0) {
-            buf_consume(&client->in, used);
-        }
-    } else {
-        struct str input = {(const char *)shared, (size_t)n};
-        size_t used = on_input(client, input);
-        if (client->fd >= 0 && used < input.len) {
-            buf_append(&client->in, input.ptr + used, input.len - used);
-        }
-    }
-    if (client->fd >= 0 && buf_len(&client->in) == 0) {
-        buf_clear(&client->in, 0);
-    }
-}
-
-void client_read_some(struct client *client, size_t most)
-{
-    if (client->fd >= 0) {
-        read_once(client, most < READ_SIZE ? most : READ_SIZE);
-    }
-}
-
-void client_on_events(struct client *client, uint32_t events)
-{
-    if (client->fd >= 0 && (events & EPOLLOUT)) {
-        flush(client);
-    }
-    if (client->fd >= 0 && (events & (EPOLLIN | EPOLLHUP | EPOLLERR))) {
-        read_once(client, READ_SIZE);
     }
 }
 
@@ -476,9 +280,9 @@ void client_begin(struct client *client)
     struct load *load = client->load;
     char path[160];
     client->fd = open_socket(client);
-    set_state(client, CLIENT_UPGRADING);
+    client_set_state(client, CLIENT_UPGRADING);
     if (client->fd < 0) {
-        on_end(client, "no socket, errno", (unsigned)errno);
+        client_on_end(client, "no socket, errno", (unsigned)errno);
         return;
     }
     snprintf(path, sizeof(path), "/connect/%s?sessionId=%s-%u", client->room->name,
