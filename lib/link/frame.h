@@ -8,12 +8,10 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "link/version.h"
 #include "value/value.h"
 
 #include <msgpack.h>
-
-/* Versions of the protocol that this build speaks. */
-enum { LINK_VERSION_MIN = 1, LINK_VERSION_MAX = 1 };
 
 /* Longest frame, without its length. A connect reply carries a whole room. */
 #define LINK_FRAME_MAX (512u * 1024 * 1024)
@@ -47,7 +45,7 @@ enum link_type {
     LINK_RESUMED = 23, /* conn answered clock presence_clock channel presence_at */
     LINK_MOVED = 24,   /* room id address, both empty if unknown */
     LINK_REPLY = 25,   /* request code(enum link_status) piece flags payload reason; to the host */
-    LINK_FLAGS = 26,   /* conn flags: those of LINK_OPEN, from now on */
+    LINK_FLAGS = 26,   /* conn flags: those of LINK_OPEN, from now on; since version 2 */
 };
 
 /* Of LINK_OPEN and LINK_RESUME; the last of RESUME only: the socket is closed already. */
