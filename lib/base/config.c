@@ -370,7 +370,14 @@ static enum err check_required(struct loading *loading)
                    loading->program);
         return ERR_USAGE;
     }
-    return ERR_OK;
+    struct buf why = {0};
+    enum err err =
+        loading->role == CONFIG_ROOMD ? config_check_cluster(loading->config, &why) : ERR_OK;
+    if (err) {
+        buf_printf(loading->text, "%s: %.*s\n", loading->program, STR_ARG(buf_str(&why)));
+    }
+    buf_finish(&why);
+    return err;
 }
 
 enum config_outcome config_load(struct config *config, enum config_role role, int argc,
@@ -469,6 +476,8 @@ void config_finish(struct config *config)
     free(config->id);
     free(config->node);
     free(config->socket);
+    free(config->advertise);
+    free(config->cluster_secret_file);
     *config = (struct config){.control_fd = -1, .mark_fd = -1};
 }
 

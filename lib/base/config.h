@@ -25,7 +25,7 @@ enum durability {
     DURABILITY_NONE,     /* at once; rooms live in memory only */
 };
 
-#define CONFIG_OPTIONS_MAX 32
+#define CONFIG_OPTIONS_MAX 48
 
 struct config {
     /* Everybody's. */
@@ -41,11 +41,17 @@ struct config {
     enum log_level log_level;
     enum log_format log_format;
     uint64_t max_message_bytes;
-    uint64_t max_snapshot_bytes; /* of a body on the admin port */
-    uint32_t events_max;         /* in Redis, about; 0: none are written */
-    uint32_t unload_after_s;     /* how long an empty room stays loaded */
-    uint32_t idle_timeout_s;     /* 0: never */
-    uint32_t hang_after_s;       /* CPU time on one step of a room until it hangs; 0: never */
+    uint64_t max_snapshot_bytes;   /* of a body on the admin port */
+    uint32_t events_max;           /* in Redis, about; 0: none are written */
+    uint32_t unload_after_s;       /* how long an empty room stays loaded */
+    uint32_t idle_timeout_s;       /* 0: never */
+    uint32_t hang_after_s;         /* CPU time on one step of a room until it hangs; 0: never */
+    struct address cluster_listen; /* for gateways of other nodes: the first of a range of ports
+                                      (proto/cluster.md); no host: not at all */
+    char *advertise;               /* the host that they connect to; numeric once it is resolved */
+    char *cluster_secret_file;     /* what they must know */
+    bool cluster_tls;
+    uint32_t link_version_max; /* of the link's protocol, at most; 0: all that this build speaks */
 
     /* A child's alone, always by flag. */
     char *process;  /* "worker-1": the slot's name, for logs and metrics */
@@ -54,6 +60,7 @@ struct config {
     int control_fd; /* to the supervisor (net/control.h); -1 without one */
     int mark_fd;    /* worker: the page that says which room it is at (base/mark.h); -1: none */
     char *socket;   /* worker: path of its link socket */
+    struct address link_listen; /* worker: where it listens for other nodes; no host: nowhere */
 
     char *text[CONFIG_OPTIONS_MAX]; /* each option as it was written; private */
 };
@@ -81,6 +88,10 @@ void config_set(struct config *config, const char *name, const char *value);
 char **config_env_create(const struct config *config, char *const *env);
 
 void config_finish(struct config *config);
+
+/* Where the worker of a slot listens for other nodes: one of the range that begins at
+ * cluster_listen. `other`: its second port, as while it is replaced. 0: wherever. */
+uint16_t config_cluster_port(const struct config *config, uint32_t slot, bool other);
 
 const char *durability_name(enum durability durability);
 

@@ -60,6 +60,22 @@ const struct config_option config_options[] = {
      .value_name = "SECONDS", .max = 86400,
      .help = "CPU time that one step of one room may take before its\n"
              "worker is killed for hanging; 0: any"},
+    {"cluster-listen", CONFIG_KIND_ADDRESS, AT(cluster_listen), ALL, .value_name = "ADDR:PORT",
+     .help = "where workers listen for other nodes: the first of a range of\n"
+             "2 * workers ports; port 0 chooses them"},
+    {"advertise", CONFIG_KIND_TEXT, AT(advertise), ALL, .value_name = "HOST",
+     .help = "host by which other nodes reach cluster-listen"},
+    {"cluster-secret-file", CONFIG_KIND_TEXT, AT(cluster_secret_file), ALL, .value_name = "FILE",
+     .help = "a secret of 32 bytes or more that all nodes share; a second\n"
+             "line, accepted too, is for changing it"},
+    {"cluster-tls", CONFIG_KIND_SWITCH, AT(cluster_tls), ALL, .fallback = "off",
+     .value_name = "on|off", .choices = {"off", "on"},
+     .help = "whether what nodes say to each other is encrypted, by a key\n"
+             "from the secret"},
+    {"link-version-max", CONFIG_KIND_NUMBER, AT(link_version_max), ALL, .fallback = "0",
+     .value_name = "N", .max = 255,
+     .help = "highest version of the protocol between processes to speak,\n"
+             "for trying an upgrade; 0: the newest"},
     {"log-level", CONFIG_KIND_CHOICE, AT(log_level), ALL, .fallback = "info", .value_name = "LEVEL",
      .choices = {"debug", "info", "warn", "error"}, .help = "debug, info, warn or error"},
     {"log-format", CONFIG_KIND_CHOICE, AT(log_format), ALL, .fallback = "text",
@@ -77,6 +93,8 @@ const struct config_option config_options[] = {
      .help = "page that says which room it is at"},
     {"socket", CONFIG_KIND_TEXT, AT(socket), CONFIG_WORKER, CONFIG_WORKER, true,
      .value_name = "PATH", .help = "link socket to listen on"},
+    {"link-listen", CONFIG_KIND_ADDRESS, AT(link_listen), CONFIG_WORKER, 0, true,
+     .value_name = "ADDR:PORT", .help = "where to listen for other nodes"},
 };
 const size_t config_option_count = sizeof(config_options) / sizeof(config_options[0]);
 _Static_assert(sizeof(config_options) / sizeof(config_options[0]) <= CONFIG_OPTIONS_MAX,
@@ -133,6 +151,16 @@ static enum err read_choice(const struct config_option *option, struct str value
     return ERR_USAGE;
 }
 
+static enum err read_switch(const struct config_option *option, struct str value, bool *field)
+{
+    unsigned choice;
+    if (read_choice(option, value, &choice)) {
+        return ERR_USAGE;
+    }
+    *field = choice == 1;
+    return ERR_OK;
+}
+
 enum err config_option_read(const struct config_option *option, struct str value,
                             struct config *config)
 {
@@ -159,6 +187,8 @@ enum err config_option_read(const struct config_option *option, struct str value
         return ERR_OK;
     case CONFIG_KIND_CHOICE:
         return read_choice(option, value, field);
+    case CONFIG_KIND_SWITCH:
+        return read_switch(option, value, field);
     case CONFIG_KIND_FD:
         if (number_parse(value, INT_MAX, &number) || fcntl((int)number, F_GETFD) < 0) {
             return ERR_USAGE;
@@ -188,6 +218,7 @@ void config_option_allowed(const struct config_option *option, struct buf *out)
         buf_printf(out, "a number of bytes from %" PRIu64 " to %" PRIu64 ", such as 512k or 16m",
                    option->min, option->max);
         break;
+    case CONFIG_KIND_SWITCH:
     case CONFIG_KIND_CHOICE:
         for (size_t i = 0; option->choices[i]; i++) {
             const char *glue = i == 0 ? "" : option->choices[i + 1] ? ", " : " or ";

@@ -11,6 +11,7 @@ enum config_kind {
     CONFIG_KIND_NUMBER, /* uint32_t within min..max */
     CONFIG_KIND_SIZE,   /* uint64_t bytes within min..max */
     CONFIG_KIND_CHOICE, /* an enum; index into choices */
+    CONFIG_KIND_SWITCH, /* bool; choices are off and on */
     CONFIG_KIND_FD,     /* int, an open descriptor */
 };
 
@@ -45,6 +46,9 @@ void config_option_allowed(const struct config_option *option, struct buf *out);
 /* The defaults that depend on the machine; the caller frees them. NULL: cannot tell. */
 char *config_default_data(char *const *env);
 char *config_default_workers(void);
+
+/* Whether the options of a cluster go together. ERR_USAGE: `why` gets a phrase for people. */
+enum err config_check_cluster(const struct config *config, struct buf *why) NODISCARD;
 
 /* The value of a variable, or NULL. */
 const char *config_env_get(char *const *env, const char *name);

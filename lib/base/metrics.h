@@ -57,6 +57,8 @@ enum metric_role {
       "Connections closed for breaking the WebSocket protocol.")                                   \
     X(LINKS, GAUGE, ROLE_GATEWAY | ROLE_WORKER, "roomd_links",                                     \
       "Links between gateways and workers now.")                                                   \
+    X(PEERS_REFUSED, COUNTER, ROLE_WORKER, "roomd_peers_refused_total",                            \
+      "Connections for other nodes that did not prove to be of this cluster.")                     \
     X(RESUMES, COUNTER, ROLE_WORKER, "roomd_resumes_total",                                        \
       "Sessions taken over from another owner.")                                                   \
     X(LOG_APPENDS, COUNTER, ROLE_WORKER, "roomd_log_appends_total",                                \

@@ -20,6 +20,7 @@ static void worker_free(struct worker_info *worker)
     free(worker->id);
     free(worker->node);
     free(worker->address);
+    free(worker->remote);
     free(worker);
 }
 
@@ -42,19 +43,24 @@ void workers_update_begin(struct workers *workers)
     }
 }
 
-void workers_update_add(struct workers *workers, struct str id, struct str node, struct str address,
-                        uint64_t load, bool draining)
+static char *copy(struct str text)
 {
-    struct worker_info *worker = map_get(&workers->by_id, id);
-    if (!worker) {
+    return xstrndup(text.ptr ? text.ptr : "", text.len);
+}
+
+void workers_update_add(struct workers *workers, const struct worker_sign *sign)
+{
+    struct worker_info *worker = map_get(&workers->by_id, sign->id);
+    if (!worker) { /* and none of this ever changes */
         worker = xcalloc(1, sizeof(*worker));
-        worker->id = xstrndup(id.ptr, id.len);
-        worker->node = xstrndup(node.ptr, node.len);
-        worker->address = xstrndup(address.ptr, address.len);
+        worker->id = copy(sign->id);
+        worker->node = copy(sign->node);
+        worker->address = copy(sign->address);
+        worker->remote = copy(sign->remote);
         map_put(&workers->by_id, worker);
     }
-    worker->load = load;
-    worker->draining = draining;
+    worker->load = sign->load;
+    worker->draining = sign->draining;
     worker->seen = true;
 }
 
@@ -84,13 +90,28 @@ const struct worker_info *workers_find(const struct workers *workers, struct str
     return map_get(&workers->by_id, id);
 }
 
-/* The less loaded of two random candidates; with `node` set only that node's. */
-static struct worker_info *pick(struct workers *workers, const struct str *node, uint64_t random)
+struct str worker_address(const struct worker_info *worker, struct str node)
+{
+    /* One without another is tried by the address it has: two nodes may be on one machine. */
+    bool own = str_eq(str_of(worker->node), node);
+    return str_of(own || !worker->remote[0] ? worker->address : worker->remote);
+}
+
+/* Who may get a room from a gateway of `node`. */
+static bool is_candidate(const struct worker_info *worker, struct str node, bool own_only)
+{
+    bool own = str_eq(str_of(worker->node), node);
+    return !worker->draining && (own || (!own_only && worker->remote[0]));
+}
+
+/* The less loaded of two random candidates. */
+static struct worker_info *pick(struct workers *workers, struct str node, bool own_only,
+                                uint64_t random)
 {
     struct worker_info *worker;
     uint32_t candidates = 0;
     for (uint32_t pos = 0; (worker = map_next(&workers->by_id, &pos));) {
-        candidates += !worker->draining && (!node || str_eq(str_of(worker->node), *node));
+        candidates += is_candidate(worker, node, own_only);
     }
     if (candidates == 0) {
         return NULL;
@@ -100,7 +121,7 @@ static struct worker_info *pick(struct workers *workers, const struct str *node,
     struct worker_info *best = NULL;
     uint32_t index = 0;
     for (uint32_t pos = 0; (worker = map_next(&workers->by_id, &pos));) {
-        if (worker->draining || (node && !str_eq(str_of(worker->node), *node))) {
+        if (!is_candidate(worker, node, own_only)) {
             continue;
         }
         if ((index == first || index == second) && (!best || worker->load < best->load)) {
@@ -113,8 +134,8 @@ static struct worker_info *pick(struct workers *workers, const struct str *node,
 
 const struct worker_info *workers_place(struct workers *workers, struct str node, uint64_t random)
 {
-    struct worker_info *own = pick(workers, &node, random);
-    struct worker_info *any = pick(workers, NULL, random);
+    struct worker_info *own = pick(workers, node, true, random);
+    struct worker_info *any = pick(workers, node, false, random);
     struct worker_info *chosen = own ? own : any;
     if (own && any && own->load > 2 * any->load && own->load > any->load + WORKERS_LOAD_SLACK) {
         chosen = any;

@@ -22,7 +22,8 @@ struct edge_conn;
 struct edge_link;
 
 struct edge_config {
-    uint32_t max_message; /* bytes of one message from a client, chunks together */
+    uint32_t max_message;      /* bytes of one message from a client, chunks together */
+    uint64_t link_version_max; /* 0: all that this build speaks */
 };
 
 /* Bounds and waits, per connection. */
@@ -36,6 +37,8 @@ enum {
     EDGE_OUTQ_BYTES = 256 << 10,  /* rendered for a socket at a time */
     EDGE_OWNER_WAIT_MS = 10000,   /* for an owner before it has joined, then 1013 */
     EDGE_RESUME_WAIT_MS = 60000,  /* for the next owner, likewise */
+    EDGE_UNREACHABLE_MS = 6000,   /* for an owner that lives and cannot be reached, likewise; longer
+                                     than a dead one takes to be known as dead */
     EDGE_LINGER_MS = 5000,        /* a session whose socket is closed may be resumed as gone */
     EDGE_CLOSE_WAIT_MS = 2000,    /* for the client's close frame after ours */
     EDGE_STALL_MS = 30000,        /* for a socket that takes nothing */

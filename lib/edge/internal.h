@@ -133,6 +133,8 @@ struct edge_room {
     struct list retry_link; /* in edge.retrying if retrying */
     struct list empty_link; /* in edge.empty while it has no connection */
     uint64_t retry_due, empty_due;
+    uint64_t
+        unreachable_at;   /* since when its owner could not be reached, in one or many tries; 0 */
     struct list channels; /* of struct edge_channel.room_link; owned */
     struct list conns;    /* of struct edge_conn.room_link */
     struct list lingers;  /* of struct edge_linger.room_link; owned */
@@ -153,8 +155,8 @@ struct edge_link {
     struct edge *edge;
     void *user;
     char *worker, *address; /* owned */
-    bool greeted;
-    bool missed; /* its worker was not among the living when they were read last */
+    uint64_t version;       /* common to both ends; 0: it has not greeted */
+    bool missed;            /* its worker was not among the living when they were read last */
     struct link_reader reader;
     struct buf output;
     struct list rooms;   /* of struct edge_room.link_link */
@@ -215,6 +217,8 @@ void room_unlink(struct edge_room *room);
 void room_lost(struct edge_room *room, bool at_once);
 /* All rooms of a link. */
 void link_lost(struct edge_link *link);
+/* Its worker is there. */
+void link_greeted(struct edge_link *link);
 void room_moved(struct edge_link *link, const struct link_frame *frame);
 /* Link flags that say what a session may write. */
 uint64_t owner_access(bool readonly, bool object_readonly);

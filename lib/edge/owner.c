@@ -145,7 +145,7 @@ static struct edge_link *link_get(struct edge *edge, const struct edge_owner *ow
     struct link_frame hello = {
         .type = LINK_HELLO,
         .version_min = LINK_VERSION_MIN,
-        .version_max = LINK_VERSION_MAX,
+        .version_max = link_version_own(edge->config->link_version_max),
         .id = edge->id,
         .node = edge->node,
     };
@@ -159,6 +159,7 @@ static void room_use(struct edge_room *room, const struct edge_owner *owner)
     struct edge_link *link = link_get(room->edge, owner);
     room->state = EDGE_ROOM_LINKED;
     room->link = link;
+    room->unreachable_at = link->version ? 0 : room->unreachable_at;
     list_append(&link->rooms, &room->link_link);
     struct edge_linger *linger;
     list_each(linger, &room->lingers, room_link, struct edge_linger)
@@ -234,6 +235,35 @@ static int hottest_first(const void *a, const void *b)
     return (x->heat < y->heat) - (x->heat > y->heat);
 }
 
+void link_greeted(struct edge_link *link)
+{
+    struct edge_room *room;
+    list_each(room, &link->rooms, link_link, struct edge_room)
+    {
+        room->unreachable_at = 0;
+    }
+}
+
+/* Another try has failed; whether it was one too many (proto/cluster.md, "When a link breaks"). */
+static bool fail_to_reach(struct edge_room *room)
+{
+    uint64_t now = room->edge->now_ms;
+    room->unreachable_at = room->unreachable_at ? room->unreachable_at : now;
+    bool over = now - room->unreachable_at >= EDGE_UNREACHABLE_MS;
+    room->unreachable_at = over ? 0 : room->unreachable_at; /* who comes anew has as long again */
+    return over;
+}
+
+/* Its clients find it through another gateway, if they come back to another. */
+static void close_all(struct edge_room *room)
+{
+    struct edge_conn *conn;
+    list_each(conn, &room->conns, room_link, struct edge_conn)
+    {
+        conn_close(conn, WS_CODE_TRY_LATER, STR("the room's worker cannot be reached from here"));
+    }
+}
+
 void link_lost(struct edge_link *link)
 {
     size_t count = 0;
@@ -251,8 +281,12 @@ void link_lost(struct edge_link *link)
     }
     qsort(rooms, count, sizeof(*rooms), hottest_first);
     for (size_t i = 0; i < count; i++) {
+        bool over = !link->version && fail_to_reach(rooms[i]);
         /* A worker that could not even be reached will not be there an instant later. */
-        room_lost(rooms[i], link->greeted);
+        room_lost(rooms[i], link->version);
+        if (over) {
+            close_all(rooms[i]);
+        }
     }
     free(rooms);
 }

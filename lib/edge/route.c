@@ -294,16 +294,17 @@ static void on_roster(struct edge_link *link, const struct link_frame *frame)
 static enum err on_frame(struct edge_link *link, const struct link_frame *frame)
 {
     struct edge *edge = link->edge;
-    if (!link->greeted) {
+    if (!link->version) {
         if (frame->type != LINK_HELLO) {
             return ERR_MALFORMED;
         }
         if (!str_eq(frame->id, str_of(link->worker))) {
             return ERR_REFUSED; /* another worker lives at that address now */
         }
-        link->greeted =
-            frame->version_min <= LINK_VERSION_MAX && frame->version_max >= LINK_VERSION_MIN;
-        return link->greeted ? ERR_OK : ERR_VERSION;
+        uint64_t own = link_version_own(edge->config->link_version_max);
+        link->version = link_version_common(own, frame->version_min, frame->version_max);
+        link_greeted(link);
+        return link->version ? ERR_OK : ERR_VERSION;
     }
     if (frame->type == LINK_ROSTER) {
         on_roster(link, frame);

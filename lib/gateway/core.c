@@ -230,7 +230,8 @@ struct gateway_core *gateway_core_create(struct event_base *base, const struct c
     core->host = *host;
     core->ctx = ctx;
     workers_init(&core->workers);
-    core->edge_config = (struct edge_config){.max_message = (uint32_t)config->max_message_bytes};
+    core->edge_config = (struct edge_config){.max_message = (uint32_t)config->max_message_bytes,
+                                             .link_version_max = config->link_version_max};
     core->edge =
         edge_create(&core->edge_config, &edge_host, core, str_of(config->id), str_of(config->node));
     core->store = store_create(base, &config->redis, &store_handlers, core);

@@ -79,13 +79,42 @@ static void on_stop(void *ctx, uint64_t deadline_ms)
     loop_arm(gateway->tick, 0);
 }
 
-static const struct control_handlers control_handlers = {.on_stop = on_stop};
+/* What is no good changes nothing: links are made with what was there before. */
+static void on_reload(void *ctx)
+{
+    struct gateway *gateway = ctx;
+    struct buf why = {0};
+    if (peer_reload(gateway->peer, &why)) {
+        log_error(NULL, "the cluster secret stays as it was", LOG_STR("why", buf_str(&why)));
+    }
+    buf_finish(&why);
+}
+
+static const struct control_handlers control_handlers = {.on_stop = on_stop,
+                                                         .on_reload = on_reload};
 
 static void end_of_turn(struct gateway *gateway)
 {
     clients_end_of_turn(gateway);
     links_end_of_turn(gateway);
     gateway_core_end_turn(gateway->core);
+}
+
+static enum err make_peer(struct gateway *gateway)
+{
+    const struct config *config = gateway->config;
+    struct buf why = {0};
+    struct peer_config own = {.id = str_of(config->id),
+                              .node = str_of(config->node),
+                              .secret_file = config->cluster_secret_file,
+                              .link_version_max = config->link_version_max};
+    enum err err = peer_create(&own, &gateway->peer, &why);
+    if (err) {
+        buf_append_byte(&why, '\0');
+        control_report(gateway->control, CONTROL_FAILED, false, (const char *)buf_head(&why));
+    }
+    buf_finish(&why);
+    return err;
 }
 
 static enum err start(struct gateway *gateway)
@@ -96,7 +125,11 @@ static enum err start(struct gateway *gateway)
     gateway->core = gateway_core_create(gateway->base, config, &core_host, gateway);
     gateway->tick = evtimer_new(gateway->base, on_tick, gateway);
     loop_arm(gateway->tick, TICK_MS);
-    enum err err = clients_listen(gateway);
+    enum err err = make_peer(gateway);
+    if (err) {
+        return err;
+    }
+    err = clients_listen(gateway);
     if (err) {
         control_report(gateway->control, CONTROL_FAILED, false, "cannot listen for clients");
         return err;
@@ -110,6 +143,7 @@ static void finish(struct gateway *gateway)
     clients_stop_listening(gateway);
     clients_destroy_all(gateway);
     links_destroy_all(gateway);
+    peer_destroy(gateway->peer);
     gateway_core_destroy(gateway->core);
     control_destroy(gateway->control);
     event_free(gateway->tick);

@@ -9,6 +9,7 @@
 #include "net/control.h"
 #include "net/loop.h"
 #include "net/stream.h"
+#include "peer/peer.h"
 
 struct request;
 
@@ -17,6 +18,7 @@ struct gateway {
     struct event_base *base;
     struct control *control;
     struct gateway_core *core;
+    struct peer *peer;                   /* for workers of other nodes */
     struct event *accept, *accept_pause; /* paused while descriptors are out */
     struct event *tick;
     struct list clients;     /* of struct client.link */
@@ -27,7 +29,7 @@ struct gateway {
     struct list links;       /* of struct gateway_link.link */
     struct list links_ready; /* of struct gateway_link.ready_link */
     struct log_limit accept_failures;
-    struct log_limit link_failures;
+    struct log_limit link_failures, link_refusals;
     uint64_t stop_by; /* when stopping ends whatever happens; 0: not stopping */
     bool done;
 };

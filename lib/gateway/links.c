@@ -4,7 +4,6 @@
 #include "base/metrics.h"
 #include "gateway/internal.h"
 
-#include <errno.h>
 #include <stdlib.h>
 
 struct gateway_link {
@@ -35,26 +34,33 @@ static enum err on_input(void *ctx, const uint8_t *data, size_t len, size_t *use
     return edge_link_input(link->edge_link, data, len, used, loop_now_ms(link->gateway->base));
 }
 
-/* A worker that is listed and not there is tried twenty times a second until its key runs out. */
-static bool may_complain(struct gateway *gateway, uint32_t *suppressed)
+/* A worker that is listed and not there is tried twenty times a second until its key runs out; one
+ * that does not share our secret, for as long as somebody wants a room of it. */
+static bool may_complain(struct gateway *gateway, enum err why, uint32_t *suppressed)
 {
-    enum { PER_MINUTE = 20 };
-    return log_limit_pass(&gateway->link_failures, PER_MINUTE, clock_ms(), suppressed);
+    enum { PER_MINUTE = 20, REFUSALS_PER_MINUTE = 1 };
+    return why == ERR_REFUSED
+               ? log_limit_pass(&gateway->link_refusals, REFUSALS_PER_MINUTE, clock_ms(),
+                                suppressed)
+               : log_limit_pass(&gateway->link_failures, PER_MINUTE, clock_ms(), suppressed);
 }
 
 static void on_end(void *ctx, enum err why)
 {
     struct gateway_link *link = ctx;
     uint32_t suppressed;
-    if (may_complain(link->gateway, &suppressed)) {
-        log_warn(NULL, "link to a worker ended",
-                 LOG_STR("worker", edge_link_worker(link->edge_link)), LOG_ERR(why),
+    if (may_complain(link->gateway, why, &suppressed)) {
+        log_warn(NULL,
+                 why == ERR_REFUSED ? "another worker answers, or one that has not our secret"
+                                    : "link to a worker ended",
+                 LOG_STR("worker", edge_link_worker(link->edge_link)),
+                 LOG_STR("address", edge_link_address(link->edge_link)), LOG_ERR(why),
                  LOG_U64("suppressed", suppressed));
     }
     link_destroy(link);
 }
 
-static const struct stream_handlers handlers = {on_input, on_end};
+static const struct stream_handlers handlers = {.on_input = on_input, .on_end = on_end};
 
 static void on_failed(evutil_socket_t fd, short events, void *ctx)
 {
@@ -75,28 +81,22 @@ void links_host_connect(void *ctx, struct edge_link *edge_link)
     link->failed = event_new(gateway->base, -1, 0, on_failed, link);
     metrics_add(METRIC_LINKS, 1);
 
-    static const struct str scheme = {"unix:", 5};
-    struct str address = edge_link_address(edge_link);
-    int fd = -1;
-    errno = EAFNOSUPPORT;
-    if (str_starts(address, scheme)) {
-        char *path = xstrndup(address.ptr + scheme.len, address.len - scheme.len);
-        fd = stream_connect_unix(path);
-        free(path);
-    }
-    if (fd < 0) {
-        int why = errno;
-        uint32_t suppressed;
-        if (may_complain(gateway, &suppressed)) {
-            log_warn(NULL, "cannot reach a worker", LOG_STR("worker", edge_link_worker(edge_link)),
-                     LOG_STR("address", address), LOG_TEXTZ("why", strerror(why)),
+    struct buf why = {0};
+    struct peer_target target = {edge_link_address(edge_link), edge_link_worker(edge_link)};
+    link->stream = peer_connect(gateway->peer, gateway->base, &target, edge_link_output(edge_link),
+                                &handlers, link, &why);
+    uint32_t suppressed;
+    if (link->stream) {
+        list_append(&gateway->links_ready, &link->ready_link);
+    } else {
+        if (may_complain(gateway, ERR_UNAVAILABLE, &suppressed)) {
+            log_warn(NULL, "cannot reach a worker", LOG_STR("worker", target.worker),
+                     LOG_STR("address", target.address), LOG_STR("why", buf_str(&why)),
                      LOG_U64("suppressed", suppressed));
         }
         event_active(link->failed, EV_TIMEOUT, 1);
-        return;
     }
-    link->stream = stream_create(gateway->base, fd, edge_link_output(edge_link), &handlers, link);
-    list_append(&gateway->links_ready, &link->ready_link);
+    buf_finish(&why);
 }
 
 void links_host_ready(void *ctx, struct edge_link *edge_link)

@@ -47,6 +47,11 @@ static void on_message(void *ctx, const struct control_message *message)
             control->handlers->on_move(control->ctx, message->request, &message->move);
         }
         break;
+    case CONTROL_RELOAD:
+        if (control->handlers->on_reload) {
+            control->handlers->on_reload(control->ctx);
+        }
+        break;
     case CONTROL_REPORT:
     case CONTROL_METRICS:
     case CONTROL_OUTCOME:

@@ -23,6 +23,8 @@ struct control_handlers {
     void (*on_draining)(void *ctx, bool on);
     /* Give this room to that worker, and answer with control_answer_move. NULL: no. */
     void (*on_move)(void *ctx, uint64_t request, const struct control_move *move);
+    /* Read files that may have changed, as the cluster's secret, again. NULL: there are none. */
+    void (*on_reload)(void *ctx);
     /* The supervisor is gone, and nobody may outlive it. NULL: exit at once, with a log line. */
     void (*on_lost)(void *ctx);
 };

@@ -89,13 +89,18 @@ static void pack_message(msgpack_packer *packer, const struct control_message *m
         message->on ? msgpack_pack_true(packer) : msgpack_pack_false(packer);
         break;
     case CONTROL_MOVE:
-        msgpack_pack_array(packer, 6);
+        msgpack_pack_array(packer, 7);
         pack_text(packer, "move");
         msgpack_pack_uint64(packer, message->request);
         pack_text(packer, message->move.room);
         pack_text(packer, message->move.worker);
         pack_text(packer, message->move.node);
         pack_text(packer, message->move.address);
+        pack_text(packer, message->move.remote);
+        break;
+    case CONTROL_RELOAD:
+        msgpack_pack_array(packer, 1);
+        pack_text(packer, "reload");
         break;
     case CONTROL_OUTCOME:
         msgpack_pack_array(packer, 4);
@@ -229,16 +234,22 @@ static bool read_metrics(const msgpack_object *fields, uint32_t count, struct co
            read_values(&fields[2], &out->metrics) && read_histograms(&fields[3], &out->metrics);
 }
 
-/* Copies a name that fits and is not empty. */
-static bool read_name(const msgpack_object *object, char *out, size_t max)
+/* Copies what fits. */
+static bool read_text(const msgpack_object *object, char *out, size_t max)
 {
     struct str text;
-    if (!is_text(object, &text) || text.len == 0 || text.len > max) {
+    if (!is_text(object, &text) || text.len > max) {
         return false;
     }
     memcpy(out, text.ptr, text.len);
     out[text.len] = '\0';
     return true;
+}
+
+/* The same for what must not be empty. */
+static bool read_name(const msgpack_object *object, char *out, size_t max)
+{
+    return read_text(object, out, max) && out[0] != '\0';
 }
 
 static bool read_move(const msgpack_object *fields, uint32_t count, struct control_message *out)
@@ -249,7 +260,8 @@ static bool read_move(const msgpack_object *fields, uint32_t count, struct contr
            read_name(&fields[2], move->room, CONTROL_ROOM_MAX) &&
            read_name(&fields[3], move->worker, CONTROL_ID_MAX) &&
            read_name(&fields[4], move->node, CONTROL_ID_MAX) &&
-           read_name(&fields[5], move->address, CONTROL_ADDRESS_MAX);
+           read_name(&fields[5], move->address, CONTROL_ADDRESS_MAX) &&
+           (count < 7 || read_text(&fields[6], move->remote, CONTROL_ADDRESS_MAX));
 }
 
 static bool read_outcome(const msgpack_object *fields, uint32_t count, struct control_message *out)
@@ -301,6 +313,9 @@ static enum control_parse read_message(const msgpack_object *object, struct cont
         fine = read_move(fields, count, out);
     } else if (str_eq(kind, STR("moved"))) {
         fine = read_outcome(fields, count, out);
+    } else if (str_eq(kind, STR("reload"))) {
+        out->kind = CONTROL_RELOAD;
+        fine = true;
     } else {
         return CONTROL_NEED_MORE;
     }

@@ -34,7 +34,8 @@ enum control_outcome {
 struct control_move {
     char room[CONTROL_ROOM_MAX + 1];
     char worker[CONTROL_ID_MAX + 1], node[CONTROL_ID_MAX + 1];
-    char address[CONTROL_ADDRESS_MAX + 1]; /* of its link */
+    char address[CONTROL_ADDRESS_MAX + 1]; /* of its link, for its own node */
+    char remote[CONTROL_ADDRESS_MAX + 1];  /* and for others; may be empty: they look it up */
 };
 
 enum control_kind {
@@ -45,6 +46,7 @@ enum control_kind {
     CONTROL_DRAIN,        /* supervisor: deadline_ms; others go on */
     CONTROL_SET_DRAINING, /* supervisor: on */
     CONTROL_MOVE,         /* supervisor: request, move */
+    CONTROL_RELOAD,       /* supervisor: nothing */
     CONTROL_OUTCOME,      /* worker: request, outcome, epoch; the answer to CONTROL_MOVE */
 };
 

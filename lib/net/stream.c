@@ -2,6 +2,7 @@
 #include "net/stream.h"
 
 #include "base/alloc.h"
+#include "net/loop.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -11,12 +12,18 @@
 #include <unistd.h>
 
 enum { READ_SIZE = 256 << 10, READS_PER_TURN = 4, KEEP_BYTES = 64 << 10 };
+/* What a filter makes of output at a time: what waits is to be seen by its owner, unmade. */
+enum { SEAL_BYTES = 256 << 10 };
 
 struct stream {
     int fd;
     struct event *read, *write, *ending;
     struct buf input;
     struct buf *output;
+    struct stream_filter *filter; /* owned; NULL: bytes pass as they are */
+    struct buf raw;               /* off the socket, for the filter */
+    struct buf sealed;            /* of the filter, for the socket; ahead of `output` */
+    struct event *limit;          /* for opening; NULL without a filter */
     const struct stream_handlers *handlers;
     void *ctx;
     enum err why;
@@ -32,6 +39,9 @@ void stream_end(struct stream *stream, enum err why)
     stream->why = why;
     event_del(stream->read);
     event_del(stream->write);
+    if (stream->limit) {
+        event_del(stream->limit);
+    }
     event_active(stream->ending, EV_TIMEOUT, 1);
 }
 
@@ -62,21 +72,68 @@ static bool hand_out(struct stream *stream)
     return true;
 }
 
+/* ---- reading ---- */
+
+static bool is_open(const struct stream *stream)
+{
+    return !stream->filter || stream->filter->open;
+}
+
+static void open_up(struct stream *stream)
+{
+    event_del(stream->limit);
+    if (stream->filter->passes) {
+        stream->filter->destroy(stream->filter);
+        stream->filter = NULL;
+        buf_finish(&stream->raw);
+    }
+    if (stream->handlers->on_open) {
+        stream->handlers->on_open(stream->ctx);
+    }
+}
+
+/* Passes on what came off the socket; false if the stream ended. */
+static bool pass_on(struct stream *stream)
+{
+    struct stream_filter *filter = stream->filter;
+    if (!filter) {
+        return hand_out(stream);
+    }
+    bool was_open = filter->open;
+    enum err err = filter->input(filter, buf_head(&stream->raw), buf_len(&stream->raw),
+                                 &stream->input, &stream->sealed);
+    buf_clear(&stream->raw, KEEP_BYTES);
+    if (!err && !was_open && filter->open) {
+        open_up(stream);
+    }
+    stream_flush(stream);
+    if (err) {
+        stream_end(stream, err);
+    }
+    return !stream->ended && (!is_open(stream) || hand_out(stream));
+}
+
+static enum err why_closed(const struct stream *stream)
+{
+    return is_open(stream) ? ERR_CLOSED : ERR_REFUSED;
+}
+
 static void on_readable(evutil_socket_t fd, short events, void *ctx)
 {
     struct stream *stream = ctx;
     (void)events;
     for (int i = 0; i < READS_PER_TURN; i++) {
-        ssize_t n = read(fd, buf_reserve(&stream->input, READ_SIZE), READ_SIZE);
+        struct buf *into = stream->filter ? &stream->raw : &stream->input;
+        ssize_t n = read(fd, buf_reserve(into, READ_SIZE), READ_SIZE);
         if (n > 0) {
-            buf_commit(&stream->input, (size_t)n);
-            if (!hand_out(stream) || n < READ_SIZE || !event_pending(stream->read, EV_READ, NULL)) {
+            buf_commit(into, (size_t)n);
+            if (!pass_on(stream) || n < READ_SIZE || !event_pending(stream->read, EV_READ, NULL)) {
                 return;
             }
         } else if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
             return;
         } else {
-            stream_end(stream, n == 0 ? ERR_CLOSED : ERR_IO);
+            stream_end(stream, n == 0 || errno == ECONNRESET ? why_closed(stream) : ERR_IO);
             return;
         }
     }
@@ -91,27 +148,50 @@ void stream_pause(struct stream *stream, bool paused)
         event_del(stream->read);
     } else {
         event_add(stream->read, NULL);
-        hand_out(stream);
+        if (is_open(stream)) {
+            hand_out(stream);
+        }
     }
+}
+
+/* ---- writing ---- */
+
+/* What is to be written next; empty: nothing now. */
+static struct buf *next_output(struct stream *stream)
+{
+    if (stream->filter && stream->filter->open && buf_len(&stream->sealed) == 0 &&
+        buf_len(stream->output) > 0) {
+        size_t len = buf_len(stream->output);
+        len = len < SEAL_BYTES ? len : SEAL_BYTES;
+        enum err err =
+            stream->filter->output(stream->filter, buf_head(stream->output), len, &stream->sealed);
+        buf_consume(stream->output, len);
+        if (err) {
+            stream_end(stream, err);
+        }
+    }
+    return stream->filter || buf_len(&stream->sealed) > 0 ? &stream->sealed : stream->output;
 }
 
 void stream_flush(struct stream *stream)
 {
-    while (!stream->ended && buf_len(stream->output) > 0) {
-        ssize_t n = send(stream->fd, buf_head(stream->output), buf_len(stream->output),
-                         MSG_NOSIGNAL);
+    struct buf *out;
+    while (!stream->ended && buf_len(out = next_output(stream)) > 0) {
+        ssize_t n = send(stream->fd, buf_head(out), buf_len(out), MSG_NOSIGNAL);
         if (n >= 0) {
-            buf_consume(stream->output, (size_t)n);
+            buf_consume(out, (size_t)n);
         } else if (errno == EAGAIN || errno == ENOTCONN || errno == EINPROGRESS) {
             event_add(stream->write, NULL);
             return;
         } else if (errno != EINTR) {
-            stream_end(stream, errno == EPIPE || errno == ECONNRESET ? ERR_CLOSED : ERR_IO);
+            bool gone = errno == EPIPE || errno == ECONNRESET;
+            stream_end(stream, gone ? why_closed(stream) : ERR_IO);
             return;
         }
     }
-    if (!stream->ended) {
+    if (!stream->ended && buf_len(stream->output) == 0) {
         buf_clear(stream->output, KEEP_BYTES);
+        buf_clear(&stream->sealed, KEEP_BYTES);
     }
 }
 
@@ -121,6 +201,8 @@ static void on_writable(evutil_socket_t fd, short events, void *ctx)
     (void)events;
     stream_flush(ctx);
 }
+
+/* ---- beginning and end ---- */
 
 struct stream *stream_create(struct event_base *base, int fd, struct buf *output,
                              const struct stream_handlers *handlers, void *ctx)
@@ -137,6 +219,31 @@ struct stream *stream_create(struct event_base *base, int fd, struct buf *output
     return stream;
 }
 
+static void on_limit(evutil_socket_t fd, short events, void *ctx)
+{
+    (void)fd;
+    (void)events;
+    stream_end(ctx, ERR_TIMEOUT);
+}
+
+void stream_filter(struct stream *stream, struct stream_filter *filter, struct buf *hello,
+                   uint64_t limit_ms)
+{
+    stream->filter = filter;
+    buf_append_str(&stream->sealed, buf_str(hello));
+    stream->limit = evtimer_new(event_get_base(stream->read), on_limit, stream);
+    loop_arm(stream->limit, limit_ms);
+    stream_flush(stream);
+}
+
+void stream_hand_over(struct stream *stream, struct buf *output,
+                      const struct stream_handlers *handlers, void *ctx)
+{
+    stream->output = output;
+    stream->handlers = handlers;
+    stream->ctx = ctx;
+}
+
 void stream_destroy(struct stream *stream)
 {
     if (!stream) {
@@ -145,8 +252,16 @@ void stream_destroy(struct stream *stream)
     event_free(stream->read);
     event_free(stream->write);
     event_free(stream->ending);
+    if (stream->limit) {
+        event_free(stream->limit);
+    }
+    if (stream->filter) {
+        stream->filter->destroy(stream->filter);
+    }
     close(stream->fd);
     buf_finish(&stream->input);
+    buf_finish(&stream->raw);
+    buf_finish(&stream->sealed);
     free(stream);
 }
 

@@ -76,6 +76,7 @@ static void on_message(void *ctx, const struct control_message *message)
     case CONTROL_DRAIN:
     case CONTROL_SET_DRAINING:
     case CONTROL_MOVE:
+    case CONTROL_RELOAD:
         break; /* a supervisor's words */
     }
 }
@@ -322,6 +323,14 @@ bool child_set_draining(struct child *child, bool on)
     struct control_message message = {.kind = CONTROL_SET_DRAINING, .on = on};
     child->draining = on;
     return tell(child, &message);
+}
+
+void child_ask_reload(struct child *child)
+{
+    struct control_message message = {.kind = CONTROL_RELOAD};
+    if (child->control) {
+        control_channel_send(child->control, &message);
+    }
 }
 
 bool child_ask_move(struct child *child, uint64_t request, const struct control_move *move)

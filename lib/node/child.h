@@ -75,6 +75,8 @@ bool child_ask_metrics(struct child *child, uint64_t request);
 /* Whether a worker gives its rooms away, and takes no new ones, but stays; forgotten when it ends.
  * False if there is nobody to tell. */
 bool child_set_draining(struct child *child, bool on);
+/* Asks it to read files that may have changed again, if it runs. */
+void child_ask_reload(struct child *child);
 /* Asks a worker to give a room away; the handler on_outcome hears of the end unless the child ends
  * before. False if there is nobody to ask. */
 bool child_ask_move(struct child *child, uint64_t request, const struct control_move *move);

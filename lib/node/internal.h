@@ -11,6 +11,7 @@
 #include "node/phase.h"
 #include "node/redis_client.h"
 #include "node/replacement.h"
+#include "peer/peer.h"
 
 enum { NODE_SIGNALS = 4 };
 enum { NODE_REDIS, NODE_WORKER, NODE_GATEWAY, NODE_PROGRAMS }; /* index into programs */
@@ -36,6 +37,7 @@ struct node {
     unsigned request_count; /* of those that wait for their answer */
     size_t request_bytes;   /* of all their operands */
     struct store *store;    /* for finding owners; NULL before the first request */
+    struct peer *peer;      /* for reaching those of other nodes */
     unsigned pages;         /* lists of rooms that are being read */
     struct event *signals[NODE_SIGNALS];
     struct event *turn; /* runs on_turn soon: something changed */
@@ -67,6 +69,8 @@ extern const struct redis_client_handlers node_redis_handlers;
  * there. */
 bool node_check_schema(struct node *node);
 bool node_open_data(struct node *node);
+/* The options of a cluster: reads the secret, and looks up by which address others reach us. */
+bool node_join_cluster(struct node *node);
 bool node_open_ports(struct node *node, const struct admin_source *source);
 bool node_make_children(struct node *node, const struct child_handlers *children,
                         const struct redis_client_handlers *redis);
@@ -105,6 +109,9 @@ void node_request(void *ctx, const struct admin_request *request, struct admin_c
 void node_requests_stop(struct node *node);
 /* The same, when Redis owes nothing any more. */
 void node_requests_finish(struct node *node);
+
+/* cluster.c: files are read again, here and in the children. */
+void node_reload(struct node *node);
 
 /* replace.c: begins a replacement of all workers, or says why not. */
 void node_replace_workers(struct node *node);

@@ -245,6 +245,7 @@ static void on_replace_signal(evutil_socket_t number, short what, void *ctx)
 {
     (void)number;
     (void)what;
+    node_reload(ctx);
     node_replace_workers(ctx);
 }
 
@@ -402,6 +403,7 @@ static void finish(struct node *node)
     node_requests_stop(node);
     redis_client_destroy(node->redis);
     node_requests_finish(node);
+    peer_destroy(node->peer);
     admin_destroy(node->admin);
     for (size_t i = 0; i < node->child_count; i++) {
         child_destroy(node->children[i]);
@@ -436,7 +438,7 @@ int node_run(struct config *config)
     list_init(&node.moves);
     list_init(&node.requests);
     if (make_loop(&node) && node_check_schema(&node) && node_open_data(&node) &&
-        node_open_ports(&node, &admin_source) &&
+        node_join_cluster(&node) && node_open_ports(&node, &admin_source) &&
         node_make_children(&node, &child_handlers, &node_redis_handlers)) {
         enter(&node);
         node_changed(&node);

@@ -139,10 +139,17 @@ void node_add_worker(struct node *node, uint32_t slot, bool other_socket, enum c
     char name[32];
     snprintf(name, sizeof(name), "worker-%u%s.sock", slot, other_socket ? "b" : "");
     spec.marked = true;
-    spec.args = xcalloc(3, sizeof(*spec.args));
+    spec.args = xcalloc(5, sizeof(*spec.args));
     spec.args[0] = xstrdup("--socket");
     spec.args[1] = datadir_socket(&node->data, name);
     spec.socket = spec.args[1];
+    if (node->config->cluster_listen.host[0]) {
+        char text[ADDRESS_TEXT_MAX];
+        struct address address = node->config->cluster_listen;
+        address.port = config_cluster_port(node->config, slot, other_socket);
+        spec.args[2] = xstrdup("--link-listen");
+        spec.args[3] = xstrdup(address_format(&address, text));
+    }
     add_child(node, &spec);
     child_set_part(node->children[node->child_count - 1], part);
 }

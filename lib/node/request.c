@@ -13,7 +13,6 @@
 #include "base/random.h"
 #include "link/frame.h"
 #include "net/loop.h"
-#include "net/stream.h"
 #include "node/internal.h"
 #include "store/key.h"
 #include "store/membership.h"
@@ -135,7 +134,7 @@ static void ask(struct request *request)
     struct link_frame hello = {
         .type = LINK_HELLO,
         .version_min = LINK_VERSION_MIN,
-        .version_max = LINK_VERSION_MAX,
+        .version_max = link_version_own(request->node->config->link_version_max),
         .id = str_of(request->node->data.node_id),
         .node = str_of(request->node->data.node_id),
     };
@@ -228,9 +227,9 @@ static void on_reply(struct request *request, const struct link_frame *frame)
 static enum err on_frame(struct request *request, const struct link_frame *frame)
 {
     if (request->state == REQUEST_GREETING) {
+        uint64_t own = link_version_own(request->node->config->link_version_max);
         bool fine = frame->type == LINK_HELLO && str_eq(frame->id, str_of(request->owner)) &&
-                    frame->version_min <= LINK_VERSION_MAX &&
-                    frame->version_max >= LINK_VERSION_MIN;
+                    link_version_common(own, frame->version_min, frame->version_max);
         if (!fine) {
             return ERR_REFUSED; /* another worker lives at that address now */
         }
@@ -294,26 +293,28 @@ static void on_end(void *ctx, enum err why)
     }
 }
 
-static const struct stream_handlers stream_handlers = {on_input, on_end};
+static const struct stream_handlers stream_handlers = {.on_input = on_input, .on_end = on_end};
 
 /* ---- who is the owner ---- */
 
 static void connect_to(struct request *request, struct str address)
 {
-    static const struct str scheme = {"unix:", 5};
-    int fd = -1;
-    if (str_starts(address, scheme)) {
-        char *path = xstrndup(address.ptr + scheme.len, address.len - scheme.len);
-        fd = stream_connect_unix(path);
-        free(path);
-    }
-    if (fd < 0) {
-        rest(request); /* it is starting, or dead: then the room gets another owner */
-        return;
-    }
+    struct buf why = {0};
+    struct peer_target target = {address, str_of(request->owner)};
     request->state = REQUEST_GREETING;
-    request->stream =
-        stream_create(request->node->base, fd, &request->output, &stream_handlers, request);
+    request->stream = peer_connect(request->node->peer, request->node->base, &target,
+                                   &request->output, &stream_handlers, request, &why);
+    if (!request->stream) {
+        rest(request); /* it is starting, or dead: then the room gets another owner */
+    }
+    buf_finish(&why);
+}
+
+/* Whether we have a way to it. */
+static bool is_in_reach(const struct request *request, const struct worker_info *worker)
+{
+    return str_eq(str_of(worker->node), str_of(request->node->data.node_id)) ||
+           (worker->remote[0] && request->node->config->cluster_secret_file);
 }
 
 static void on_owner(void *ctx, struct str room, enum err err, const struct member_owner *owner)
@@ -334,7 +335,7 @@ static void on_owner(void *ctx, struct str room, enum err err, const struct memb
         rest(request); /* nobody takes rooms now, or Redis is away; that may pass */
         return;
     }
-    if (!str_eq(str_of(worker->node), str_of(request->node->data.node_id))) {
+    if (!is_in_reach(request, worker)) {
         REQUEST_PROBLEM(request, PROBLEM_OTHER_NODE, "it is owned by %s of node %s; ask that node",
                         worker->id, worker->node);
         return;

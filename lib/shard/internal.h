@@ -53,8 +53,9 @@ struct shard_link {
     size_t gated;         /* bytes of connect replies that wait at gates */
     struct map conns;     /* of struct shard_conn by the gateway's number */
     struct list requests; /* of struct shard_request.link_link; owned */
-    bool greeted;
-    char peer[64]; /* the gateway's id, for logs */
+    uint64_t version;     /* common to both ends; 0: it has not greeted */
+    char peer[64];        /* the gateway's id, for logs */
+    char peer_node[128];  /* and its node */
 };
 
 /* A connection whose session comes from another owner, until all its unanswered messages are here.

@@ -12,7 +12,7 @@ enum {
 };
 
 struct move {
-    char *worker, *node, *address; /* owned */
+    char *worker, *node, *address, *remote; /* owned */
     uint64_t give_up_at;
     bool stored; /* a snapshot was begun for it; only where there is no log */
     bool asked;
@@ -27,6 +27,7 @@ void move_end(struct shard_room *room, enum shard_move_end end)
     free(room->move->worker);
     free(room->move->node);
     free(room->move->address);
+    free(room->move->remote);
     free(room->move);
     room->move = NULL;
     shard->moves--;
@@ -43,7 +44,8 @@ bool move_asked(const struct shard_room *room)
 
 static struct shard_target target_of(const struct move *move)
 {
-    return (struct shard_target){str_of(move->worker), str_of(move->node), str_of(move->address)};
+    return (struct shard_target){str_of(move->worker), str_of(move->node), str_of(move->address),
+                                 str_of(move->remote)};
 }
 
 /* It stays. Frames were dropped, so its sessions come back as if from another owner. */
@@ -124,6 +126,7 @@ static void begin(struct shard_room *room, const struct shard_target *to, uint64
     move->worker = xstrndup(to->worker.ptr, to->worker.len);
     move->node = xstrndup(to->node.ptr, to->node.len);
     move->address = xstrndup(to->address.ptr, to->address.len);
+    move->remote = xstrndup(to->remote.ptr ? to->remote.ptr : "", to->remote.len);
     move->give_up_at = now_ms + MOVE_WAIT_MS;
     room->move = move;
     room->shard->moves++;

@@ -175,7 +175,7 @@ static void set_readonly(struct shard_request *request, struct shard_room *room,
     }
     room_session_set_readonly(session, readonly);
     struct shard_conn *conn = conn_by_handle(room->shard, room_session_conn(session));
-    if (conn) {
+    if (conn && conn->link->version >= LINK_VERSION_FLAGS) {
         struct link_frame frame = {
             .type = LINK_FLAGS,
             .conn = conn->number,

@@ -187,17 +187,24 @@ void shard_room_lose(struct shard_room *room, uint64_t code, struct str reason)
     shard_room_free(room);
 }
 
+/* Where the link's gateway finds the next owner. */
+static struct str address_for(const struct shard_link *link, const struct shard_target *to)
+{
+    return str_eq(str_of(link->peer_node), to->node) ? to->address : to->remote;
+}
+
 void shard_room_announce_move(struct shard_room *room, const struct shard_target *to)
 {
-    struct link_frame frame = {.type = LINK_MOVED, .room = str_of(room->name)};
-    if (to) {
-        frame.id = to->worker;
-        frame.address = to->address;
-    }
     struct shard_link *link;
     list_each(link, &room->shard->links, link, struct shard_link)
     {
-        if (link->greeted) {
+        struct link_frame frame = {.type = LINK_MOVED, .room = str_of(room->name)};
+        struct str address = to ? address_for(link, to) : STR("");
+        if (address.len > 0) {
+            frame.id = to->worker;
+            frame.address = address;
+        }
+        if (link->version) {
             link_send(link, &frame);
         }
     }
@@ -241,7 +248,7 @@ struct shard_link *shard_link_create(struct shard *shard)
     struct link_frame hello = {
         .type = LINK_HELLO,
         .version_min = LINK_VERSION_MIN,
-        .version_max = LINK_VERSION_MAX,
+        .version_max = link_version_own(shard->config->link_version_max),
         .id = shard->id,
         .node = shard->node,
     };
@@ -289,11 +296,13 @@ static enum err greet(struct shard_link *link, const struct link_frame *frame)
     if (frame->type != LINK_HELLO) {
         return ERR_MALFORMED;
     }
-    if (frame->version_min > LINK_VERSION_MAX || frame->version_max < LINK_VERSION_MIN) {
+    uint64_t own = link_version_own(link->shard->config->link_version_max);
+    link->version = link_version_common(own, frame->version_min, frame->version_max);
+    if (!link->version) {
         return ERR_VERSION;
     }
-    link->greeted = true;
     snprintf(link->peer, sizeof(link->peer), "%.*s", STR_ARG(frame->id));
+    snprintf(link->peer_node, sizeof(link->peer_node), "%.*s", STR_ARG(frame->node));
     return ERR_OK;
 }
 
@@ -312,7 +321,7 @@ enum err shard_link_input(struct shard_link *link, const uint8_t *data, size_t l
             return ERR_OK;
         }
         if (!err) {
-            err = link->greeted ? shard_frame(link, &frame, now_ms) : greet(link, &frame);
+            err = link->version ? shard_frame(link, &frame, now_ms) : greet(link, &frame);
         }
         if (err) {
             return err;

@@ -23,7 +23,8 @@ enum shard_durability { SHARD_LOG, SHARD_SNAPSHOT, SHARD_NONE };
 struct shard_config {
     struct room_config room;
     enum shard_durability durability;
-    uint64_t unload_after_ms; /* how long an empty room stays loaded */
+    uint64_t unload_after_ms;  /* how long an empty room stays loaded */
+    uint64_t link_version_max; /* 0: all that this build speaks */
 };
 
 /* Bounds of what waits in here; reaching one costs only whom it concerns. */
@@ -74,7 +75,9 @@ struct shard_event {
 
 /* A worker to give a room to. */
 struct shard_target {
-    struct str worker, node, address;
+    struct str worker, node;
+    struct str address; /* for gateways of its own node */
+    struct str remote;  /* and for others; empty: they look the owner up */
 };
 
 /* How giving a room away has ended. */

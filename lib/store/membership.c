@@ -54,6 +54,10 @@ static void send_member(struct store *store, const struct member *member, struct
     args_add(&args, member->node);
     args_add(&args, STR("address"));
     args_add(&args, member->address);
+    if (member->remote.len > 0) {
+        args_add(&args, STR("remote"));
+        args_add(&args, member->remote);
+    }
     args_add(&args, STR("pid"));
     args_add_u64(&args, member->pid);
     args_add(&args, STR("version"));
@@ -139,27 +143,28 @@ bool store_read_worker(const redisReply *reply, struct str id, struct workers *w
     if (reply->type != REDIS_REPLY_ARRAY || reply->elements == 0) {
         return false;
     }
-    struct str node = {0};
-    struct str address = {0};
-    uint64_t load = 0;
+    struct worker_sign sign = {.id = id};
     uint64_t draining = 0;
     for (size_t i = 0; i + 1 < reply->elements; i += 2) {
         struct str name = reply_str(reply->element[i]);
         const redisReply *value = reply->element[i + 1];
         if (str_eq(name, STR("node"))) {
-            node = reply_str(value);
+            sign.node = reply_str(value);
         } else if (str_eq(name, STR("address"))) {
-            address = reply_str(value);
+            sign.address = reply_str(value);
+        } else if (str_eq(name, STR("remote"))) {
+            sign.remote = reply_str(value);
         } else if (str_eq(name, STR("load"))) {
-            reply_u64(value, &load);
+            reply_u64(value, &sign.load);
         } else if (str_eq(name, STR("draining"))) {
             reply_u64(value, &draining);
         }
     }
-    if (!address.ptr || !node.ptr) {
+    if (!sign.address.ptr || !sign.node.ptr) {
         return false;
     }
-    workers_update_add(workers, id, node, address, load, draining != 0);
+    sign.draining = draining != 0;
+    workers_update_add(workers, &sign);
     return true;
 }
 

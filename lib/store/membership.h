@@ -11,6 +11,7 @@ enum { MEMBERSHIP_TTL_MS = 3000, MEMBERSHIP_BEAT_MS = 1000 };
 
 struct member {
     struct str id, node, address;
+    struct str remote; /* empty: reached from its own node only */
     uint64_t pid, rooms, sessions, load;
     bool draining;
 };
@@ -34,7 +35,8 @@ void membership_read(struct store *store, struct workers *workers, membership_re
                      void *ctx);
 
 struct member_owner {
-    struct str worker, address;
+    struct str worker;
+    struct str address; /* for who asks */
 };
 
 /* The live owner of the room, draining or not; or a worker chosen and claimed for it. Answered

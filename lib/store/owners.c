@@ -23,7 +23,8 @@ static void finish(struct search *search, enum err err)
     if (!err) {
         const struct worker_info *worker = workers_find(search->workers, str_of(search->owner));
         if (worker) {
-            owner = (struct member_owner){str_of(worker->id), str_of(worker->address)};
+            owner = (struct member_owner){str_of(worker->id),
+                                          worker_address(worker, str_of(search->node))};
         } else {
             err = ERR_AGAIN;
         }

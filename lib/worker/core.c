@@ -23,6 +23,7 @@ struct worker_core {
     struct event_base *base;
     const struct worker_core_host *host;
     void *ctx;
+    const char *remote; /* where other nodes reach it; NULL: nowhere */
     struct store *store;
     struct shard *shard;
     struct shard_config shard_config;
@@ -177,7 +178,8 @@ static bool host_place(void *ctx, struct str room, struct shard_target *to)
         workers_place(&core->workers, str_of(core->config->node), random_u64());
     bool found = other && !str_eq(str_of(other->id), str_of(core->config->id));
     if (found) {
-        *to = (struct shard_target){str_of(other->id), str_of(other->node), str_of(other->address)};
+        *to = (struct shard_target){str_of(other->id), str_of(other->node), str_of(other->address),
+                                    str_of(other->remote)};
     }
     return found;
 }
@@ -278,6 +280,7 @@ static void beat(struct worker_core *core)
         .id = str_of(core->config->id),
         .node = str_of(core->config->node),
         .address = str_of(address),
+        .remote = str_of(core->remote),
         .pid = (uint64_t)getpid(),
         .rooms = counts->rooms,
         .sessions = counts->sessions,
@@ -470,7 +473,13 @@ static struct shard_config shard_config_of(const struct config *config)
                       : config->durability == DURABILITY_SNAPSHOT ? SHARD_SNAPSHOT
                                                                   : SHARD_NONE,
         .unload_after_ms = (uint64_t)config->unload_after_s * 1000,
+        .link_version_max = config->link_version_max,
     };
+}
+
+void worker_core_set_remote(struct worker_core *core, const char *remote)
+{
+    core->remote = remote;
 }
 
 struct worker_core *worker_core_create(struct event_base *base, const struct config *config,

@@ -46,6 +46,9 @@ struct worker_core *worker_core_create(struct event_base *base, const struct con
 /* Links must be gone. NULL is fine. */
 void worker_core_destroy(struct worker_core *core);
 
+/* Where other nodes reach it, before the loop runs; borrowed. */
+void worker_core_set_remote(struct worker_core *core, const char *remote);
+
 struct shard *worker_core_shard(const struct worker_core *core);
 struct worker_core_health worker_core_health(const struct worker_core *core);
 

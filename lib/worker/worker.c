@@ -8,12 +8,13 @@
 #include "base/random.h"
 #include "net/control.h"
 #include "net/loop.h"
-#include "net/stream.h"
+#include "peer/listener.h"
 #include "worker/app.h"
 #include "worker/core.h"
 
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -31,10 +32,12 @@ struct worker {
     struct worker_core *core;
     struct app app;
     struct event *accept;
-    struct event *terminate; /* SIGTERM */
-    struct event *too_late;  /* TERMINATE_MS after it */
-    struct list links;       /* of struct worker_link.link */
-    struct list ready;       /* of struct worker_link.ready_link: with output to flush */
+    struct peer *peer;              /* NULL: no other node may connect */
+    struct peer_listener *listener; /* likewise */
+    struct event *terminate;        /* SIGTERM */
+    struct event *too_late;         /* TERMINATE_MS after it */
+    struct list links;              /* of struct worker_link.link */
+    struct list ready;              /* of struct worker_link.ready_link: with output to flush */
     bool stopping, done;
     bool unfinished; /* time ran out before all rooms were given up */
 };
@@ -117,7 +120,28 @@ static void on_link_end(void *ctx, enum err why)
     link_destroy(link);
 }
 
-static const struct stream_handlers link_handlers = {on_link_input, on_link_end};
+static const struct stream_handlers link_handlers = {.on_input = on_link_input,
+                                                     .on_end = on_link_end};
+
+static struct worker_link *link_create(struct worker *worker)
+{
+    struct worker_link *link = xcalloc(1, sizeof(*link));
+    link->worker = worker;
+    list_append(&worker->links, &link->link);
+    list_init(&link->ready_link);
+    link->shard_link = shard_link_create(worker_core_shard(worker->core));
+    list_append(&worker->ready, &link->ready_link); /* the greeting */
+    metrics_add(METRIC_LINKS, 1);
+    return link;
+}
+
+/* One of another node, which has proven to be of our cluster. */
+static void on_peer(void *ctx, struct stream *stream)
+{
+    struct worker_link *link = link_create(ctx);
+    link->stream = stream;
+    stream_hand_over(stream, shard_link_output(link->shard_link), &link_handlers, link);
+}
 
 static void on_accept(evutil_socket_t fd, short events, void *ctx)
 {
@@ -130,15 +154,9 @@ static void on_accept(evutil_socket_t fd, short events, void *ctx)
         }
         return;
     }
-    struct worker_link *link = xcalloc(1, sizeof(*link));
-    link->worker = worker;
-    list_append(&worker->links, &link->link);
-    list_init(&link->ready_link);
-    link->shard_link = shard_link_create(worker_core_shard(worker->core));
+    struct worker_link *link = link_create(worker);
     link->stream = stream_create(worker->base, peer, shard_link_output(link->shard_link),
                                  &link_handlers, link);
-    list_append(&worker->ready, &link->ready_link); /* the greeting */
-    metrics_add(METRIC_LINKS, 1);
 }
 
 static void host_link_ready(void *ctx, struct shard_link *shard_link)
@@ -240,7 +258,8 @@ static void on_draining(void *ctx, bool on)
 static void on_move(void *ctx, uint64_t request, const struct control_move *move)
 {
     struct worker *worker = ctx;
-    struct shard_target to = {str_of(move->worker), str_of(move->node), str_of(move->address)};
+    struct shard_target to = {str_of(move->worker), str_of(move->node), str_of(move->address),
+                              str_of(move->remote)};
     enum err err = worker_core_move(worker->core, request, str_of(move->room), &to);
     if (err) {
         control_answer_move(worker->control, request,
@@ -248,8 +267,22 @@ static void on_move(void *ctx, uint64_t request, const struct control_move *move
     }
 }
 
-static const struct control_handlers control_handlers = {
-    .on_stop = on_stop, .on_drain = on_drain, .on_draining = on_draining, .on_move = on_move};
+/* What is no good changes nothing: others are accepted with what was there before. */
+static void on_reload(void *ctx)
+{
+    struct worker *worker = ctx;
+    struct buf why = {0};
+    if (worker->peer && peer_reload(worker->peer, &why)) {
+        log_error(NULL, "the cluster secret stays as it was", LOG_STR("why", buf_str(&why)));
+    }
+    buf_finish(&why);
+}
+
+static const struct control_handlers control_handlers = {.on_stop = on_stop,
+                                                         .on_drain = on_drain,
+                                                         .on_draining = on_draining,
+                                                         .on_move = on_move,
+                                                         .on_reload = on_reload};
 
 static void on_terminate(evutil_socket_t number, short events, void *ctx)
 {
@@ -283,6 +316,44 @@ static void end_of_turn(struct worker *worker)
     alloc_trim(loop_now_ms(worker->base));
 }
 
+/* Also for the supervisor, which says it to whoever starts roomd. */
+static void fail_to_start(struct worker *worker, struct str why)
+{
+    char text[CONTROL_WHY_MAX + 1];
+    snprintf(text, sizeof(text), "%.*s", STR_ARG(why));
+    log_error(NULL, "cannot listen for other nodes", LOG_STR("why", why));
+    control_report(worker->control, CONTROL_FAILED, false, text);
+}
+
+/* For gateways of other nodes, if there are to be any. */
+static enum err listen_for_peers(struct worker *worker)
+{
+    const struct config *config = worker->config;
+    struct buf why = {0};
+    struct peer_config own = {.id = str_of(config->id),
+                              .node = str_of(config->node),
+                              .secret_file = config->cluster_secret_file,
+                              .link_version_max = config->link_version_max};
+    struct peer_listen listen = {
+        .address = config->link_listen,
+        .advertise = config->advertise ? config->advertise : config->link_listen.host,
+        .tls = config->cluster_tls,
+    };
+    if (!config->link_listen.host[0]) {
+        return ERR_OK;
+    }
+    enum err err = peer_create(&own, &worker->peer, &why);
+    if (!err) {
+        err = peer_listener_create(worker->peer, worker->base, &listen, on_peer, worker,
+                                   &worker->listener, &why);
+    }
+    if (err) {
+        fail_to_start(worker, buf_str(&why));
+    }
+    buf_finish(&why);
+    return err;
+}
+
 static enum err start(struct worker *worker)
 {
     const struct config *config = worker->config;
@@ -304,6 +375,13 @@ static enum err start(struct worker *worker)
     event_add(worker->accept, NULL);
     worker->control = control_create(worker->base, config->control_fd, &control_handlers, worker);
     worker->core = worker_core_create(worker->base, config, worker->app.schema, &core_host, worker);
+    enum err err = listen_for_peers(worker);
+    if (err) {
+        return err;
+    }
+    if (worker->listener) {
+        worker_core_set_remote(worker->core, peer_listener_remote(worker->listener));
+    }
     worker->terminate = loop_on_signal(worker->base, SIGTERM, on_terminate, worker);
     worker->too_late = evtimer_new(worker->base, on_too_late, worker);
     report(worker);
@@ -325,6 +403,8 @@ static void finish(struct worker *worker)
         event_free(worker->accept);
         unlink(worker->config->socket);
     }
+    peer_listener_destroy(worker->listener);
+    peer_destroy(worker->peer);
     struct event *events[] = {worker->terminate, worker->too_late};
     for (size_t i = 0; i < sizeof(events) / sizeof(events[0]); i++) {
         if (events[i]) {

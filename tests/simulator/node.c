@@ -191,7 +191,7 @@ void node_move_room(struct str room, int to_slot)
         return;
     }
     snprintf(address, sizeof(address), "unix:%s", to->id);
-    struct shard_target target = {str_of(to->id), str_of(node_name), str_of(address)};
+    struct shard_target target = {str_of(to->id), str_of(node_name), str_of(address), STR("")};
     for (int i = 0; i < node.worker_count; i++) {
         struct worker *from = node.workers[i];
         if (from && from != to && !from->proc.frozen &&

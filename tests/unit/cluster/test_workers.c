@@ -7,7 +7,8 @@
 
 static void add(struct workers *workers, const char *id, const char *node, uint64_t load)
 {
-    workers_update_add(workers, str_of(id), str_of(node), STR("unix:w"), load, false);
+    struct worker_sign sign = {str_of(id), str_of(node), STR("unix:w"), STR("tcp:w"), load, false};
+    workers_update_add(workers, &sign);
 }
 
 static const char *place(struct workers *workers, const char *node, uint64_t random)
@@ -103,15 +104,49 @@ Test(workers, those_draining_take_nothing)
     struct workers workers;
     workers_init(&workers);
     workers_update_begin(&workers);
-    workers_update_add(&workers, STR("old"), STR("a"), STR("unix:w"), 0, true);
+    struct worker_sign old = {
+        .id = STR("old"), .node = STR("a"), .address = STR("unix:w"), .draining = true};
+    workers_update_add(&workers, &old);
     workers_update_end(&workers);
     cr_assert(is(place(&workers, "a", 0), "nobody"));
     workers_update_begin(&workers);
-    workers_update_add(&workers, STR("old"), STR("a"), STR("unix:w"), 0, true);
+    workers_update_add(&workers, &old);
     add(&workers, "new", "a", 900);
     workers_update_end(&workers);
     cr_assert(is(place(&workers, "a", 0), "new"));
     cr_assert(workers_find(&workers, STR("old"))->draining);
+    workers_finish(&workers);
+}
+
+Test(workers, those_that_cannot_be_reached_from_here_get_nothing_from_here)
+{
+    struct workers workers;
+    struct worker_sign alone = {.id = STR("alone"), .node = STR("b"), .address = STR("unix:w")};
+    workers_init(&workers);
+    workers_update_begin(&workers);
+    add(&workers, "here", "a", 5000);
+    workers_update_add(&workers, &alone);
+    workers_update_end(&workers);
+    cr_assert(is(place(&workers, "a", 0), "here"));
+    cr_assert(is(place(&workers, "b", 0), "alone"));
+    cr_assert(is(place(&workers, "c", 0), "here"));
+    workers_finish(&workers);
+}
+
+Test(workers, each_node_has_its_own_way_to_one)
+{
+    struct workers workers;
+    struct worker_sign alone = {.id = STR("alone"), .node = STR("b"), .address = STR("unix:w")};
+    workers_init(&workers);
+    workers_update_begin(&workers);
+    add(&workers, "both", "a", 0);
+    workers_update_add(&workers, &alone);
+    workers_update_end(&workers);
+    const struct worker_info *both = workers_find(&workers, STR("both"));
+    cr_assert(str_eq(worker_address(both, STR("a")), STR("unix:w")));
+    cr_assert(str_eq(worker_address(both, STR("b")), STR("tcp:w")));
+    cr_assert(
+        str_eq(worker_address(workers_find(&workers, STR("alone")), STR("a")), STR("unix:w")));
     workers_finish(&workers);
 }
 

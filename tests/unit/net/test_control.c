@@ -198,7 +198,7 @@ Test(control, moves_are_asked_for_and_answered)
     event_base_dispatch(supervisor.base);
     cr_assert(child_side.draining);
     struct control_message move = {
-        .kind = CONTROL_MOVE, .request = 7, .move = {"room", "worker", "node", "unix:/x"}};
+        .kind = CONTROL_MOVE, .request = 7, .move = {"room", "worker", "node", "unix:/x", ""}};
     control_channel_send(supervisor.channel, &move);
     event_base_dispatch(supervisor.base);
     cr_assert(eq(u64, child_side.request, 7));

@@ -21,7 +21,7 @@ static struct control_message sample(enum control_kind kind)
                                       .version = "1.2.3-x",
                                       .deadline_ms = 12345,
                                       .on = true,
-                                      .move = {"r {%}\xc3\xa9", "n-w1-abc", "n", "unix:/s"},
+                                      .move = {"r {%}\xc3\xa9", "n-w1-abc", "n", "unix:/s", "tcp:h:1"},
                                       .outcome = CONTROL_BUSY,
                                       .epoch = 1ull << 50};
     memset(message.move.room + 8, 'r', CONTROL_ROOM_MAX - 8);
@@ -62,6 +62,9 @@ static void check_same(const struct control_message *got, const struct control_m
         check_text(got->move.worker, want->move.worker);
         check_text(got->move.node, want->move.node);
         check_text(got->move.address, want->move.address);
+        check_text(got->move.remote, want->move.remote);
+        break;
+    case CONTROL_RELOAD:
         break;
     case CONTROL_OUTCOME:
         cr_assert(eq(u64, got->request, want->request));
@@ -73,7 +76,7 @@ static void check_same(const struct control_message *got, const struct control_m
 
 static const enum control_kind kinds[] = {CONTROL_REPORT, CONTROL_METRICS, CONTROL_STATS,
                                           CONTROL_STOP,   CONTROL_DRAIN,   CONTROL_SET_DRAINING,
-                                          CONTROL_MOVE,   CONTROL_OUTCOME};
+                                          CONTROL_MOVE,   CONTROL_RELOAD,  CONTROL_OUTCOME};
 enum { KINDS = sizeof(kinds) / sizeof(kinds[0]) };
 
 Test(control_frame, comes_out_as_it_went_in_byte_by_byte)

@@ -117,7 +117,7 @@ static bool host_place(void *ctx, struct str room, struct shard_target *to)
 {
     struct fake *fake = ctx;
     (void)room;
-    *to = (struct shard_target){STR("worker-2"), STR("node-1"), STR("unix:/2")};
+    *to = (struct shard_target){STR("worker-2"), STR("node-1"), STR("unix:/2"), STR("tcp:2")};
     return fake->other_worker;
 }
 

@@ -5,7 +5,8 @@
 
 static struct fake fake;
 static struct gateway *gateway;
-static const struct shard_target there = {{"worker-2", 8}, {"node-1", 6}, {"unix:/2", 7}};
+static const struct shard_target there = {
+    {"worker-2", 8}, {"node-1", 6}, {"unix:/2", 7}, {"tcp:2", 5}};
 
 static void setup(void)
 {

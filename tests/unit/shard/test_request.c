@@ -12,7 +12,8 @@
 
 static struct fake fake;
 static struct gateway *gateway, *host;
-static const struct shard_target there = {{"worker-2", 8}, {"node-1", 6}, {"unix:/2", 7}};
+static const struct shard_target there = {
+    {"worker-2", 8}, {"node-1", 6}, {"unix:/2", 7}, {"tcp:2", 5}};
 
 /* "demo" with a session a on connection 1, answered up to 1; and a host. */
 static void setup(void)
