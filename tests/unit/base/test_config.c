@@ -98,7 +98,7 @@ Test(config, flags_win_over_environment_over_file)
 }
 
 struct bad_case {
-    char flags[80];
+    char flags[112];
     char env[80];
     char file[80];
     char says[120]; /* a part of the line */
@@ -127,7 +127,7 @@ ParameterizedTestParameters(config, refuses)
         {"--listen 8080", "", "", "allowed is an address and a port"},
         {"--listen ::1:80", "", "", "bad value \"::1:80\""},
         {"--listen 1.2.3.4:65536", "", "", "bad value"},
-        {"--redis redis://me:secret@host:x", "", "", "--redis: not a Redis URL; allowed is redis:"},
+        {"--redis redis://me:hush@host:x", "", "", "--redis: not a Redis URL; allowed is redis:"},
         {"", "ROOMD_WRONG=1", "", "unknown variable ROOMD_WRONG; allowed are ROOMD_LISTEN"},
         {"", "ROOMD_ID=1", "", "unknown variable ROOMD_ID"},
         {"", "ROOMD_PORT=8080", "", "unknown variable ROOMD_PORT"},
@@ -137,6 +137,18 @@ ParameterizedTestParameters(config, refuses)
         {"", "", "config = /x", ":1: unknown key config"},
         {"", "", "workers 1", ":1: not of the form `option = value`"},
         {"", "", "workers = 1\nworkers = 2", ":2: workers is given twice"},
+        {"--cluster-listen 1.2.3.4:5", "", "", "--cluster-listen needs --cluster-secret-file"},
+        {"--cluster-listen 1.2.3.4:5 --cluster-secret-file f", "", "", "needs --redis"},
+        {"--cluster-listen 0.0.0.0:5 --cluster-secret-file f --redis redis://h", "", "",
+         "--cluster-listen on 0.0.0.0 needs --advertise"},
+        {"--cluster-listen [::]:5 --cluster-secret-file f --redis redis://h", "", "",
+         "--cluster-listen on :: needs --advertise"},
+        {"--cluster-listen 1.2.3.4:65530 --workers 4 --cluster-secret-file f --redis redis://h", "",
+         "", "--cluster-listen: 8 ports from 65530 on do not fit below 65536"},
+        {"--cluster-secret-file f", "", "", "--cluster-secret-file is for nodes with"},
+        {"--advertise h", "", "", "--advertise is for nodes with --cluster-listen"},
+        {"--cluster-tls on", "", "", "--cluster-tls is for nodes with --cluster-listen"},
+        {"--cluster-tls maybe", "", "", "allowed is off or on"},
         {"--config /nowhere/at/all", "", "", "cannot read the configuration file /nowhere/at/all"},
         {"--config /tmp", "", "", "cannot read the configuration file /tmp: Is a directory"},
     };
@@ -153,7 +165,7 @@ ParameterizedTest(struct bad_case *c, config, refuses)
     const char *line = (const char *)buf_head(&text);
     cr_assert(strstr(line, c->says) != NULL, "\"%s\" is not in \"%s\"", c->says, line);
     cr_assert(strchr(line, '\n') == line + strlen(line) - 1, "one line");
-    cr_assert(strstr(line, "secret") == NULL);
+    cr_assert(strstr(line, "hush") == NULL);
     config_finish(&config);
     buf_finish(&text);
     if (file) {
@@ -161,6 +173,28 @@ ParameterizedTest(struct bad_case *c, config, refuses)
     }
     free(file);
     free(flags);
+}
+
+Test(config, gives_each_worker_two_ports_for_other_nodes)
+{
+    struct config config;
+    struct buf text = {0};
+    cr_assert(eq(int,
+                 load(&config, CONFIG_ROOMD,
+                      "--workers 4 --cluster-listen 1.2.3.4:65528 --cluster-secret-file f "
+                      "--cluster-tls on --redis redis://h",
+                      "", &text),
+                 CONFIG_OK),
+              "%.*s", STR_ARG(buf_str(&text)));
+    cr_assert(config.cluster_tls);
+    cr_assert(eq(int, config_cluster_port(&config, 1, false), 65528));
+    cr_assert(eq(int, config_cluster_port(&config, 4, false), 65531));
+    cr_assert(eq(int, config_cluster_port(&config, 1, true), 65532));
+    cr_assert(eq(int, config_cluster_port(&config, 4, true), 65535));
+    config.cluster_listen.port = 0;
+    cr_assert(eq(int, config_cluster_port(&config, 4, true), 0));
+    config_finish(&config);
+    buf_finish(&text);
 }
 
 Test(config, ignores_what_kubernetes_sets_for_a_service_called_roomd)

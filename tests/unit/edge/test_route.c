@@ -217,6 +217,51 @@ Test(route, an_empty_room_remembers_its_owner_for_a_moment)
     SAME_LINES(fake_asked(&fake), "find demo\n");
 }
 
+/* Fails to reach w1 every so often for a while. */
+static void fail_to_reach(uint64_t ms)
+{
+    for (uint64_t until = fake.now + ms; fake.now < until;) {
+        fake_owner(&fake, "demo", "w1");
+        fake_pass(&fake, 1000);
+        fake_down(&fake, "w1");
+        fake_pass(&fake, EDGE_RETRY_MS);
+    }
+}
+
+/* proto/cluster.md, "When a link breaks": it is alive, says the store, and only not for us. */
+Test(route, an_owner_out_of_reach_is_given_up_and_its_clients_go_elsewhere)
+{
+    struct fake_client *client = fake_open(&fake, "demo", "a");
+    fake_serve(&fake, "demo", "w1");
+    fake_state(&fake, "w1", 1, 0, "{}");
+    fake_send(&fake, "w1", 1, 0, LINK_HOW_CONNECT, "{\"type\":\"connect\"}");
+    fake_down(&fake, "w1");
+    fake_got(client);
+    fail_to_reach(EDGE_UNREACHABLE_MS - 1000);
+    SAME_LINES(fake_got(client), "");
+    fake_owner(&fake, "demo", "w1"); /* and once it is there, all is well again */
+    fake_greet(&fake, "w1");
+    fake_down(&fake, "w1");
+    fail_to_reach(EDGE_UNREACHABLE_MS - 1000);
+    SAME_LINES(fake_got(client), "");
+    fail_to_reach(3000);
+    SAME_LINES(fake_got(client), "close 1013 the room's worker cannot be reached from here\n");
+}
+
+Test(route, an_owner_that_is_dead_is_another_matter)
+{
+    struct fake_client *client = fake_open(&fake, "demo", "a");
+    fake_serve(&fake, "demo", "w1");
+    fake_down(&fake, "w1");
+    fail_to_reach(4000);
+    fake_serve(&fake, "demo", "w2");
+    fake_down(&fake, "w2");
+    fake_serve(&fake, "demo", "w2");
+    fake_pass(&fake, 2 * EDGE_UNREACHABLE_MS);
+    SAME_LINES(fake_got(client), "");
+    cr_assert(not(client->ended));
+}
+
 Test(route, what_breaks_the_link_protocol_is_reported)
 {
     static const enum link_type wrong[] = {LINK_HELLO, LINK_OPEN, LINK_MESSAGE, LINK_BROKEN,

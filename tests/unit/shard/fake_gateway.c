@@ -16,7 +16,8 @@ struct gateway *gateway_create(struct fake *fake, int number)
     return gateway_return(fake, number, id);
 }
 
-struct gateway *gateway_return(struct fake *fake, int number, const char *id)
+static struct gateway *greet(struct fake *fake, int number, const char *id, const char *node,
+                             uint64_t version_max)
 {
     struct gateway *gateway = xcalloc(1, sizeof(*gateway));
     gateway->fake = fake;
@@ -26,11 +27,25 @@ struct gateway *gateway_return(struct fake *fake, int number, const char *id)
     list_append(&fake->gateways, &gateway->link);
     struct link_frame hello = {.type = LINK_HELLO,
                                .version_min = LINK_VERSION_MIN,
-                               .version_max = LINK_VERSION_MAX,
-                               .id = str_of(gateway->id)};
+                               .version_max = version_max,
+                               .id = str_of(gateway->id),
+                               .node = str_of(node)};
     gateway_say(gateway, &hello);
     gateway_told(gateway);
     return gateway;
+}
+
+struct gateway *gateway_return(struct fake *fake, int number, const char *id)
+{
+    return greet(fake, number, id, "node-1", LINK_VERSION_MAX);
+}
+
+struct gateway *gateway_create_as(struct fake *fake, int number, const char *node,
+                                  uint64_t version_max)
+{
+    char id[24];
+    snprintf(id, sizeof(id), "gateway-%d", ++fake->greetings);
+    return greet(fake, number, id, node, version_max);
 }
 
 void gateway_destroy(struct gateway *gateway)
@@ -147,6 +162,9 @@ void gateway_collect(struct gateway *gateway)
         struct link_frame frame;
         size_t size;
         cr_assert(zero(int, link_read(&reader, buf_head(output), buf_len(output), &frame, &size)));
+        if (frame.type == LINK_MOVED) {
+            snprintf(gateway->moved_to, sizeof(gateway->moved_to), "%.*s", STR_ARG(frame.address));
+        }
         bool about_session = frame.type == LINK_STATE || frame.type == LINK_ROSTER;
         if (about_session && !gateway->fake->show_sessions && !gateway->fake->on_frame) {
             buf_consume(output, size);

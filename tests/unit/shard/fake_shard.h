@@ -65,6 +65,7 @@ struct gateway {
     struct shard_link *shard_link;
     int number;
     char id[24];
+    char moved_to[32]; /* address of the last room that it was told of */
     struct buf lines;
 };
 
@@ -78,6 +79,9 @@ void fake_crash(struct fake *fake, uint32_t applied);
 struct gateway *gateway_create(struct fake *fake, int number);
 /* One that was there before, with its name and the numbers of its connections. */
 struct gateway *gateway_return(struct fake *fake, int number, const char *id);
+/* One of another node, or that speaks an older version of the link. */
+struct gateway *gateway_create_as(struct fake *fake, int number, const char *node,
+                                  uint64_t version_max);
 void gateway_destroy(struct gateway *gateway);
 /* The lines since the last call; valid until the next call of this or fake_asked. */
 const char *gateway_told(struct gateway *gateway);

@@ -68,6 +68,28 @@ Test(move, what_was_handled_is_stored_and_answered_first)
     cr_assert(zero(u64, shard_count(fake.shard)->rooms));
 }
 
+/* The target is of node-1, which reaches it by its Unix socket. */
+Test(move, each_node_is_told_its_own_way_to_the_next_owner)
+{
+    struct gateway *other = gateway_create_as(&fake, 2, "node-2", LINK_VERSION_MAX);
+    move();
+    fake_answer(&fake);
+    told("moved demo worker-2\n");
+    SAME_LINES(gateway_told(other), "moved demo worker-2\n");
+    cr_assert(zero(int, strcmp(gateway->moved_to, "unix:/2")));
+    cr_assert(zero(int, strcmp(other->moved_to, "tcp:2")));
+}
+
+Test(move, who_is_not_told_a_way_looks_it_up)
+{
+    struct gateway *other = gateway_create_as(&fake, 2, "node-2", LINK_VERSION_MAX);
+    struct shard_target near = {there.worker, there.node, there.address, STR("")};
+    cr_assert(zero(int, shard_move(fake.shard, STR("demo"), &near, fake.now)));
+    fake_answer(&fake);
+    told("moved demo worker-2\n");
+    SAME_LINES(gateway_told(other), "moved demo \n");
+}
+
 Test(move, of_a_room_that_is_lost_says_so)
 {
     move();

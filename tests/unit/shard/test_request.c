@@ -241,6 +241,20 @@ Test(request, sessions_are_listed_and_set)
     replied("reply 3 20 null\nreply 4 17 null\n");
 }
 
+/* A gateway of version 1 would not know the frame; the worker does as it was asked all the same. */
+Test(request, an_older_gateway_is_not_sent_what_it_does_not_know)
+{
+    struct gateway *older = gateway_create_as(&fake, 3, "node-2", LINK_VERSION_FLAGS - 1);
+    gateway_join(older, 1, "demo", "c");
+    gateway_told(older);
+    want(1, LINK_VERB_SET_READONLY, "demo", "c", "true");
+    fake_turn(&fake);
+    SAME_LINES(gateway_told(older), "");
+    want(2, LINK_VERB_SET_READONLY, "demo", "a", "true");
+    fake_turn(&fake);
+    told("flags 1 3\n");
+}
+
 Test(request, a_session_is_told_and_ended)
 {
     gateway_open(gateway, 2, "demo", "b");
