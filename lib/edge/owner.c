@@ -244,9 +244,14 @@ void link_greeted(struct edge_link *link)
     }
 }
 
-/* Another try has failed; whether it was one too many (proto/cluster.md, "When a link breaks"). */
+/* Another try has failed; whether it was one too many (proto/cluster.md, "When a link breaks"). A
+ * worker of this machine that is there and does not answer is stopped, or long at something: no
+ * other gateway reaches it either. */
 static bool fail_to_reach(struct edge_room *room)
 {
+    if (str_starts(str_of(room->link->address), STR("unix:"))) {
+        return false;
+    }
     uint64_t now = room->edge->now_ms;
     room->unreachable_at = room->unreachable_at ? room->unreachable_at : now;
     bool over = now - room->unreachable_at >= EDGE_UNREACHABLE_MS;

@@ -19,6 +19,7 @@
 #include <criterion/criterion.h>
 
 struct fake {
+    bool remote; /* owners are of other machines */
     struct edge *edge;
     struct edge_config config;
     uint64_t now;

@@ -231,6 +231,7 @@ static void fail_to_reach(uint64_t ms)
 /* proto/cluster.md, "When a link breaks": it is alive, says the store, and only not for us. */
 Test(route, an_owner_out_of_reach_is_given_up_and_its_clients_go_elsewhere)
 {
+    fake.remote = true;
     struct fake_client *client = fake_open(&fake, "demo", "a");
     fake_serve(&fake, "demo", "w1");
     fake_state(&fake, "w1", 1, 0, "{}");
@@ -246,6 +247,18 @@ Test(route, an_owner_out_of_reach_is_given_up_and_its_clients_go_elsewhere)
     SAME_LINES(fake_got(client), "");
     fail_to_reach(3000);
     SAME_LINES(fake_got(client), "close 1013 the room's worker cannot be reached from here\n");
+}
+
+Test(route, one_of_this_machine_that_does_not_answer_is_waited_for)
+{
+    struct fake_client *client = fake_open(&fake, "demo", "a");
+    fake_serve(&fake, "demo", "w1");
+    fake_state(&fake, "w1", 1, 0, "{}");
+    fake_send(&fake, "w1", 1, 0, LINK_HOW_CONNECT, "{\"type\":\"connect\"}");
+    fake_got(client);
+    fake_down(&fake, "w1");
+    fail_to_reach(3 * EDGE_UNREACHABLE_MS);
+    SAME_LINES(fake_got(client), "");
 }
 
 Test(route, an_owner_that_is_dead_is_another_matter)
