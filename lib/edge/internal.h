@@ -133,13 +133,13 @@ struct edge_room {
     struct list retry_link; /* in edge.retrying if retrying */
     struct list empty_link; /* in edge.empty while it has no connection */
     uint64_t retry_due, empty_due;
-    uint64_t
-        unreachable_at;   /* since when its owner could not be reached, in one or many tries; 0 */
-    struct list channels; /* of struct edge_channel.room_link; owned */
-    struct list conns;    /* of struct edge_conn.room_link */
-    struct list lingers;  /* of struct edge_linger.room_link; owned */
-    struct map roster;    /* of struct roster_id: presence records that clients were shown; owned */
-    uint32_t heat;        /* messages, the older the less they count */
+    char *unreachable;       /* owned: an owner that lives, says the store, and that no try has */
+    uint64_t unreachable_at; /* reached since then; NULL: there is none */
+    struct list channels;    /* of struct edge_channel.room_link; owned */
+    struct list conns;       /* of struct edge_conn.room_link */
+    struct list lingers;     /* of struct edge_linger.room_link; owned */
+    struct map roster; /* of struct roster_id: presence records that clients were shown; owned */
+    uint32_t heat;     /* messages, the older the less they count */
     uint64_t heat_at;
 };
 
@@ -213,6 +213,8 @@ void roster_finish(struct edge_room *room);
 /* owner.c: the life of a room's owner, as a gateway sees it. */
 void room_find_owner(struct edge_room *room);
 void room_unlink(struct edge_room *room);
+/* Its owner is within reach, or another one, or there is none. */
+void room_in_reach(struct edge_room *room);
 /* The owner is no more; the next one is looked for, at once or a little later. */
 void room_lost(struct edge_room *room, bool at_once);
 /* All rooms of a link. */

@@ -40,6 +40,12 @@ void room_unlink(struct edge_room *room)
     room->link = NULL;
 }
 
+void room_in_reach(struct edge_room *room)
+{
+    free(room->unreachable);
+    room->unreachable = NULL;
+}
+
 /* ---- a connection and an owner ---- */
 
 uint64_t owner_access(bool readonly, bool object_readonly)
@@ -159,7 +165,9 @@ static void room_use(struct edge_room *room, const struct edge_owner *owner)
     struct edge_link *link = link_get(room->edge, owner);
     room->state = EDGE_ROOM_LINKED;
     room->link = link;
-    room->unreachable_at = link->version ? 0 : room->unreachable_at;
+    if (link->version) {
+        room_in_reach(room);
+    }
     list_append(&link->rooms, &room->link_link);
     struct edge_linger *linger;
     list_each(linger, &room->lingers, room_link, struct edge_linger)
@@ -197,6 +205,7 @@ void edge_owner_found(struct edge *edge, struct str name, enum err err,
     } else if (err == ERR_QUARANTINED) {
         send_away(room, STR("room is quarantined"));
     } else if (err) {
+        room_in_reach(room);
         room_retry(room);
     } else {
         room_use(room, owner);
@@ -240,22 +249,28 @@ void link_greeted(struct edge_link *link)
     struct edge_room *room;
     list_each(room, &link->rooms, link_link, struct edge_room)
     {
-        room->unreachable_at = 0;
+        room_in_reach(room);
     }
 }
 
 /* Another try has failed; whether it was one too many (proto/cluster.md, "When a link breaks"). A
  * worker of this machine that is there and does not answer is stopped, or long at something: no
  * other gateway reaches it either. */
-static bool fail_to_reach(struct edge_room *room)
+static bool fail_to_reach(struct edge_room *room, const struct edge_link *link)
 {
-    if (str_starts(str_of(room->link->address), STR("unix:"))) {
+    if (str_starts(str_of(link->address), STR("unix:"))) {
         return false;
     }
     uint64_t now = room->edge->now_ms;
-    room->unreachable_at = room->unreachable_at ? room->unreachable_at : now;
+    if (!room->unreachable || strcmp(room->unreachable, link->worker) != 0) {
+        room_in_reach(room);
+        room->unreachable = xstrdup(link->worker);
+        room->unreachable_at = now;
+    }
     bool over = now - room->unreachable_at >= EDGE_UNREACHABLE_MS;
-    room->unreachable_at = over ? 0 : room->unreachable_at; /* who comes anew has as long again */
+    if (over) {
+        room_in_reach(room); /* who comes anew has as long again */
+    }
     return over;
 }
 
@@ -286,7 +301,7 @@ void link_lost(struct edge_link *link)
     }
     qsort(rooms, count, sizeof(*rooms), hottest_first);
     for (size_t i = 0; i < count; i++) {
-        bool over = !link->version && fail_to_reach(rooms[i]);
+        bool over = !link->version && fail_to_reach(rooms[i], link);
         /* A worker that could not even be reached will not be there an instant later. */
         room_lost(rooms[i], link->version);
         if (over) {

@@ -27,6 +27,7 @@ void route_destroy_room(struct edge_room *room)
         linger_free(linger);
     }
     roster_finish(room);
+    room_in_reach(room);
     list_remove(&room->retry_link);
     list_remove(&room->empty_link);
     map_remove(&room->edge->rooms, str_of(room->name));
