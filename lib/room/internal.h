@@ -75,6 +75,13 @@ static inline enum reject reject_edition(const struct edition *edition)
 {
     return edition->again ? REJECT_FOR_NOW : REJECT_CLIENT_TOO_OLD;
 }
+/* Who is turned away because code does not run just now is to come back. */
+static inline enum reject reject_invalid(enum schema_valid valid)
+{
+    return valid == SCHEMA_VALID     ? REJECT_NONE
+           : valid == SCHEMA_INVALID ? REJECT_INVALID_RECORD
+                                     : REJECT_FOR_NOW;
+}
 struct str reject_reason(enum reject reject);
 
 /* room.c: the serialized schema that is kept with the documents; the room has one. */

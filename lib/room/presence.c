@@ -77,8 +77,10 @@ static enum reject change_to(struct room *room, struct room_session *session, st
     if (!type.ptr) {
         value_string(value_get(state, STR("typeName")), &type);
     }
-    if (state.len <= ROOM_PRESENCE_MAX_BYTES && schema_validate(room->schema, type, state)) {
-        reject = REJECT_NONE;
+    if (state.len <= ROOM_PRESENCE_MAX_BYTES) {
+        reject = reject_invalid(schema_check(room->schema, type, state));
+    }
+    if (reject == REJECT_NONE) {
         *next = record_create(state, 0);
         if (old && !session->presence_unsure) {
             ops_patch(ops, record_id(*next), buf_value(&diff));

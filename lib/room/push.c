@@ -41,8 +41,12 @@ static enum reject add_state(struct push *push, struct str key, struct record *o
                              struct value state)
 {
     struct str id;
-    if (!within_limits(state) || !schema_validate(push->room->schema, type, state)) {
+    if (!within_limits(state)) {
         return REJECT_INVALID_RECORD;
+    }
+    enum reject reject = reject_invalid(schema_check(push->room->schema, type, state));
+    if (reject != REJECT_NONE) {
+        return reject;
     }
     if (!value_string(value_get(state, STR("id")), &id) || !str_eq(id, key)) {
         return REJECT_UNKNOWN_ERROR;

@@ -45,8 +45,12 @@ static enum room_edited check_record(const struct room *room, struct value recor
         buf_printf(why, "%.*s: \"%.*s\" is no document type", STR_ARG(*id), STR_ARG(type));
         return ROOM_EDIT_INVALID;
     }
-    if (!schema_validate(room->schema, type, record)) {
-        buf_printf(why, "%.*s: not a valid %.*s", STR_ARG(*id), STR_ARG(type));
+    enum schema_valid valid = schema_check(room->schema, type, record);
+    if (valid != SCHEMA_VALID) {
+        buf_printf(why,
+                   valid == SCHEMA_INVALID ? "%.*s: not a valid %.*s"
+                                           : "%.*s: the validator of %.*s does not run just now",
+                   STR_ARG(*id), STR_ARG(type));
         return ROOM_EDIT_INVALID;
     }
     return ROOM_EDITED;

@@ -169,7 +169,7 @@ static bool check_document(struct compiler *compiler, const struct place *place,
         return reader_fail(compiler->why, place, "\"%.*s\" is no type of scope document",
                            STR_ARG(reader_cut(name)));
     }
-    return content_validate(content, content->types[type].node, document, true) ||
+    return content_validate(content, content->types[type].node, document, true) == SCHEMA_VALID ||
            reader_fail(compiler->why, place, "is not valid as \"%.*s\"", STR_ARG(reader_cut(name)));
 }
 

@@ -176,8 +176,8 @@ struct content *content_create(struct value content, struct schema_engine *engin
 void content_destroy(struct content *content);
 
 /* Whether the value is accepted; `trust_code` takes code validators to accept what `inner` does. */
-bool content_validate(const struct content *content, uint32_t node, struct value value,
-                      bool trust_code);
+enum schema_valid content_validate(const struct content *content, uint32_t node, struct value value,
+                                   bool trust_code);
 
 /* ---- a schema of either kind ---- */
 

@@ -154,13 +154,18 @@ static bool validate_open(struct str type, struct value record)
            value_string(value_get(record, STR("typeName")), &type_name) && str_eq(type_name, type);
 }
 
-bool schema_validate(const struct schema *schema, struct str name, struct value record)
+enum schema_valid schema_check(const struct schema *schema, struct str name, struct value record)
 {
     if (!schema->content) {
-        return validate_open(name, record);
+        return validate_open(name, record) ? SCHEMA_VALID : SCHEMA_INVALID;
     }
     const struct type *type = type_of(schema, name);
-    return type && content_validate(schema->content, type->node, record, false);
+    return type ? content_validate(schema->content, type->node, record, false) : SCHEMA_INVALID;
+}
+
+bool schema_validate(const struct schema *schema, struct str name, struct value record)
+{
+    return schema_check(schema, name, record) == SCHEMA_VALID;
 }
 
 struct value schema_default_documents(const struct schema *schema)

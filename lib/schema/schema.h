@@ -60,7 +60,14 @@ struct str schema_presence_type(const struct schema *schema);
 /* Whether writes to the type are governed by a session's object access (OBJ-1). */
 bool schema_is_object_type(const struct schema *schema, struct str type);
 
+enum schema_valid {
+    SCHEMA_VALID,
+    SCHEMA_INVALID,
+    SCHEMA_UNDECIDED, /* code has a say, and does not run just now; another try may tell */
+};
 /* Whether `record` is acceptable as a record of type `type` (VAL-1, VAL-2). */
+enum schema_valid schema_check(const struct schema *schema, struct str type, struct value record);
+/* The same, for those to whom it is all one why not. */
 bool schema_validate(const struct schema *schema, struct str type, struct value record);
 
 /* The documents a new room starts with (SNAP-9), as an array of records; empty for most. */

@@ -23,6 +23,7 @@ struct run {
     enum { CODE_TRUSTED, CODE_LATER, CODE_NOW } code; /* what is done where a node is code */
     struct schema_job *jobs; /* owned; what is asked later, all at once: a call costs much */
     uint32_t job_count, job_cap;
+    bool unavailable; /* some code could not be run */
 };
 
 /* Where the accepted value ends; NULL: it is refused. */
@@ -39,11 +40,12 @@ static const uint8_t *skip(struct run *run, const uint8_t *at)
 }
 
 /* Whether all of them return. */
-static bool run_jobs(const struct content *content, struct schema_job *jobs, uint32_t count)
+static bool run_jobs(struct run *run, struct schema_job *jobs, uint32_t count)
 {
     bool ok = true;
-    engine_run(content, jobs, count);
+    engine_run(run->content, jobs, count);
     for (uint32_t i = 0; i < count; i++) {
+        run->unavailable |= jobs[i].called == SCHEMA_UNAVAILABLE;
         ok = ok && jobs[i].called == SCHEMA_RETURNED;
         buf_finish(&jobs[i].result);
     }
@@ -58,7 +60,7 @@ static bool call_code(struct run *run, const struct node *node, struct value val
     case CODE_TRUSTED:
         return true;
     case CODE_NOW:
-        return run_jobs(run->content, &job, 1);
+        return run_jobs(run, &job, 1);
     case CODE_LATER:
         break;
     }
@@ -427,19 +429,19 @@ static const uint8_t *check(struct run *run, uint32_t at_node, const uint8_t *at
     }
 }
 
-bool content_validate(const struct content *content, uint32_t node, struct value value,
-                      bool trust_code)
+enum schema_valid content_validate(const struct content *content, uint32_t node, struct value value,
+                                   bool trust_code)
 {
     struct run run = {.content = content,
                       .validators = &content->validators,
                       .work = WORK_ALWAYS + value.len * WORK_PER_BYTE,
                       .code = trust_code ? CODE_TRUSTED : CODE_LATER};
     if (node == NODE_NONE) {
-        return true;
+        return SCHEMA_VALID;
     }
     bool valid =
         value_present(value) ? check(&run, node, value.data) != NULL : check_absent(&run, node);
-    valid = valid && run_jobs(content, run.jobs, run.job_count);
+    valid = valid && run_jobs(&run, run.jobs, run.job_count);
     free(run.jobs);
-    return valid;
+    return valid ? SCHEMA_VALID : run.unavailable ? SCHEMA_UNDECIDED : SCHEMA_INVALID;
 }

@@ -36,8 +36,11 @@ class Scene {
   async close() {
     this.drawer?.drop()
     this.other?.drop()
-    await this.roomd?.finish()
-    await this.server?.stop()
+    try {
+      await this.roomd?.finish()
+    } finally {
+      await this.server?.stop()
+    }
   }
 
   async readiness() {
@@ -86,9 +89,11 @@ async function withScene(options, act) {
   const scene = await Scene.open(options)
   try {
     await act(scene)
-  } finally {
-    await scene.close()
+  } catch (error) {
+    await scene.close().catch(() => {}) // what went wrong first is what matters
+    throw error
   }
+  await scene.close()
 }
 
 /* How writes come to be refused, and how they are taken again. */
@@ -244,6 +249,10 @@ describe('a Redis that is slow', { concurrency: true }, () => {
     withScene({ redis: ['--busy-reply-threshold', 300] }, async (scene) => {
       const { roomd, server } = scene
       const script = server.command('EVAL', 'while true do end', 0).catch(({ message }) => message)
+      await until('Redis busy', async () => {
+        const reply = await server.command('PING').catch(({ message }) => message)
+        return /^BUSY/.test(reply)
+      })
       const { result } = await scene.pushWaits('meanwhile')
       await scene.isNotReady(/BUSY/)
       await roomd.logged('why', /Redis refuses writes.*why="BUSY/)

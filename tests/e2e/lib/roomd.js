@@ -201,7 +201,9 @@ export async function withRoomd(options, body) {
   const roomd = await Roomd.start(options)
   try {
     await body(roomd)
-  } finally {
-    await roomd.finish()
+  } catch (error) {
+    await roomd.finish().catch(() => {}) // what went wrong first is what matters
+    throw error
   }
+  await roomd.finish()
 }

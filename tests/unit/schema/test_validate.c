@@ -265,6 +265,29 @@ Test(validate, work_is_bounded)
     buf_finish(&value);
 }
 
+/* Nobody is turned away for good because code does not run just now. */
+Test(validate, without_the_engine_it_is_undecided)
+{
+    struct fake_engine fake;
+    fake_engine_init(&fake);
+    struct schema *schema = schema_of("{'kind':'object','fields':{'x':{'kind':'code','function':"
+                                      "'ok'},'n':{'kind':'number'}}}",
+                                      &fake.engine);
+    struct buf good = {0};
+    struct buf bad = {0};
+    parse("{'x':1,'n':1}", &good);
+    parse("{'x':1,'n':'one'}", &bad);
+    cr_assert(eq(int, schema_check(schema, STR("t"), buf_value(&good)), SCHEMA_VALID));
+    fake.down = true;
+    cr_assert(eq(int, schema_check(schema, STR("t"), buf_value(&good)), SCHEMA_UNDECIDED));
+    cr_assert(not(schema_validate(schema, STR("t"), buf_value(&good))));
+    cr_assert(eq(int, schema_check(schema, STR("t"), buf_value(&bad)), SCHEMA_INVALID),
+              "whatever code would say");
+    buf_finish(&good);
+    buf_finish(&bad);
+    schema_unref(schema);
+}
+
 Test(validate, types)
 {
     struct schema *schema = compile(
