@@ -62,6 +62,10 @@ struct config {
     char *socket;   /* worker: path of its link socket */
     struct address link_listen; /* worker: where it listens for other nodes; no host: nowhere */
 
+    /* Nobody's but tests'; 0: as worker/core.c has it. */
+    uint32_t entry_max;   /* bytes of a log entry */
+    uint32_t slice_bytes; /* of long work, before others have their turn */
+
     char *text[CONFIG_OPTIONS_MAX]; /* each option as it was written; private */
 };
 

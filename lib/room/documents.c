@@ -91,6 +91,16 @@ struct record *documents_take(struct documents *documents, struct record *record
     return record;
 }
 
+bool documents_empty(struct documents *documents, struct slice *slice)
+{
+    while (slice_left(slice) && !list_empty(&documents->by_clock)) {
+        struct record *oldest = list_entry(documents->by_clock.next, struct record, link);
+        record_unref(documents_take(documents, oldest));
+        slice_spend(slice, 0);
+    }
+    return list_empty(&documents->by_clock);
+}
+
 void documents_forget_tombstones(struct documents *documents)
 {
     struct tombstone *tombstone;

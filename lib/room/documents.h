@@ -7,6 +7,7 @@
 #include "base/err.h"
 #include "base/list.h"
 #include "base/map.h"
+#include "base/slice.h"
 #include "room/record.h"
 
 struct tombstone {
@@ -28,6 +29,8 @@ struct documents {
 
 void documents_init(struct documents *documents);
 void documents_finish(struct documents *documents);
+/* Frees records in slices, ahead of documents_finish. True when none is left. */
+bool documents_empty(struct documents *documents, struct slice *slice);
 
 struct record *documents_get(const struct documents *documents, struct str id);
 

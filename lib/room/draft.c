@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 struct draft_item {
@@ -102,25 +103,54 @@ void draft_each(const struct draft *draft, draft_visit_fn visit, void *ctx)
 }
 
 /* Puts before removes (UPD-4), each in the order it was asked for. */
-static uint32_t collect(const struct draft *draft, bool puts, struct edit *edits, uint32_t count)
+static void collect(const struct draft *draft, const struct draft_item *item,
+                    struct draft_edits *edits)
 {
-    struct draft_item *item;
-    list_each(item, &draft->items, link, struct draft_item)
-    {
-        struct str id = item_id(item);
-        struct record *original = documents_get(draft->documents, id);
-        if (puts ? item->after != NULL : !item->after && original) {
-            edits[count++] = (struct edit){id, original, item->after};
-        }
+    struct str id = item_id(item);
+    struct record *original = documents_get(draft->documents, id);
+    if (edits->removes ? !item->after && original : item->after != NULL) {
+        edits->list[edits->count++] = (struct edit){id, original, item->after};
     }
-    return count;
+}
+
+bool draft_collect(const struct draft *draft, struct draft_edits *edits, struct slice *slice)
+{
+    if (!edits->list) {
+        edits->list = xcalloc(draft->by_id.count + 1, sizeof(*edits->list));
+        edits->at = draft->items.next;
+    }
+    while (slice_left(slice)) {
+        if (edits->at != &draft->items) {
+            collect(draft, list_entry(edits->at, struct draft_item, link), edits);
+            edits->at = edits->at->next;
+        } else if (!edits->removes) {
+            edits->removes = true;
+            edits->at = draft->items.next;
+        } else {
+            return true;
+        }
+        slice_spend(slice, 0);
+    }
+    return false;
 }
 
 uint32_t draft_edits(const struct draft *draft, struct edit **edits)
 {
-    *edits = xcalloc(draft->by_id.count + 1, sizeof(**edits));
-    uint32_t count = collect(draft, true, *edits, 0);
-    return collect(draft, false, *edits, count);
+    struct slice all = SLICE_ALL;
+    struct draft_edits collected = {0};
+    bool over = draft_collect(draft, &collected, &all);
+    assert(over);
+    *edits = collected.list;
+    return collected.count;
+}
+
+bool draft_empty(struct draft *draft, struct slice *slice)
+{
+    while (slice_left(slice) && !list_empty(&draft->items)) {
+        item_free(draft, list_entry(draft->items.next, struct draft_item, link));
+        slice_spend(slice, 0);
+    }
+    return list_empty(&draft->items);
 }
 
 void draft_finish(struct draft *draft)

@@ -3,6 +3,7 @@
 #ifndef ROOM_DRAFT_H
 #define ROOM_DRAFT_H
 
+#include "base/slice.h"
 #include "room/documents.h"
 #include "room/edition.h"
 
@@ -33,5 +34,18 @@ void draft_each(const struct draft *draft, draft_visit_fn visit, void *ctx);
 /* The edits that lead there, in *edits, which the caller frees; what they point to is the draft's.
  */
 uint32_t draft_edits(const struct draft *draft, struct edit **edits);
+
+/* The same in slices. Starts zeroed; the draft does not change meanwhile. */
+struct draft_edits {
+    struct edit *list; /* owned by the caller, once it is over */
+    uint32_t count;
+    struct list *at; /* the item looked at next */
+    bool removes;    /* puts are through */
+};
+/* True when it is over. */
+bool draft_collect(const struct draft *draft, struct draft_edits *edits, struct slice *slice);
+/* Frees what is in it in slices, ahead of draft_finish. True when nothing is left; after the first
+ * step the draft is good for nothing else. */
+bool draft_empty(struct draft *draft, struct slice *slice);
 
 #endif

@@ -4,6 +4,7 @@
 #ifndef ROOM_HOST_H
 #define ROOM_HOST_H
 
+#include "base/slice.h"
 #include "room/room.h"
 
 enum room_edited {
@@ -51,6 +52,20 @@ enum room_edited room_update(struct room *room, const struct room_update *update
  * snapshot's. */
 enum room_edited room_load(struct room *room, struct value snapshot, uint64_t now_ms,
                            struct buf *why) NODISCARD;
+
+/* The same in slices: between room_load_begin and the last step nothing may be done to the room but
+ * what closes sockets, and what it says of its documents means nothing. */
+struct room_loading;
+
+/* `snapshot` is borrowed. */
+struct room_loading *room_load_begin(struct room *room, struct value snapshot);
+/* True when it is over. What there is to tell is told in the step that stores it. */
+bool room_load_step(struct room_loading *loading, struct slice *slice, uint64_t now_ms) NODISCARD;
+/* Then: what came of it; `why` is a view. */
+enum room_edited room_load_edited(const struct room_loading *loading, struct str *why);
+/* At any time; if it was not over, the room is good for nothing but to be destroyed. NULL is fine.
+ */
+void room_load_end(struct room_loading *loading);
 
 /* Puts a session straight into the connected state, on a socket that is open, from its snapshot
  * (RES-2). False: it has not the form of one, or its schema cannot be served (RES-3); then the

@@ -139,6 +139,8 @@ void write_push_result(struct value message, enum room_outcome outcome, struct v
 /* Stores one network diff, from a push or a log entry, as the transaction that brings the documents
  * to `clock`. */
 void commit_edits(struct room *room, const struct edit *edits, uint32_t count, uint64_t clock);
+/* One of them; the documents' clock stays. */
+void commit_edit(struct room *room, const struct edit *edit, uint64_t clock);
 
 /* push.c: something was removed (TOMB-2). */
 void schedule_prune(struct room *room, uint64_t now_ms);

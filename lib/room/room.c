@@ -93,15 +93,20 @@ enum err room_read_snapshot(struct room *room, struct value snapshot)
     return err;
 }
 
+void commit_edit(struct room *room, const struct edit *edit, uint64_t clock)
+{
+    if (edit->after) {
+        edit->after->clock = clock;
+        documents_put(&room->documents, record_ref(edit->after));
+    } else {
+        documents_remove(&room->documents, edit->id, clock);
+    }
+}
+
 void commit_edits(struct room *room, const struct edit *edits, uint32_t count, uint64_t clock)
 {
     for (uint32_t i = 0; i < count; i++) {
-        if (edits[i].after) {
-            edits[i].after->clock = clock;
-            documents_put(&room->documents, record_ref(edits[i].after));
-        } else {
-            documents_remove(&room->documents, edits[i].id, clock);
-        }
+        commit_edit(room, &edits[i], clock);
     }
     room->documents.clock = clock;
 }

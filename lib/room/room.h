@@ -64,7 +64,8 @@ struct room_entry {
     struct str session; /* id; absent if no session did it */
     uint64_t seq;       /* the session's inbound sequence number; 0 if none */
     enum room_outcome outcome;
-    struct value diff;   /* network diff: puts, patches against the state before, removes */
+    struct value diff;   /* network diff: puts, patches against the state before, removes; absent
+                          * where it is larger than room_config.diff_max and was not written */
     struct value schema; /* serialized schema, in the entry that sets it; else absent */
 };
 
@@ -109,6 +110,7 @@ struct room_config {
     uint64_t idle_timeout_ms; /* 0: sessions are never idle */
     struct schema *schema;    /* of all rooms, borrowed; NULL: each adopts its first client's */
     bool session_snapshots;   /* tell host.session_snapshot (RES-4) */
+    size_t diff_max;          /* bytes of a diff that nobody wants in an entry any more; 0: any */
 };
 
 /* Empty, at clock 0, without schema. `host` and `config` are borrowed for the room's life. */

@@ -39,7 +39,7 @@ void erase_room(struct shard_room *room, uint64_t now_ms)
              LOG_U64("records", room_documents(room->room)->records.count),
              LOG_U64("clock", room_documents(room->room)->clock));
     /* In the place of an entry that only a snapshot can store: nobody hears of it before. */
-    room->jump_number = ++room->appended;
+    room->whole_number = ++room->appended;
     room->dirty = room->erased = true;
     send_away(room);
     empty(room);

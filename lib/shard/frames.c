@@ -262,8 +262,8 @@ static void on_roster(struct shard_link *link, const struct link_frame *frame, u
 static void on_conn_frame(struct shard_conn *conn, const struct link_frame *frame, uint64_t now_ms)
 {
     enum shard_room_state state = conn->room->state;
-    /* In a room that loads, a client's last messages come before its end. */
-    bool waits = state == SHARD_ROOM_LOADING && conn->resumed;
+    /* In a room that is held or loads, a client's last messages come before its end. */
+    bool waits = state == SHARD_ROOM_HELD || (state == SHARD_ROOM_LOADING && conn->resumed);
     bool leaves = frame->type == LINK_GONE && !waits;
     if (state == SHARD_ROOM_SERVING || leaves) {
         conn_frame(conn, frame, now_ms);

@@ -43,7 +43,8 @@ void shard_checked(struct shard *shard, uint64_t number, enum err err, uint64_t 
         return;
     }
     /* At once, not with its next change: until then a gateway that asks would find no owner. */
-    if (err == ERR_GAP && room->state == SHARD_ROOM_SERVING) {
+    bool serves = room->state == SHARD_ROOM_SERVING || room->state == SHARD_ROOM_HELD;
+    if (err == ERR_GAP && serves) {
         room->suspect = room->dirty = true;
         persist_snapshot(room, false);
     }
@@ -62,7 +63,7 @@ void shard_verify(struct shard *shard)
     uint32_t pos = 0;
     struct shard_room *room;
     while ((room = map_next(&shard->rooms, &pos))) {
-        if (room->state == SHARD_ROOM_SERVING) {
+        if (room->state == SHARD_ROOM_SERVING || room->state == SHARD_ROOM_HELD) {
             gate_want(room);
         }
     }

@@ -179,6 +179,11 @@ static void host_append(void *ctx, const struct room_entry *entry)
         return; /* nothing waits for the store */
     }
     copy.number = ++room->appended;
+    size_t diff_max = shard->config->room.diff_max;
+    if (!value_present(copy.diff) || (diff_max > 0 && copy.diff.len > diff_max)) {
+        room->whole_number = copy.number;
+        copy.diff = copy.schema = VALUE_NONE; /* the snapshot has them */
+    }
     struct entry *kept = entry_create(&copy);
     list_append(&room->pending, &kept->link);
     room->log_bytes += entry_bytes(kept);

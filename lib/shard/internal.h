@@ -99,6 +99,7 @@ struct shard_conn {
 enum shard_room_state {
     SHARD_ROOM_LOADING, /* the store reads it; frames are deferred */
     SHARD_ROOM_SERVING,
+    SHARD_ROOM_HELD,      /* it does something long (held.c); frames are deferred */
     SHARD_ROOM_RELEASING, /* the last snapshot is under way; frames are deferred */
     SHARD_ROOM_MOVING,    /* being handed over; gateways send its frames to the next owner */
     SHARD_ROOM_FAILED,    /* cannot be read; refused until it may be tried again */
@@ -163,6 +164,7 @@ struct shard_room {
     bool snapshot_running;
     bool snapshot_releases; /* it gives the room up */
     bool erased;            /* all that was in it is gone, once that is stored */
+    struct held *held;      /* owned; if it is held */
     struct list requests;   /* of struct shard_request.room_link: they wait for it */
     uint32_t request_count;
     uint64_t durable_clock; /* document clock of the last entry that the store has */
@@ -175,13 +177,14 @@ struct shard_room {
     struct tail tail;
     struct map ghosts; /* of struct ghost; owned */
     uint64_t ghosts_due;
-    uint64_t gate;        /* the last check of ownership wanted, */
-    uint64_t gate_asked;  /* asked for (0: none is under way), */
-    uint64_t gate_passed; /* and passed */
-    struct move *move;    /* owned; if moving */
-    uint64_t jump_number; /* pseudo-entry that only a snapshot makes durable; 0: none */
-    uint64_t before_jump; /* document clock of then, and where history started */
+    uint64_t gate;         /* the last check of ownership wanted, */
+    uint64_t gate_asked;   /* asked for (0: none is under way), */
+    uint64_t gate_passed;  /* and passed */
+    struct move *move;     /* owned; if moving */
+    uint64_t whole_number; /* the last entry that only a snapshot makes durable; 0: none */
+    uint64_t before_jump; /* document clock of before the clock jumped, and where history started */
     uint64_t history_before_jump;
+    bool jumped;
     bool fresh;        /* it was just read from the store: no need to ask whose it is */
     bool suspect;      /* an append failed: what the log holds is unknown, only a snapshot helps */
     bool dirty;        /* changed since the last snapshot was begun */
@@ -219,6 +222,20 @@ enum link_refusal shard_room_refusal(const struct shard_room *room);
 void shard_room_close_conns(struct shard_room *room, uint64_t code, struct str reason);
 void shard_room_info(const struct shard_room *room, struct shard_room_info *info);
 struct log_scope shard_room_scope(const struct shard_room *room);
+
+/* held.c: a room that does something long. */
+struct shard_request;
+/* Loads what the request gives into the room, and answers it. If that takes more than a slice the
+ * room is held until then. */
+void held_load(struct shard_room *room, struct shard_request *request, uint64_t now_ms);
+/* Whoever asked for it is gone. */
+void held_forget_request(struct shard_room *room, const struct shard_request *request);
+/* Does the next slice, or all that is left. */
+void held_work(struct shard_room *room, struct slice *slice, uint64_t now_ms);
+/* The room ends. */
+void held_drop(struct shard_room *room);
+/* What may be done of anything in one turn. */
+struct slice shard_slice(const struct shard *shard);
 
 /* host.c: what a room says, as frames and entries. */
 extern const struct room_host shard_room_host;
@@ -330,7 +347,7 @@ void audience_show(struct shard_room *room, const struct record *presence);
 /* request.c: what a host wants of a room. */
 enum err request_frame(struct shard_link *link, const struct link_frame *frame,
                        uint64_t now_ms) NODISCARD;
-/* Begins the first of those that are ready. */
+/* Gets on with the first of those that are ready. */
 void requests_work(struct shard *shard, uint64_t now_ms);
 /* The room serves now: those that wait for that. */
 void requests_replay(struct shard_room *room, uint64_t now_ms);

@@ -244,8 +244,11 @@ void shard_loaded(struct shard *shard, uint64_t number, const struct shard_loade
 static void flush_room(struct shard_room *room)
 {
     struct shard *shard = room->shard;
-    if (!shard->store_up || room->suspect || room->jump_number > room->sent ||
-        room->sent == room->appended) {
+    if (!shard->store_up || room->suspect || room->sent == room->appended) {
+        return;
+    }
+    if (room->whole_number > room->sent) {
+        persist_snapshot(room, false);
         return;
     }
     /* Entries are numbered without gaps, and those sent come first. */
@@ -346,7 +349,7 @@ void shard_appended(struct shard *shard, uint64_t number, uint64_t last, enum er
  */
 static bool may_keep_stored(const struct shard_room *room, bool release)
 {
-    if (room->suspect || room->jump_number > room->durable) {
+    if (room->suspect || room->whole_number > room->durable) {
         return false;
     }
     return (room->shard->config->durability == SHARD_NONE && !room->move) ||
@@ -356,7 +359,8 @@ static bool may_keep_stored(const struct shard_room *room, bool release)
 void persist_snapshot(struct shard_room *room, bool release)
 {
     struct shard *shard = room->shard;
-    if (room->snapshot_running || !shard->store_up || shard->now_ms < room->retry_at) {
+    if (room->snapshot_running || !shard->store_up || shard->now_ms < room->retry_at ||
+        room->state == SHARD_ROOM_HELD) {
         return;
     }
     struct shard_room_info info;
@@ -439,8 +443,7 @@ void shard_snapshot_stored(struct shard *shard, uint64_t number, enum err err, u
         return;
     }
     /* What was appended behind the snapshot is not in it; if that went wrong, another is due. */
-    room->suspect = (room->suspect && room->sent > room->snapshot_through) ||
-                    room->jump_number > room->snapshot_through;
+    room->suspect = room->suspect && room->sent > room->snapshot_through;
     settle(room, room->snapshot_through);
     if (room->state == SHARD_ROOM_RELEASING) {
         persist_snapshot(room, true); /* it has been erased meanwhile */
@@ -482,10 +485,16 @@ void shard_store_changed(struct shard *shard, bool up, uint64_t now_ms)
         if (room->durable < room->appended) {
             room->suspect = true;
             persist_snapshot(room, false);
-        } else if (room->state == SHARD_ROOM_SERVING || room->state == SHARD_ROOM_MOVING) {
+        } else if (room->state != SHARD_ROOM_LOADING) {
             ask_for_log(room);
         }
     }
+}
+
+/* Entries wait that the log will not get. */
+static bool waits_for_snapshot(const struct shard_room *room)
+{
+    return room->suspect || room->whole_number > room->sent;
 }
 
 /* What is due for one room; may free it. */
@@ -503,7 +512,7 @@ void persist_tick(struct shard_room *room, uint64_t now_ms)
         return;
     }
     if (room->state == SHARD_ROOM_MOVING) {
-        if (room->suspect) {
+        if (waits_for_snapshot(room)) {
             persist_snapshot(room, false);
         }
         move_step(room, now_ms);
@@ -528,7 +537,7 @@ void persist_tick(struct shard_room *room, uint64_t now_ms)
         persist_snapshot(room, true);
     } else if (shard->draining && !room->snapshot_running && move_away(room, now_ms)) {
         return;
-    } else if (room->suspect || overdue) {
+    } else if (waits_for_snapshot(room) || overdue) {
         persist_snapshot(room, false);
     } else if (!room->shown && shard->store_up) {
         struct shard_room_info info;

@@ -46,6 +46,7 @@ static struct shard_request *request_create(struct shard_link *link, const struc
 static void leave_room(struct shard_request *request)
 {
     if (request->room) {
+        held_forget_request(request->room, request);
         request->room->request_count--;
         list_remove(&request->room_link);
         request->room = NULL;
@@ -68,6 +69,7 @@ static void request_free(struct shard_request *request)
     shard->requests--;
     shard->readers -= request->reader != NULL;
     room_reader_destroy(request->reader);
+    value_checking_destroy(request->checking);
     buf_finish(&request->reply);
     free(request);
 }
@@ -167,7 +169,9 @@ void requests_end(struct shard_room *room)
     struct shard_request *request;
     list_each(request, &room->requests, room_link, struct shard_request)
     {
-        if (request->need <= room->durable && !link_verb_reads(request->verb)) {
+        if (request->state == REQUEST_WORKING) {
+            refuse(request, (enum link_status)LINK_REFUSED_NOT_OWNER, STR("the room is not here"));
+        } else if (request->need <= room->durable && !link_verb_reads(request->verb)) {
             send_reply(request); /* it was stored, whoever has the room now */
         } else if (link_verb_reads(request->verb)) {
             refuse(request, (enum link_status)LINK_REFUSED_NOT_OWNER, STR("the room has moved"));
@@ -219,16 +223,29 @@ static void run(struct shard_request *request, struct shard_room *room, uint64_t
         return;
     }
     room->empty_at = now_ms; /* stays loaded for a while */
+    struct request_answer answer = {0};
+    if (request->verb == LINK_VERB_LOAD) {
+        wait_for(request, room, REQUEST_WORKING);
+        held_load(room, request, now_ms);
+        return;
+    }
     if (request->verb == LINK_VERB_SNAPSHOT) {
         request->reader = room_reader_create(room->room);
         shard->readers++;
         write_piece(request, &request->reply);
     } else {
-        struct request_answer answer = {0};
         request_do(request, room, &answer, now_ms);
-        write_answer(request, &answer);
-        buf_finish(&answer.payload);
-        buf_finish(&answer.why);
+    }
+    request_answer(request, room, &answer);
+    buf_finish(&answer.payload);
+    buf_finish(&answer.why);
+}
+
+void request_answer(struct shard_request *request, struct shard_room *room,
+                    struct request_answer *answer)
+{
+    if (!request->reader) {
+        write_answer(request, answer);
     }
     drop_operand(request);
     if (room->durable == room->appended) {
@@ -268,15 +285,14 @@ static void load_for(struct shard_request *request)
     persist_request_load(room);
 }
 
-/* Its operand is complete. */
+/* Its operand is complete, and a value. */
 static void start(struct shard_request *request, uint64_t now_ms)
 {
     struct shard *shard = request->link->shard;
     struct shard_room *room = shard_room_get(shard, request->name);
     shard_turn_to(shard, request->name);
-    if (value_check(buf_head(&request->operand), buf_len(&request->operand), &request->payload)) {
-        refuse(request, LINK_STATUS_MALFORMED, STR("the operand is no value"));
-    } else if (shard->stopping) {
+    request->payload = buf_value(&request->operand);
+    if (shard->stopping) {
         refuse(request, (enum link_status)LINK_REFUSED_NOT_OWNER, STR("worker is stopping"));
     } else if (!room) {
         load_for(request);
@@ -295,29 +311,52 @@ static void start(struct shard_request *request, uint64_t now_ms)
     }
 }
 
-/* What is long to take in begins in a turn of its own, so that what the host has to say of it first
- * is out. */
-enum { LONG_BYTES = 8 << 20 };
+/* ERR_AGAIN: there is more of it to look at. */
+static enum err check(struct shard_request *request, struct slice *slice, uint64_t now_ms)
+{
+    enum err err = value_checking_step(request->checking, slice);
+    if (err == ERR_AGAIN) {
+        return err;
+    }
+    value_checking_destroy(request->checking);
+    request->checking = NULL;
+    if (err) {
+        refuse(request, LINK_STATUS_MALFORMED, STR("the operand is no value"));
+    } else {
+        start(request, now_ms);
+    }
+    return ERR_OK;
+}
 
+/* Its operand is here. Looks at it, in slices if it is long, so that it begins in another turn. */
 static void start_soon(struct shard_request *request, uint64_t now_ms)
 {
+    enum { LONG_BYTES = 8 << 20 };
     struct shard *shard = request->link->shard;
-    if (buf_len(&request->operand) < LONG_BYTES) {
-        start(request, now_ms);
+    size_t len = buf_len(&request->operand);
+    struct slice slice = shard_slice(shard);
+    request->checking = value_checking_create(buf_head(&request->operand), len);
+    if (len <= slice.left) {
+        slice = SLICE_ALL;
+        check(request, &slice, now_ms);
         return;
     }
     request->state = REQUEST_READY;
     list_append(&shard->ready, &request->room_link);
-    if (shard->host->long_step) {
+    if (len > LONG_BYTES && shard->host->long_step) {
         shard->host->long_step(shard->ctx);
     }
 }
 
 void requests_work(struct shard *shard, uint64_t now_ms)
 {
+    struct slice slice = shard_slice(shard);
     struct shard_request *request = list_entry(shard->ready.next, struct shard_request, room_link);
     list_remove(&request->room_link);
-    start(request, now_ms);
+    shard_turn_to(shard, request->name);
+    if (check(request, &slice, now_ms) == ERR_AGAIN) {
+        list_append(&shard->ready, &request->room_link);
+    }
 }
 
 /* ---- frames ---- */
@@ -351,7 +390,7 @@ static enum err on_request(struct shard_link *link, const struct link_frame *fra
         request->state = REQUEST_GATHERING;
     } else if (add_operand(request,
                            (struct str){(const char *)frame->payload.data, frame->payload.len})) {
-        start(request, now_ms);
+        start_soon(request, now_ms);
     }
     return ERR_OK;
 }

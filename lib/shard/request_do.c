@@ -33,8 +33,8 @@ static void pack_clock(const struct shard_room *room, struct buf *out)
     pack_u64(out, room_documents(room->room)->clock);
 }
 
-static void answer_edit(const struct shard_room *room, enum room_edited edited,
-                        struct request_answer *answer)
+void request_answer_edit(const struct shard_room *room, enum room_edited edited,
+                         struct request_answer *answer)
 {
     answer->status = status_of(edited);
     pack_map(&answer->payload, 2);
@@ -62,13 +62,7 @@ static void update(struct shard_request *request, struct shard_room *room,
         answer->status = LINK_STATUS_MALFORMED;
         return;
     }
-    answer_edit(room, room_update(room->room, &update, now_ms, &answer->why), answer);
-}
-
-static void load(struct shard_request *request, struct shard_room *room,
-                 struct request_answer *answer, uint64_t now_ms)
-{
-    answer_edit(room, room_load(room->room, request->payload, now_ms, &answer->why), answer);
+    request_answer_edit(room, room_update(room->room, &update, now_ms, &answer->why), answer);
 }
 
 static void erase(struct shard_room *room, struct request_answer *answer, uint64_t now_ms)
@@ -250,9 +244,6 @@ void request_do(struct shard_request *request, struct shard_room *room,
     case LINK_VERB_UPDATE:
         update(request, room, answer, now_ms);
         return;
-    case LINK_VERB_LOAD:
-        load(request, room, answer, now_ms);
-        return;
     case LINK_VERB_OBJECTS:
         objects(room, answer);
         return;
@@ -271,8 +262,9 @@ void request_do(struct shard_request *request, struct shard_room *room,
     case LINK_VERB_ERASE:
         erase(room, answer, now_ms);
         return;
+    case LINK_VERB_LOAD:
     case LINK_VERB_SNAPSHOT:
-        break; /* in pieces */
+        break; /* in slices, and in pieces */
     }
     answer->status = LINK_STATUS_MALFORMED; /* a newer host's */
 }

@@ -33,7 +33,8 @@ void resume_jump(struct shard_room *room, uint64_t seen)
     room->history_before_jump = documents->history_start;
     room_jump_clock(room->room, clock);
     /* Takes the place of an entry that only a snapshot can store, so all output waits for it. */
-    room->jump_number = ++room->appended;
+    room->jumped = true;
+    room->whole_number = ++room->appended;
     room->dirty = true;
     persist_snapshot(room, false);
 }
@@ -339,7 +340,7 @@ static bool can_bring(struct shard_room *room, const struct resuming *resuming, 
     if (!room_schema(room->room) || (late && !known)) {
         return false;
     }
-    if (room->jump_number && resuming->clock <= room->before_jump) {
+    if (room->jumped && resuming->clock <= room->before_jump) {
         return resuming->clock >= room->history_before_jump;
     }
     return resuming->clock >= documents->history_start;

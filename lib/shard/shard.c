@@ -133,6 +133,7 @@ struct shard_room *shard_room_create(struct shard *shard, struct str name)
 void shard_room_free(struct shard_room *room)
 {
     requests_end(room);
+    held_drop(room);
     struct shard_conn *conn;
     list_each(conn, &room->conns, room_link, struct shard_conn)
     {
@@ -353,7 +354,8 @@ static void check_stopped(struct shard *shard)
 
 void shard_room_worked(struct shard_room *room)
 {
-    if (room->room && room_is_busy(room->room) && list_empty(&room->busy_link)) {
+    bool busy = room->held || (room->room && room_is_busy(room->room));
+    if (busy && list_empty(&room->busy_link)) {
         list_append(&room->shard->busy, &room->busy_link);
     }
 }
@@ -363,23 +365,36 @@ bool shard_is_busy(const struct shard *shard)
     return !list_empty(&shard->busy) || !list_empty(&shard->ready);
 }
 
+struct slice shard_slice(const struct shard *shard)
+{
+    size_t bytes = shard->config->slice_bytes;
+    return (struct slice){bytes ? bytes : SLICE_BYTES};
+}
+
 /* One slice of one room, which then stands behind the others. */
+static void work_in_room(struct shard *shard, uint64_t now_ms)
+{
+    struct shard_room *room = list_entry(shard->busy.next, struct shard_room, busy_link);
+    struct slice slice = shard_slice(shard);
+    list_remove(&room->busy_link);
+    shard_turn_to(shard, str_of(room->name));
+    if (room->state == SHARD_ROOM_HELD) {
+        held_work(room, &slice, now_ms);
+        shard_room_worked(room);
+    } else if (room->state == SHARD_ROOM_SERVING) {
+        room_work(room->room, now_ms);
+        shard_room_worked(room);
+    }
+}
+
 void shard_work(struct shard *shard, uint64_t now_ms)
 {
     shard->now_ms = now_ms;
     if (!list_empty(&shard->ready)) {
         requests_work(shard, now_ms);
-        return;
     }
-    if (list_empty(&shard->busy)) {
-        return;
-    }
-    struct shard_room *room = list_entry(shard->busy.next, struct shard_room, busy_link);
-    list_remove(&room->busy_link);
-    if (room->state == SHARD_ROOM_SERVING) {
-        shard_turn_to(shard, str_of(room->name));
-        room_work(room->room, now_ms);
-        shard_room_worked(room);
+    if (!list_empty(&shard->busy)) {
+        work_in_room(shard, now_ms);
     }
 }
 
@@ -397,7 +412,8 @@ void shard_tick(struct shard *shard, uint64_t now_ms)
     shard->counts.sessions = shard->counts.room_bytes = 0;
     for (uint32_t i = 0; i < n; i++) {
         shard_turn_to(shard, str_of(rooms[i]->name));
-        if (rooms[i]->room && now_ms >= room_deadline(rooms[i]->room)) {
+        if (rooms[i]->room && rooms[i]->state != SHARD_ROOM_HELD &&
+            now_ms >= room_deadline(rooms[i]->room)) {
             room_tick(rooms[i]->room, now_ms);
         }
         if (rooms[i]->room) {
@@ -423,6 +439,10 @@ void shard_stop(struct shard *shard, bool hand_over, uint64_t now_ms)
     struct shard_room *room;
     while ((room = map_next(&shard->rooms, &pos))) {
         shard_turn_to(shard, str_of(room->name));
+        while (room->state == SHARD_ROOM_HELD) {
+            struct slice all = SLICE_ALL;
+            held_work(room, &all, now_ms);
+        }
         if (room->state == SHARD_ROOM_MOVING && !move_asked(room)) {
             move_end(room, SHARD_MOVE_STAYS);
             room->state = SHARD_ROOM_SERVING;

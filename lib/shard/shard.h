@@ -25,6 +25,8 @@ struct shard_config {
     enum shard_durability durability;
     uint64_t unload_after_ms;  /* how long an empty room stays loaded */
     uint64_t link_version_max; /* 0: all that this build speaks */
+    size_t slice_bytes;       /* of long work, before others have their turn (base/slice.h); 0:
+                                 SLICE_BYTES */
 };
 
 /* Bounds of what waits in here; reaching one costs only whom it concerns. */
@@ -36,6 +38,7 @@ enum {
     SHARD_ROOM_REQUESTS_MAX = 64,  /* of those, about one room */
     SHARD_REQUEST_MAX = 256 << 20, /* bytes of the operand of one, and of all of them */
     SHARD_READERS_MAX = 32,        /* snapshots handed out in pieces at a time */
+    SHARD_ENTRY_MAX = 1 << 20,     /* bytes of a log entry; what is larger waits for a snapshot */
     SHARD_EVENTS_MS = 250,         /* between two events about changes of one room */
 };
 

@@ -114,6 +114,19 @@ bool value_next_member(struct value_walk *walk, struct str *key, struct value *m
     return true;
 }
 
+bool value_next_key(struct value_walk *walk, struct str *key, struct value *member)
+{
+    if (walk->left == 0) {
+        return false;
+    }
+    struct head head = head_read(walk->at);
+    *key = head_str(walk->at, &head);
+    walk->at += head.size + head.count;
+    walk->left--;
+    *member = (struct value){walk->at, 0};
+    return true;
+}
+
 uint32_t value_count(struct value value)
 {
     if (!value.data) {

@@ -67,6 +67,10 @@ struct value_walk value_items(struct value array);
 bool value_next_item(struct value_walk *walk, struct value *item);
 struct value_walk value_members(struct value map);
 bool value_next_member(struct value_walk *walk, struct str *key, struct value *member);
+/* The same for a member that is too large to be looked at: `member` is where it starts, with no
+ * length, good for value_type, value_bool to value_u64, value_count, value_items and value_members.
+ * Whoever is through with it sets walk->at to its end. */
+bool value_next_key(struct value_walk *walk, struct str *key, struct value *member);
 
 /* Number of items or members; 0 for other types. */
 uint32_t value_count(struct value value);

@@ -468,12 +468,14 @@ struct worker_core_health worker_core_health(const struct worker_core *core)
 static struct shard_config shard_config_of(const struct config *config)
 {
     return (struct shard_config){
-        .room = {.idle_timeout_ms = (uint64_t)config->idle_timeout_s * 1000},
+        .room = {.idle_timeout_ms = (uint64_t)config->idle_timeout_s * 1000,
+                 .diff_max = config->entry_max ? config->entry_max : SHARD_ENTRY_MAX},
         .durability = config->durability == DURABILITY_LOG        ? SHARD_LOG
                       : config->durability == DURABILITY_SNAPSHOT ? SHARD_SNAPSHOT
                                                                   : SHARD_NONE,
         .unload_after_ms = (uint64_t)config->unload_after_s * 1000,
         .link_version_max = config->link_version_max,
+        .slice_bytes = config->slice_bytes,
     };
 }
 

@@ -24,6 +24,8 @@ static void set_config(struct config *config, char *id)
         .durability = node.durability,
         .unload_after_s = node.unload_after_s,
         .idle_timeout_s = 20,
+        .entry_max = node.entry_max,
+        .slice_bytes = node.slice_bytes,
         .id = id,
         .node = node_name,
         .socket = id,

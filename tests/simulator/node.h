@@ -38,8 +38,9 @@ struct node {
     uint32_t next_id;
     enum durability durability;
     uint32_t unload_after_s;
-    bool forget_dead;         /* the supervisor takes dead workers off the list at once */
-    uint64_t link_unread_max; /* the most that a link's reader has left unread */
+    uint32_t entry_max, slice_bytes; /* 0: as workers have it */
+    bool forget_dead;                /* the supervisor takes dead workers off the list at once */
+    uint64_t link_unread_max;        /* the most that a link's reader has left unread */
 };
 
 extern struct node node;

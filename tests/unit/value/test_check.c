@@ -446,3 +446,36 @@ Test(check, any_encoding_has_the_same_normal_form)
         buf_finish(&out);
     }
 }
+
+/* Every kind of value, and every way of being none, byte by byte. */
+Test(check, in_slices_it_finds_the_same)
+{
+    static const char *const texts[] = {
+        "\x93\x01\xa3"
+        "abc\x82\xa1"
+        "a\xc0\xa1"
+        "b\x90",
+        "\x82\xa1"
+        "a\x01\xa1"
+        "a\x02",
+        "\x92\x01",
+        "\xc1",
+        "\x01\x01",
+        "",
+        "\x80",
+        "\x91\x91\x91\x91\xc3",
+    };
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        struct value value;
+        size_t len = strlen(texts[i]);
+        enum err whole = value_check(texts[i], len, &value);
+        struct value_checking *checking = value_checking_create(texts[i], len);
+        enum err err = ERR_AGAIN;
+        while (err == ERR_AGAIN) {
+            struct slice slice = {1};
+            err = value_checking_step(checking, &slice);
+        }
+        cr_assert(eq(int, err, whole), "%zu", i);
+        value_checking_destroy(checking);
+    }
+}
