@@ -64,6 +64,7 @@ struct config {
 
     /* Nobody's but tests'; 0: as worker/core.c has it. */
     uint32_t entry_max;   /* bytes of a log entry */
+    uint32_t fold_bytes;  /* of a log, before a snapshot takes its place */
     uint32_t slice_bytes; /* of long work, before others have their turn */
 
     char *text[CONFIG_OPTIONS_MAX]; /* each option as it was written; private */

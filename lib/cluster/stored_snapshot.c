@@ -5,7 +5,9 @@
 #include "link/bounded.h"
 #include "value/check.h"
 
+#include <assert.h>
 #include <msgpack.h>
+#include <stdlib.h>
 #include <xxhash.h>
 #include <zstd.h>
 
@@ -48,10 +50,33 @@ static bool compress(struct value body, struct buf *out)
     return true;
 }
 
+static uint64_t checksum_with(uint64_t sum, struct value recent)
+{
+    return value_present(recent) ? XXH3_64bits_withSeed(recent.data, recent.len, sum) : sum;
+}
+
 static uint64_t checksum_of(struct value body, struct value recent)
 {
-    uint64_t sum = XXH3_64bits(body.data, body.len);
-    return value_present(recent) ? XXH3_64bits_withSeed(recent.data, recent.len, sum) : sum;
+    return checksum_with(XXH3_64bits(body.data, body.len), recent);
+}
+
+/* All that is before the body. */
+struct head {
+    uint64_t clock;
+    bool zstd;
+    size_t size;
+    uint64_t checksum;
+};
+
+static void write_head(msgpack_packer *packer, const struct head *head)
+{
+    msgpack_pack_array(packer, FIELDS);
+    msgpack_pack_str_with_body(packer, MAGIC, sizeof(MAGIC) - 1);
+    msgpack_pack_uint64(packer, STORED_SNAPSHOT_VERSION);
+    msgpack_pack_uint64(packer, head->clock);
+    msgpack_pack_str_with_body(packer, head->zstd ? "zstd" : "none", 4);
+    msgpack_pack_uint64(packer, head->size);
+    msgpack_pack_uint64(packer, head->checksum);
 }
 
 void stored_snapshot_write(struct value body, struct value recent, uint64_t clock, struct buf *out)
@@ -60,13 +85,8 @@ void stored_snapshot_write(struct value body, struct value recent, uint64_t cloc
     bool zstd = compress(body, &compressed);
     msgpack_packer packer;
     msgpack_packer_init(&packer, out, append);
-    msgpack_pack_array(&packer, FIELDS);
-    msgpack_pack_str_with_body(&packer, MAGIC, sizeof(MAGIC) - 1);
-    msgpack_pack_uint64(&packer, STORED_SNAPSHOT_VERSION);
-    msgpack_pack_uint64(&packer, clock);
-    msgpack_pack_str_with_body(&packer, zstd ? "zstd" : "none", 4);
-    msgpack_pack_uint64(&packer, body.len);
-    msgpack_pack_uint64(&packer, checksum_of(body, recent));
+    struct head head = {clock, zstd, body.len, checksum_of(body, recent)};
+    write_head(&packer, &head);
     if (zstd) {
         msgpack_pack_bin_with_body(&packer, buf_head(&compressed), buf_len(&compressed));
     } else {
@@ -75,6 +95,88 @@ void stored_snapshot_write(struct value body, struct value recent, uint64_t cloc
     msgpack_pack_bin_with_body(&packer, recent.data, recent.len);
     buf_finish(&compressed);
 }
+
+/* ---- bit by bit ---- */
+
+/* Room in front of the body for what can be told only when all of it has been seen. */
+enum { HEAD_MAX = 96 };
+
+struct snapshot_packing {
+    ZSTD_CCtx *zstd;   /* owned */
+    XXH3_state_t *sum; /* owned */
+    size_t size, left; /* of the body */
+    struct buf out;    /* HEAD_MAX bytes, and what is compressed */
+};
+
+struct snapshot_packing *snapshot_packing_create(size_t body_bytes)
+{
+    static const uint8_t nothing[HEAD_MAX];
+    struct snapshot_packing *packing = xcalloc(1, sizeof(*packing));
+    packing->size = packing->left = body_bytes;
+    packing->zstd = ZSTD_createCCtx();
+    packing->sum = XXH3_createState();
+    assert(packing->zstd && packing->sum); /* out of memory */
+    ZSTD_CCtx_setParameter(packing->zstd, ZSTD_c_compressionLevel, COMPRESS_LEVEL);
+    ZSTD_CCtx_setPledgedSrcSize(packing->zstd, body_bytes); /* the frame says so */
+    XXH3_64bits_reset(packing->sum);
+    buf_append(&packing->out, nothing, sizeof(nothing));
+    return packing;
+}
+
+static void compress_some(struct snapshot_packing *packing, struct str bytes, ZSTD_EndDirective end)
+{
+    ZSTD_inBuffer in = {bytes.ptr, bytes.len, 0};
+    size_t more;
+    do {
+        size_t room = ZSTD_CStreamOutSize();
+        ZSTD_outBuffer out = {buf_reserve(&packing->out, room), room, 0};
+        more = ZSTD_compressStream2(packing->zstd, &out, &in, end);
+        assert(!ZSTD_isError(more)); /* there is enough room, and the size is as pledged */
+        buf_commit(&packing->out, out.pos);
+    } while (in.pos < in.size || (end == ZSTD_e_end && more > 0));
+}
+
+void snapshot_packing_feed(struct snapshot_packing *packing, struct str bytes)
+{
+    assert(bytes.len <= packing->left);
+    packing->left -= bytes.len;
+    XXH3_64bits_update(packing->sum, bytes.ptr, bytes.len);
+    compress_some(packing, bytes, ZSTD_e_continue);
+}
+
+void snapshot_packing_end(struct snapshot_packing *packing, struct value recent, uint64_t clock,
+                          struct buf *out)
+{
+    assert(packing->left == 0);
+    compress_some(packing, (struct str){0}, ZSTD_e_end);
+    struct buf first = {0};
+    msgpack_packer packer;
+    msgpack_packer_init(&packer, &first, append);
+    struct head head = {clock, true, packing->size,
+                        checksum_with(XXH3_64bits_digest(packing->sum), recent)};
+    write_head(&packer, &head);
+    msgpack_pack_bin(&packer, buf_len(&packing->out) - HEAD_MAX);
+    assert(buf_len(&first) <= HEAD_MAX);
+    buf_consume(&packing->out, HEAD_MAX - buf_len(&first));
+    memcpy(buf_head(&packing->out), buf_head(&first), buf_len(&first));
+    buf_finish(&first);
+    msgpack_packer_init(&packer, &packing->out, append);
+    msgpack_pack_bin_with_body(&packer, recent.data, recent.len);
+    *out = packing->out;
+    packing->out = (struct buf){0};
+}
+
+void snapshot_packing_destroy(struct snapshot_packing *packing)
+{
+    if (packing) {
+        ZSTD_freeCCtx(packing->zstd);
+        XXH3_freeState(packing->sum);
+        buf_finish(&packing->out);
+        free(packing);
+    }
+}
+
+/* ---- reading ---- */
 
 static bool is_str(const msgpack_object *object, const char *text)
 {

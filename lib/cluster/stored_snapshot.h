@@ -21,6 +21,18 @@ enum { STORED_SNAPSHOT_VERSION = 1 };
 /* Appends the stored form of `body` and `recent`. */
 void stored_snapshot_write(struct value body, struct value recent, uint64_t clock, struct buf *out);
 
+/* ---- a large one, bit by bit ----
+ * The same form, always compressed. */
+struct snapshot_packing;
+
+/* Of a body of that many bytes, which then comes as by stored_snapshot_feed. */
+struct snapshot_packing *snapshot_packing_create(size_t body_bytes);
+void snapshot_packing_feed(struct snapshot_packing *packing, struct str bytes);
+/* All of it was fed. Appends the stored form to an empty buf, which is taken over. */
+void snapshot_packing_end(struct snapshot_packing *packing, struct value recent, uint64_t clock,
+                          struct buf *out);
+void snapshot_packing_destroy(struct snapshot_packing *packing); /* NULL is fine */
+
 /* Checks and unpacks a stored form; the body is appended to `out`, as one value, and so is `recent`
  * to its buf, unless the snapshot has none. ERR_MALFORMED, ERR_VERSION, ERR_CHECKSUM or
  * ERR_TOO_LARGE: nothing is appended. */

@@ -101,6 +101,15 @@ enum room_piece {
     ROOM_PIECE_TOMBSTONES, /* map id: clock */
     ROOM_PIECE_END,        /* nothing; for ever after */
 };
+/* ---- the same for the store ----
+ * All of it, objects too, as the bytes that room_write_snapshot would write but for the order of
+ * its members. */
+
+/* *bytes: how many that are. */
+struct room_reader *room_reader_create_whole(const struct room *room, size_t *bytes);
+/* Appends some more, as below; false: that was all. */
+bool room_reader_read(struct room_reader *reader, size_t bytes, struct buf *out);
+
 /* Appends the next piece, of about `bytes` or one record, whichever is more. */
 enum room_piece room_reader_next(struct room_reader *reader, size_t bytes, struct buf *out);
 

@@ -4,6 +4,7 @@
 #include "room/internal.h"
 #include "value/pack.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 static void pack_entry(struct buf *out, const struct record *record, uint64_t clock)
@@ -83,12 +84,14 @@ struct held_tombstone {
 };
 
 struct room_reader {
-    struct buf head;             /* a map, once */
+    bool whole;                  /* all documents, as the bytes of one map */
+    struct buf head;             /* a map, or the beginning of one; once */
     struct held_record *records; /* owned */
     size_t record_count, record_at;
     struct held_tombstone *tombstones; /* owned */
     size_t tombstone_count, tombstone_at;
     struct buf ids;
+    size_t bytes; /* that the map will have */
 };
 
 static void hold_records(const struct room *room, struct room_reader *reader)
@@ -97,7 +100,7 @@ static void hold_records(const struct room *room, struct room_reader *reader)
     struct record *record;
     list_each(record, &room->documents.by_clock, link, struct record)
     {
-        if (!is_object(room, record)) {
+        if (reader->whole || !is_object(room, record)) {
             reader->records[reader->record_count++] =
                 (struct held_record){record_ref(record), record->clock};
         }
@@ -126,6 +129,65 @@ struct room_reader *room_reader_create(const struct room *room)
     return reader;
 }
 
+/* The beginning of a map that goes on with the documents. */
+static void write_whole_head(const struct room *room, struct room_reader *reader)
+{
+    pack_map(&reader->head, room->schema ? 5 : 4);
+    pack_clocks(room, &reader->head);
+    pack_str(&reader->head, STR("documents"));
+    pack_array(&reader->head, (uint32_t)reader->record_count);
+}
+
+static void write_whole_middle(const struct room_reader *reader, struct buf *out)
+{
+    pack_str(out, STR("tombstones"));
+    pack_map(out, (uint32_t)reader->tombstone_count);
+}
+
+/* What is around a record or behind a tombstone's id: its clock decides how long that is. */
+static size_t weigh(struct buf *scratch, const struct record *record, uint64_t clock)
+{
+    buf_clear(scratch, SIZE_MAX);
+    if (record) {
+        pack_map(scratch, 2);
+        pack_str(scratch, STR("state"));
+        pack_str(scratch, STR("lastChangedClock"));
+    }
+    pack_u64(scratch, clock);
+    return buf_len(scratch) + (record ? record->len : 0);
+}
+
+static size_t weigh_all(const struct room_reader *reader)
+{
+    struct buf scratch = {0};
+    write_whole_middle(reader, &scratch);
+    size_t bytes = buf_len(&reader->head) + buf_len(&scratch);
+    for (size_t i = 0; i < reader->record_count; i++) {
+        bytes += weigh(&scratch, reader->records[i].record, reader->records[i].clock);
+    }
+    for (size_t i = 0; i < reader->tombstone_count; i++) {
+        const struct held_tombstone *held = &reader->tombstones[i];
+        const char *id = (const char *)buf_head(&reader->ids) + held->id_at;
+        bytes += weigh(&scratch, NULL, held->clock);
+        buf_clear(&scratch, SIZE_MAX);
+        pack_str(&scratch, (struct str){id, held->id_len});
+        bytes += buf_len(&scratch);
+    }
+    buf_finish(&scratch);
+    return bytes;
+}
+
+struct room_reader *room_reader_create_whole(const struct room *room, size_t *bytes)
+{
+    struct room_reader *reader = xcalloc(1, sizeof(*reader));
+    reader->whole = true;
+    hold_records(room, reader);
+    hold_tombstones(room, reader);
+    write_whole_head(room, reader);
+    *bytes = reader->bytes = weigh_all(reader);
+    return reader;
+}
+
 void room_reader_destroy(struct room_reader *reader)
 {
     if (!reader) {
@@ -141,32 +203,48 @@ void room_reader_destroy(struct room_reader *reader)
     free(reader);
 }
 
+/* At least one. */
+static uint32_t pack_records(struct room_reader *reader, size_t bytes, struct buf *out)
+{
+    uint32_t count = 0;
+    size_t start = buf_len(out);
+    do {
+        const struct held_record *held = &reader->records[reader->record_at++];
+        pack_entry(out, held->record, held->clock);
+        record_unref(held->record);
+        count++;
+    } while (reader->record_at < reader->record_count && buf_len(out) - start < bytes);
+    return count;
+}
+
 static void next_records(struct room_reader *reader, size_t bytes, struct buf *out)
 {
     struct buf entries = {0};
-    uint32_t count = 0;
-    do {
-        const struct held_record *held = &reader->records[reader->record_at++];
-        pack_entry(&entries, held->record, held->clock);
-        record_unref(held->record);
-        count++;
-    } while (reader->record_at < reader->record_count && buf_len(&entries) < bytes);
+    uint32_t count = pack_records(reader, bytes, &entries);
     pack_array(out, count);
     buf_append_str(out, buf_str(&entries));
     buf_finish(&entries);
 }
 
-static void next_tombstones(struct room_reader *reader, size_t bytes, struct buf *out)
+/* At least one. */
+static uint32_t pack_tombstones(struct room_reader *reader, size_t bytes, struct buf *out)
 {
-    struct buf entries = {0};
     uint32_t count = 0;
+    size_t start = buf_len(out);
     do {
         const struct held_tombstone *held = &reader->tombstones[reader->tombstone_at++];
         const char *id = (const char *)buf_head(&reader->ids) + held->id_at;
-        pack_str(&entries, (struct str){id, held->id_len});
-        pack_u64(&entries, held->clock);
+        pack_str(out, (struct str){id, held->id_len});
+        pack_u64(out, held->clock);
         count++;
-    } while (reader->tombstone_at < reader->tombstone_count && buf_len(&entries) < bytes);
+    } while (reader->tombstone_at < reader->tombstone_count && buf_len(out) - start < bytes);
+    return count;
+}
+
+static void next_tombstones(struct room_reader *reader, size_t bytes, struct buf *out)
+{
+    struct buf entries = {0};
+    uint32_t count = pack_tombstones(reader, bytes, &entries);
     pack_map(out, count);
     buf_append_str(out, buf_str(&entries));
     buf_finish(&entries);
@@ -188,4 +266,29 @@ enum room_piece room_reader_next(struct room_reader *reader, size_t bytes, struc
         return ROOM_PIECE_TOMBSTONES;
     }
     return ROOM_PIECE_END;
+}
+
+bool room_reader_read(struct room_reader *reader, size_t bytes, struct buf *out)
+{
+    assert(reader->whole);
+    size_t start = buf_len(out);
+    if (buf_len(&reader->head) > 0) {
+        buf_append_str(out, buf_str(&reader->head));
+        buf_finish(&reader->head);
+        if (reader->record_count == 0) {
+            write_whole_middle(reader, out);
+        }
+    } else if (reader->record_at < reader->record_count) {
+        pack_records(reader, bytes, out);
+        if (reader->record_at == reader->record_count) {
+            write_whole_middle(reader, out);
+        }
+    } else if (reader->tombstone_at < reader->tombstone_count) {
+        pack_tombstones(reader, bytes, out);
+    }
+    size_t read = buf_len(out) - start;
+    assert(read <= reader->bytes);
+    reader->bytes -= read;
+    assert(read > 0 || reader->bytes == 0);
+    return read > 0;
 }

@@ -28,6 +28,7 @@ struct shard {
     struct list links;    /* of struct shard_link.link; owned */
     uint64_t next_handle;
     uint64_t next_room;
+    uint64_t next_staging;
     struct shard_counts counts;
     struct log_limit load_failures;
     struct log_limit snapshot_failures;
@@ -162,6 +163,8 @@ struct shard_room {
     uint64_t snapshot_bytes;
     uint64_t snapshot_through; /* of the snapshot under way */
     bool snapshot_running;
+    bool snapshot_first; /* it has entries that were not appended: nothing is before it is there */
+    struct pieces *pieces;  /* owned; of a snapshot that goes to the store in pieces */
     bool snapshot_releases; /* it gives the room up */
     bool erased;            /* all that was in it is gone, once that is stored */
     struct held *held;      /* owned; if it is held */
@@ -250,6 +253,22 @@ void persist_drop_tail(struct shard_room *room);
 void persist_lost(struct shard_room *room);
 /* Does what is due; may free the room. */
 void persist_tick(struct shard_room *room, uint64_t now_ms);
+
+/* The snapshot in pieces is there, or will not be. */
+void persist_staged(struct shard_room *room, const struct shard_snapshot *snapshot);
+void persist_not_stored(struct shard_room *room, enum err err);
+
+/* pieces.c: a snapshot that is too large to be made and sent at once. */
+bool pieces_are_due(const struct shard_room *room);
+/* Of the room as it is now; the room goes on meanwhile. Ends with persist_staged or
+ * persist_not_stored. */
+void pieces_begin(struct shard_room *room, const struct shard_snapshot *snapshot);
+/* There is something to do but to wait for the store. */
+bool pieces_have_work(const struct shard_room *room);
+void pieces_work(struct shard_room *room, struct slice *slice);
+/* The store is away. */
+void pieces_fail(struct shard_room *room);
+void pieces_drop(struct shard_room *room);
 
 /* recent.c: the room's memory of whose messages are applied. */
 /* Reads by, seq, session and opened. */

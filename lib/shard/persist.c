@@ -9,8 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* A log is folded into a snapshot when it outgrows that, but not below this. */
-enum { LOG_MIN_BYTES = 256 << 10 };
 /* How long changes may wait for a snapshot where that is all there is. */
 enum { SNAPSHOT_EVERY_MS = 5000 };
 /* Between two attempts at a snapshot that fails. */
@@ -244,7 +242,7 @@ void shard_loaded(struct shard *shard, uint64_t number, const struct shard_loade
 static void flush_room(struct shard_room *room)
 {
     struct shard *shard = room->shard;
-    if (!shard->store_up || room->suspect || room->sent == room->appended) {
+    if (!shard->store_up || room->suspect || room->sent == room->appended || room->snapshot_first) {
         return;
     }
     if (room->whole_number > room->sent) {
@@ -317,6 +315,14 @@ void persist_lost(struct shard_room *room)
     shard_room_moved(room, NULL);
 }
 
+/* A log is folded into a snapshot when it outgrows that, but not below some size. */
+static bool folds(const struct shard_room *room)
+{
+    size_t least = room->shard->config->fold_bytes;
+    return room->log_bytes > (least ? least : SHARD_FOLD_BYTES) &&
+           room->log_bytes > room->snapshot_bytes;
+}
+
 void shard_appended(struct shard *shard, uint64_t number, uint64_t last, enum err err,
                     uint64_t now_ms)
 {
@@ -336,7 +342,7 @@ void shard_appended(struct shard *shard, uint64_t number, uint64_t last, enum er
         room->suspect = room->dirty = true;
     } else if (!room->suspect) {
         settle(room, last);
-        if (room->log_bytes > LOG_MIN_BYTES && room->log_bytes > room->snapshot_bytes) {
+        if (folds(room)) {
             persist_snapshot(room, false);
         }
     }
@@ -356,6 +362,35 @@ static bool may_keep_stored(const struct shard_room *room, bool release)
            (release && !room->dirty);
 }
 
+static void write_snapshot(struct shard_room *room, uint64_t clock, struct buf *stored)
+{
+    struct buf body = {0};
+    struct buf recent = {0};
+    room_write_snapshot(room->room, &body);
+    recent_write(room, &recent);
+    stored_snapshot_write(buf_value(&body), buf_value(&recent), clock, stored);
+    room->snapshot_bytes = buf_len(&body);
+    buf_finish(&recent);
+    buf_finish(&body);
+}
+
+static void send_snapshot(struct shard_room *room, const struct shard_snapshot *snapshot)
+{
+    struct shard *shard = room->shard;
+    struct shard_room_info info;
+    shard_room_info(room, &info);
+    room->snapshot_first = false; /* what is appended comes behind it */
+    shard->host->snapshot(shard->ctx, room->number, &info, snapshot);
+}
+
+void persist_staged(struct shard_room *room, const struct shard_snapshot *snapshot)
+{
+    send_snapshot(room, snapshot);
+    if (room->sent < room->appended && list_empty(&room->unsent_link)) {
+        list_append(&room->shard->unsent, &room->unsent_link);
+    }
+}
+
 void persist_snapshot(struct shard_room *room, bool release)
 {
     struct shard *shard = room->shard;
@@ -363,32 +398,31 @@ void persist_snapshot(struct shard_room *room, bool release)
         room->state == SHARD_ROOM_HELD) {
         return;
     }
-    struct shard_room_info info;
-    shard_room_info(room, &info);
-    struct shard_snapshot snapshot = {
-        .through = room->appended, .release = release, .erase = room->erased};
-    struct buf stored = {0};
-    if (!may_keep_stored(room, release)) {
-        struct buf body = {0};
-        room_write_snapshot(room->room, &body);
-        struct buf recent = {0};
-        recent_write(room, &recent);
-        stored_snapshot_write(buf_value(&body), buf_value(&recent), info.clock, &stored);
-        room->snapshot_bytes = buf_len(&body);
-        buf_finish(&recent);
-        buf_finish(&body);
-    }
-    snapshot.stored = buf_str(&stored);
+    struct shard_snapshot snapshot = {.through = room->appended,
+                                      .release = release,
+                                      .erase = room->erased,
+                                      .clock = room_documents(room->room)->clock};
+    bool keeps = may_keep_stored(room, release);
     room->snapshot_running = true;
     room->snapshot_releases = release;
     room->snapshot_through = room->appended;
+    room->snapshot_first = room->sent != room->appended;
     room->sent = room->appended; /* the snapshot has them; appending them too would be twice */
     room->dirty = false;
     room->log_bytes = 0;
     if (release) {
         room->state = SHARD_ROOM_RELEASING;
     }
-    shard->host->snapshot(shard->ctx, room->number, &info, &snapshot);
+    if (!keeps && pieces_are_due(room)) {
+        pieces_begin(room, &snapshot);
+        return;
+    }
+    struct buf stored = {0};
+    if (!keeps) {
+        write_snapshot(room, snapshot.clock, &stored);
+    }
+    snapshot.stored = buf_str(&stored);
+    send_snapshot(room, &snapshot);
     buf_finish(&stored);
 }
 
@@ -411,12 +445,23 @@ static void snapshot_failed(struct shard_room *room, enum err err)
     room->retry_ms =
         room->retry_ms < SNAPSHOT_RETRY_MAX_MS ? room->retry_ms : SNAPSHOT_RETRY_MAX_MS;
     room->retry_at = shard->now_ms + room->retry_ms;
+    room->snapshot_first = false;
     uint32_t suppressed;
     enum { PER_MINUTE = 20 };
     if (log_limit_pass(&shard->snapshot_failures, PER_MINUTE, shard->now_ms, &suppressed)) {
         struct log_scope scope = shard_room_scope(room);
         log_warn(&scope, "snapshot was not stored; it will be tried again", LOG_ERR(err),
                  LOG_U64("suppressed", suppressed));
+    }
+}
+
+void persist_not_stored(struct shard_room *room, enum err err)
+{
+    room->snapshot_running = false;
+    if (err == ERR_FENCED) {
+        persist_lost(room);
+    } else {
+        snapshot_failed(room, err);
     }
 }
 
@@ -428,15 +473,11 @@ void shard_snapshot_stored(struct shard *shard, uint64_t number, enum err err, u
         return;
     }
     shard_turn_to(shard, str_of(room->name));
-    room->snapshot_running = false;
-    if (err == ERR_FENCED) {
-        persist_lost(room);
-        return;
-    }
     if (err) {
-        snapshot_failed(room, err);
+        persist_not_stored(room, err);
         return;
     }
+    room->snapshot_running = false;
     room->retry_at = room->retry_ms = 0;
     if (room->snapshot_releases) {
         finish_release(room);
@@ -471,11 +512,14 @@ void shard_store_changed(struct shard *shard, bool up, uint64_t now_ms)
 {
     shard->now_ms = now_ms;
     shard->store_up = up;
+    uint32_t pos = 0;
+    struct shard_room *room;
+    while (!up && (room = map_next(&shard->rooms, &pos))) {
+        pieces_fail(room);
+    }
     if (!up) {
         return;
     }
-    uint32_t pos = 0;
-    struct shard_room *room;
     while ((room = map_next(&shard->rooms, &pos))) {
         if (!room->room || room->state == SHARD_ROOM_RELEASING) {
             continue;

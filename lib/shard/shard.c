@@ -134,6 +134,7 @@ void shard_room_free(struct shard_room *room)
 {
     requests_end(room);
     held_drop(room);
+    pieces_drop(room);
     struct shard_conn *conn;
     list_each(conn, &room->conns, room_link, struct shard_conn)
     {
@@ -354,7 +355,7 @@ static void check_stopped(struct shard *shard)
 
 void shard_room_worked(struct shard_room *room)
 {
-    bool busy = room->held || (room->room && room_is_busy(room->room));
+    bool busy = room->held || pieces_have_work(room) || (room->room && room_is_busy(room->room));
     if (busy && list_empty(&room->busy_link)) {
         list_append(&room->shard->busy, &room->busy_link);
     }
@@ -378,13 +379,14 @@ static void work_in_room(struct shard *shard, uint64_t now_ms)
     struct slice slice = shard_slice(shard);
     list_remove(&room->busy_link);
     shard_turn_to(shard, str_of(room->name));
-    if (room->state == SHARD_ROOM_HELD) {
+    if (pieces_have_work(room)) {
+        pieces_work(room, &slice);
+    } else if (room->state == SHARD_ROOM_HELD) {
         held_work(room, &slice, now_ms);
-        shard_room_worked(room);
     } else if (room->state == SHARD_ROOM_SERVING) {
         room_work(room->room, now_ms);
-        shard_room_worked(room);
     }
+    shard_room_worked(room);
 }
 
 void shard_work(struct shard *shard, uint64_t now_ms)

@@ -25,8 +25,9 @@ struct shard_config {
     enum shard_durability durability;
     uint64_t unload_after_ms;  /* how long an empty room stays loaded */
     uint64_t link_version_max; /* 0: all that this build speaks */
-    size_t slice_bytes;       /* of long work, before others have their turn (base/slice.h); 0:
-                                 SLICE_BYTES */
+    size_t fold_bytes;  /* of a log, before a snapshot takes its place; 0: SHARD_FOLD_BYTES */
+    size_t slice_bytes; /* of long work, before others have their turn (base/slice.h); 0:
+                           SLICE_BYTES */
 };
 
 /* Bounds of what waits in here; reaching one costs only whom it concerns. */
@@ -39,6 +40,8 @@ enum {
     SHARD_REQUEST_MAX = 256 << 20, /* bytes of the operand of one, and of all of them */
     SHARD_READERS_MAX = 32,        /* snapshots handed out in pieces at a time */
     SHARD_ENTRY_MAX = 1 << 20,     /* bytes of a log entry; what is larger waits for a snapshot */
+    SHARD_FOLD_BYTES = 256 << 10,  /* see shard_config */
+    SHARD_PIECE_MAX = 256 << 10,   /* bytes of a snapshot that go to the store at once */
     SHARD_EVENTS_MS = 250,         /* between two events about changes of one room */
 };
 
@@ -55,10 +58,20 @@ struct shard_room_info {
 
 /* A snapshot to store: everything up to log entry `through` of this epoch is in it. */
 struct shard_snapshot {
-    struct str stored; /* stored_snapshot form; empty: keep the one there is */
+    struct str stored;     /* stored_snapshot form; empty: keep the one there is, unless it was */
+    uint64_t staging;      /* brought there by pieces of this number (0: it was not), */
+    uint64_t staged_bytes; /* so many in all */
+    uint64_t clock;        /* document clock of it */
     uint64_t through;
     bool release; /* give the room up in the same step, its log included */
     bool erase;   /* with release: it is to look as if it had never been opened */
+};
+
+/* Some of the stored form of a large snapshot. */
+struct shard_piece {
+    uint64_t staging; /* which snapshot: a number that this shard never uses again */
+    uint64_t offset;  /* bytes before it */
+    struct str bytes;
 };
 
 /* What other services may want to know of a room. */
@@ -121,6 +134,10 @@ struct shard_host {
     /* Store a snapshot under the room's epoch. Answer: shard_snapshot_stored. */
     void (*snapshot)(void *ctx, uint64_t room, const struct shard_room_info *info,
                      const struct shard_snapshot *snapshot);
+    /* Bring a piece of a large snapshot to the store, where it waits to be stored. The next follows
+     * the answer: shard_staged. */
+    void (*stage)(void *ctx, uint64_t room, const struct shard_room_info *info,
+                  const struct shard_piece *piece);
     /* Ask whether the room is still this worker's. Answer: shard_checked. */
     void (*check)(void *ctx, uint64_t room, const struct shard_room_info *info);
     /* Make another worker the owner, if everything up to `info->appended` is stored and nothing
@@ -186,6 +203,8 @@ void shard_loaded(struct shard *shard, uint64_t room, const struct shard_loaded 
  * other: it is not known to be stored; the shard tries again with a snapshot. */
 void shard_appended(struct shard *shard, uint64_t room, uint64_t number, enum err err,
                     uint64_t now_ms);
+void shard_staged(struct shard *shard, uint64_t room, uint64_t staging, enum err err,
+                  uint64_t now_ms);
 void shard_snapshot_stored(struct shard *shard, uint64_t room, enum err err, uint64_t now_ms);
 /* ERR_OK: the room is this worker's. ERR_FENCED: it is not. ERR_GAP: it is, but the store has lost
  * that, and is given the room whole. Any other: not known. */

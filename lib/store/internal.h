@@ -15,6 +15,7 @@ enum store_script {
     SCRIPT_CLAIM,
     SCRIPT_APPEND,
     SCRIPT_SNAPSHOT,
+    SCRIPT_STAGE,
     SCRIPT_HAND,
     SCRIPT_SHOW,
     SCRIPTS

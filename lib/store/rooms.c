@@ -6,6 +6,7 @@
 #include "base/metrics.h"
 #include "store/internal.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 
 /* A request under way. */
@@ -60,6 +61,18 @@ static void add_info(struct store_args *args, const struct store *store,
     args_add(args, str_of(store_server(store)->run));
 }
 
+/* Nobody else's, and of no other attempt: what is late from a connection that is dead by now meets
+ * nothing that it could spoil. */
+static char *staging_key(const struct store_room *info, uint64_t staging)
+{
+    struct buf suffix = {0};
+    buf_printf(&suffix, ":staged:%.*s:%" PRIu64, STR_ARG(info->owner), staging);
+    buf_append_byte(&suffix, 0);
+    char *key = store_room_key(info->name, (const char *)buf_head(&suffix));
+    buf_finish(&suffix);
+    return key;
+}
+
 static void add_entry(struct store_args *args, const struct entry *entry)
 {
     args_add_u64(args, entry->clock);
@@ -102,31 +115,78 @@ void store_append(struct store *store, uint64_t room, const struct store_room *i
     free(log);
 }
 
-void store_snapshot(struct store *store, uint64_t room, const struct store_room *info,
-                    struct str snapshot, uint64_t through, enum store_after after,
-                    store_written_fn fn, void *ctx)
+/* By `staged` if there is any, else as `snapshot` says. */
+static void write_snapshot(struct store *store, const struct store_room *info, struct str snapshot,
+                           const struct store_staged *staged, enum store_after after,
+                           const struct write *write)
 {
     char time[32];
     char *hash = store_room_key(info->name, "");
     char *key = store_room_key(info->name, ":snapshot");
     char *log = store_room_key(info->name, ":log");
+    char *stage = staged ? staging_key(info, staged->staging) : NULL;
     struct store_args args;
     args_init(&args);
-    store_script(store, &args, SCRIPT_SNAPSHOT, 3);
+    store_script(store, &args, SCRIPT_SNAPSHOT, staged ? 4 : 3);
     args_add(&args, str_of(hash));
     args_add(&args, str_of(key));
     args_add(&args, str_of(log));
+    if (staged) {
+        args_add(&args, str_of(stage));
+    }
     add_info(&args, store, info, time);
-    args_add_u64(&args, through);
+    args_add_u64(&args, write->number);
     args_add_u64(&args, (uint64_t)after);
     args_add(&args, snapshot);
+    if (staged) {
+        args_add_u64(&args, staged->bytes);
+        args_add_u64(&args, staged->clock);
+    }
     metrics_add(METRIC_SNAPSHOTS, 1);
-    struct write write = {room, through, fn, ctx, "snapshot", HISTOGRAM_SNAPSHOT, 0, info->name};
-    store_command(store, &args, on_written, write_create(&write));
+    store_command(store, &args, on_written, write_create(write));
     args_finish(&args);
     free(hash);
     free(key);
     free(log);
+    free(stage);
+}
+
+void store_snapshot(struct store *store, uint64_t room, const struct store_room *info,
+                    struct str snapshot, uint64_t through, enum store_after after,
+                    store_written_fn fn, void *ctx)
+{
+    struct write write = {room, through, fn, ctx, "snapshot", HISTOGRAM_SNAPSHOT, 0, info->name};
+    write_snapshot(store, info, snapshot, NULL, after, &write);
+}
+
+void store_snapshot_staged(struct store *store, uint64_t room, const struct store_room *info,
+                           const struct store_staged *staged, uint64_t through,
+                           enum store_after after, store_written_fn fn, void *ctx)
+{
+    struct write write = {room, through, fn, ctx, "snapshot", HISTOGRAM_SNAPSHOT, 0, info->name};
+    write_snapshot(store, info, (struct str){0}, staged, after, &write);
+}
+
+void store_stage(struct store *store, uint64_t room, const struct store_room *info,
+                 uint64_t staging, uint64_t offset, struct str piece, store_written_fn fn,
+                 void *ctx)
+{
+    char time[32];
+    char *hash = store_room_key(info->name, "");
+    char *stage = staging_key(info, staging);
+    struct store_args args;
+    args_init(&args);
+    store_script(store, &args, SCRIPT_STAGE, 2);
+    args_add(&args, str_of(hash));
+    args_add(&args, str_of(stage));
+    add_info(&args, store, info, time);
+    args_add_u64(&args, offset);
+    args_add(&args, piece);
+    struct write write = {room, staging, fn, ctx, "piece of a snapshot", -1, 0, info->name};
+    store_command(store, &args, on_written, write_create(&write));
+    args_finish(&args);
+    free(hash);
+    free(stage);
 }
 
 /* ---- to another owner, or from one ---- */

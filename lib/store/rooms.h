@@ -48,6 +48,20 @@ enum store_after { STORE_KEEP, STORE_RELEASE, STORE_ERASE };
 void store_snapshot(struct store *store, uint64_t room, const struct store_room *info,
                     struct str snapshot, uint64_t through, enum store_after after,
                     store_written_fn fn, void *ctx);
+/* The same of a large one, which was brought there in pieces, each behind the one before. `staging`
+ * is a number that this owner never uses again; what was staged and not stored is gone by itself a
+ * minute later. The log keeps what it has behind `through`. */
+struct store_staged {
+    uint64_t staging;
+    uint64_t bytes; /* of all its pieces */
+    uint64_t clock; /* of the snapshot */
+};
+void store_stage(struct store *store, uint64_t room, const struct store_room *info,
+                 uint64_t staging, uint64_t offset, struct str piece, store_written_fn fn,
+                 void *ctx); /* answers with `staging` as the number */
+void store_snapshot_staged(struct store *store, uint64_t room, const struct store_room *info,
+                           const struct store_staged *staged, uint64_t through,
+                           enum store_after after, store_written_fn fn, void *ctx);
 /* Gives the room, whose log ends with entry `through`, to another worker. On success the `number`
  * answered is the new epoch. */
 void store_hand_over(struct store *store, uint64_t room, const struct store_room *info,

@@ -9,6 +9,7 @@
 SCRIPT(claim);
 SCRIPT(append);
 SCRIPT(snapshot);
+SCRIPT(stage);
 SCRIPT(hand);
 SCRIPT(show);
 
@@ -16,6 +17,7 @@ const struct script_text script_texts[] = {
     [SCRIPT_CLAIM] = {script_claim, &script_claim_len},
     [SCRIPT_APPEND] = {script_append, &script_append_len},
     [SCRIPT_SNAPSHOT] = {script_snapshot, &script_snapshot_len},
+    [SCRIPT_STAGE] = {script_stage, &script_stage_len},
     [SCRIPT_HAND] = {script_hand, &script_hand_len},
     [SCRIPT_SHOW] = {script_show, &script_show_len},
 };

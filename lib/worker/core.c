@@ -83,6 +83,13 @@ static void on_store_snapshot(void *ctx, uint64_t room, uint64_t number, enum er
     mark_leave();
 }
 
+static void on_store_staged(void *ctx, uint64_t room, uint64_t staging, enum err err)
+{
+    struct worker_core *core = ctx;
+    shard_staged(core->shard, room, staging, err, now_of(core));
+    mark_leave();
+}
+
 static void on_store_checked(void *ctx, uint64_t room, uint64_t number, enum err err)
 {
     struct worker_core *core = ctx;
@@ -147,11 +154,26 @@ static void host_snapshot(void *ctx, uint64_t room, const struct shard_room_info
 {
     struct worker_core *core = ctx;
     struct store_room stored = store_room_of(core, info);
-    store_snapshot(core->store, room, &stored, snapshot->stored, snapshot->through,
-                   snapshot->erase     ? STORE_ERASE
-                   : snapshot->release ? STORE_RELEASE
-                                       : STORE_KEEP,
-                   on_store_snapshot, core);
+    enum store_after after = snapshot->erase     ? STORE_ERASE
+                             : snapshot->release ? STORE_RELEASE
+                                                 : STORE_KEEP;
+    if (snapshot->staging) {
+        struct store_staged staged = {snapshot->staging, snapshot->staged_bytes, snapshot->clock};
+        store_snapshot_staged(core->store, room, &stored, &staged, snapshot->through, after,
+                              on_store_snapshot, core);
+    } else {
+        store_snapshot(core->store, room, &stored, snapshot->stored, snapshot->through, after,
+                       on_store_snapshot, core);
+    }
+}
+
+static void host_stage(void *ctx, uint64_t room, const struct shard_room_info *info,
+                       const struct shard_piece *piece)
+{
+    struct worker_core *core = ctx;
+    struct store_room stored = store_room_of(core, info);
+    store_stage(core->store, room, &stored, piece->staging, piece->offset, piece->bytes,
+                on_store_staged, core);
 }
 
 static void host_check(void *ctx, uint64_t room, const struct shard_room_info *info)
@@ -249,6 +271,7 @@ static const struct shard_host shard_host = {
     .load = host_load,
     .append = host_append,
     .snapshot = host_snapshot,
+    .stage = host_stage,
     .check = host_check,
     .hand_over = host_hand_over,
     .place = host_place,
@@ -475,6 +498,7 @@ static struct shard_config shard_config_of(const struct config *config)
                                                                   : SHARD_NONE,
         .unload_after_ms = (uint64_t)config->unload_after_s * 1000,
         .link_version_max = config->link_version_max,
+        .fold_bytes = config->fold_bytes,
         .slice_bytes = config->slice_bytes,
     };
 }

@@ -25,6 +25,7 @@ static void set_config(struct config *config, char *id)
         .unload_after_s = node.unload_after_s,
         .idle_timeout_s = 20,
         .entry_max = node.entry_max,
+        .fold_bytes = node.fold_bytes,
         .slice_bytes = node.slice_bytes,
         .id = id,
         .node = node_name,

@@ -38,7 +38,7 @@ struct node {
     uint32_t next_id;
     enum durability durability;
     uint32_t unload_after_s;
-    uint32_t entry_max, slice_bytes; /* 0: as workers have it */
+    uint32_t entry_max, fold_bytes, slice_bytes; /* 0: as workers have it */
     bool forget_dead;                /* the supervisor takes dead workers off the list at once */
     uint64_t link_unread_max;        /* the most that a link's reader has left unread */
 };

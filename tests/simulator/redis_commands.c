@@ -137,16 +137,51 @@ static struct reply on_xadd(const struct str *argv, uint32_t argc)
     return reply_bulk(argv[2]);
 }
 
-static struct reply on_xrange(const struct str *argv, uint32_t argc)
+/* How many entries of a stream have ids below this one. */
+static uint32_t entries_before(const struct data_key *key, const struct data_entry *id)
 {
-    const struct data_key *key = find(argv[1]);
+    uint32_t count = 0;
+    while (count < key->entry_count &&
+           (key->entries[count].epoch < id->epoch ||
+            (key->entries[count].epoch == id->epoch && key->entries[count].number < id->number))) {
+        count++;
+    }
+    return count;
+}
+
+static struct reply on_xtrim(const struct str *argv, uint32_t argc)
+{
+    struct data_key *key = find(argv[1]);
+    struct data_entry id;
     (void)argc;
     if (key && key->type != DATA_STREAM) {
         return wrong_type;
     }
-    struct reply reply = reply_array(&redis.scratch, key ? key->entry_count : 0);
+    if (!str_eq(argv[2], STR("MINID")) || !entry_id(argv[3], &id)) {
+        return reply_error("ERR syntax error");
+    }
+    uint32_t gone = key ? entries_before(key, &id) : 0;
+    if (gone > 0) {
+        data_trim(&redis.data, key, gone);
+    }
+    return reply_integer(gone);
+}
+
+/* All of it, or from an id on at most as many as COUNT says. */
+static struct reply on_xrange(const struct str *argv, uint32_t argc)
+{
+    const struct data_key *key = find(argv[1]);
+    struct data_entry from;
+    if (key && key->type != DATA_STREAM) {
+        return wrong_type;
+    }
+    uint32_t skip =
+        key && entry_id(argv[2], &from) && from.epoch > 0 ? entries_before(key, &from) : 0;
+    uint32_t left = key ? key->entry_count - skip : 0;
+    uint64_t most = argc > 5 ? number_of(argv[5]) : left;
+    struct reply reply = reply_array(&redis.scratch, most < left ? (uint32_t)most : left);
     for (uint32_t i = 0; i < reply.count; i++) {
-        const struct data_entry *entry = &key->entries[i];
+        const struct data_entry *entry = &key->entries[skip + i];
         char id[48];
         int len = snprintf(id, sizeof(id), "%" PRIu64 "-%" PRIu64, entry->epoch, entry->number);
         struct reply fields = reply_array(&redis.scratch, 2 * entry->field_count);
@@ -184,6 +219,63 @@ static struct reply on_set(const struct str *argv, uint32_t argc)
     data_set_string(&redis.data, key, argv[2]);
     history_snapshot(key);
     return reply_status("OK");
+}
+
+static struct reply on_strlen(const struct str *argv, uint32_t argc)
+{
+    const struct data_key *key = find(argv[1]);
+    (void)argc;
+    if (key && key->type != DATA_STRING) {
+        return wrong_type;
+    }
+    return reply_integer(key ? (int64_t)key->string.len : 0);
+}
+
+static struct reply on_append(const struct str *argv, uint32_t argc)
+{
+    struct data_key *key = make(argv[1], DATA_STRING);
+    (void)argc;
+    if (!key) {
+        return wrong_type;
+    }
+    size_t len = key->string.len + argv[2].len;
+    char *both = arena_alloc(&redis.scratch, len + 1);
+    if (key->string.len > 0) {
+        memcpy(both, key->string.ptr, key->string.len);
+    }
+    memcpy(both + key->string.len, argv[2].ptr, argv[2].len);
+    data_set_string(&redis.data, key, (struct str){both, len});
+    return reply_integer((int64_t)len);
+}
+
+/* With its time to live, as Redis does. */
+static struct reply on_rename(const struct str *argv, uint32_t argc)
+{
+    struct data_key *from = find(argv[1]);
+    struct data_key *old = find(argv[2]);
+    (void)argc;
+    if (!from || from->type != DATA_STRING) {
+        return reply_error("ERR no such key");
+    }
+    if (old) {
+        data_remove(&redis.data, old);
+    }
+    struct data_key *to = make(argv[2], DATA_STRING);
+    data_set_string(&redis.data, to, from->string);
+    data_set_expire(&redis.data, to, from->expire_ms);
+    data_remove(&redis.data, from);
+    history_snapshot(to);
+    return reply_status("OK");
+}
+
+static struct reply on_persist(const struct str *argv, uint32_t argc)
+{
+    struct data_key *key = find(argv[1]);
+    (void)argc;
+    if (key) {
+        data_set_expire(&redis.data, key, 0);
+    }
+    return reply_integer(key != NULL);
 }
 
 static struct reply on_del(const struct str *argv, uint32_t argc)
@@ -298,7 +390,10 @@ static const struct command {
     {"SADD", on_sadd, 3, REDIS_OUT_OF_MEMORY},     {"SMEMBERS", on_smembers, 2, REDIS_TAKES_ALL},
     {"SREM", on_hdel, 3, REDIS_DISK_FULL},         {"TIME", on_time, 1, REDIS_TAKES_ALL},
     {"INFO", on_info, 1, REDIS_TAKES_ALL},         {"CONFIG", on_config, 3, REDIS_TAKES_ALL},
-    {"PING", on_ping, 1, REDIS_TAKES_ALL},         {"SCRIPT", on_script, 3, REDIS_TAKES_ALL},
+    {"STRLEN", on_strlen, 2, REDIS_TAKES_ALL},     {"APPEND", on_append, 3, REDIS_OUT_OF_MEMORY},
+    {"RENAME", on_rename, 3, REDIS_DISK_FULL},     {"PERSIST", on_persist, 2, REDIS_DISK_FULL},
+    {"XTRIM", on_xtrim, 4, REDIS_DISK_FULL},       {"PING", on_ping, 1, REDIS_TAKES_ALL},
+    {"SCRIPT", on_script, 3, REDIS_TAKES_ALL},
 };
 
 static const struct command *command_find(struct str name)

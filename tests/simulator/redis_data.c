@@ -5,13 +5,23 @@
 
 #include <stdlib.h>
 
-enum undo_kind { UNDO_CREATE, UNDO_REMOVE, UNDO_FIELD, UNDO_STRING, UNDO_ENTRY, UNDO_EXPIRE };
+enum undo_kind {
+    UNDO_CREATE,
+    UNDO_REMOVE,
+    UNDO_FIELD,
+    UNDO_STRING,
+    UNDO_ENTRY,
+    UNDO_TRIM,
+    UNDO_EXPIRE
+};
 
 struct data_undo {
     uint64_t change, command; /* their numbers */
     struct data_key *key;
     struct str name, value; /* of a field as it was; without value: it was not there */
     uint64_t expire_ms;
+    struct data_entry *entries; /* of a stream as it was, */
+    uint32_t entry_count, entry_cap;
     enum undo_kind kind;
 };
 
@@ -174,6 +184,19 @@ void data_add_entry(struct data *data, struct data_key *key, const struct data_e
     key->entries[key->entry_count++] = *entry;
 }
 
+void data_trim(struct data *data, struct data_key *key, uint32_t gone)
+{
+    struct data_undo *undo = note(data, key, UNDO_TRIM);
+    undo->entries = key->entries;
+    undo->entry_count = key->entry_count;
+    undo->entry_cap = key->entry_cap;
+    uint32_t left = key->entry_count - gone;
+    key->entry_cap = left + 8;
+    key->entries = arena_alloc(&data->memory, key->entry_cap * sizeof(*key->entries));
+    memcpy(key->entries, undo->entries + gone, left * sizeof(*key->entries));
+    key->entry_count = left;
+}
+
 void data_set_expire(struct data *data, struct data_key *key, uint64_t expire_ms)
 {
     note(data, key, UNDO_EXPIRE)->expire_ms = key->expire_ms;
@@ -202,6 +225,11 @@ static void take_back(struct data *data, const struct data_undo *undo)
         break;
     case UNDO_ENTRY:
         key->entry_count--;
+        break;
+    case UNDO_TRIM:
+        key->entries = undo->entries;
+        key->entry_count = undo->entry_count;
+        key->entry_cap = undo->entry_cap;
         break;
     case UNDO_EXPIRE:
         key->expire_ms = undo->expire_ms;

@@ -56,6 +56,8 @@ void data_set_field(struct data *data, struct data_key *key, struct str name, st
 bool data_remove_field(struct data *data, struct data_key *key, struct str name);
 void data_set_string(struct data *data, struct data_key *key, struct str value);
 void data_add_entry(struct data *data, struct data_key *key, const struct data_entry *entry);
+/* Drops the first `gone` entries of a stream. */
+void data_trim(struct data *data, struct data_key *key, uint32_t gone);
 void data_set_expire(struct data *data, struct data_key *key, uint64_t expire_ms);
 
 /* Takes back the changes after the first `changes` ones, and whatever their commands did before.

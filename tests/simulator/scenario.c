@@ -216,6 +216,7 @@ static void begin(void)
      * things go wrong. */
     bool small = rnd_between(0, 1) == 0;
     node.entry_max = small ? (uint32_t)rnd_between(200, 3000) : 0;
+    node.fold_bytes = small ? (uint32_t)rnd_between(300, 8000) : 0;
     node.slice_bytes = small ? (uint32_t)rnd_between(300, 6000) : 0;
     node.forget_dead = chance(70);
     faults_begin(run.rooms, run.room_count);

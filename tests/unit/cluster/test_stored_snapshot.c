@@ -93,6 +93,44 @@ Test(stored_snapshot, is_read_as_it_was_written)
     assert_round_trip(&dense);
 }
 
+/* A large one, fed `step` bytes at a time. */
+static void assert_packed(const struct buf *body, size_t step)
+{
+    struct buf stored = {0};
+    struct buf out = {0};
+    struct str all = buf_str(body);
+    struct snapshot_packing *packing = snapshot_packing_create(all.len);
+    for (size_t at = 0; at < all.len; at += step) {
+        size_t len = all.len - at < step ? all.len - at : step;
+        snapshot_packing_feed(packing, (struct str){all.ptr + at, len});
+    }
+    snapshot_packing_end(packing, recent, 7, &stored);
+    snapshot_packing_destroy(packing);
+    cr_assert(eq(int, read_copy(buf_str(&stored), &out), ERR_OK));
+    cr_assert(str_eq(buf_str(&out), all));
+    buf_finish(&stored);
+    buf_finish(&out);
+}
+
+Test(stored_snapshot, bit_by_bit_is_read_as_it_was_fed)
+{
+    struct buf small = {0};
+    struct buf big = {0};
+    struct buf dense = {0};
+    small_body(&small);
+    big_body(&big, 10000);
+    dense_body(&dense);
+    for (size_t step = 1; step < 100000; step *= 31) {
+        assert_packed(&small, step);
+        assert_packed(&big, step);
+        assert_packed(&dense, step);
+    }
+    snapshot_packing_destroy(snapshot_packing_create(5)); /* given up */
+    buf_finish(&small);
+    buf_finish(&big);
+    buf_finish(&dense);
+}
+
 static size_t stored_size(struct buf *body)
 {
     struct buf stored = {0};

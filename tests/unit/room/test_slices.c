@@ -123,6 +123,66 @@ Test(slices, reading_may_be_given_up_anywhere)
     buf_finish(&snapshot);
 }
 
+/* All sizes of clocks, so that what was weighed before is what comes. */
+Test(slices, the_whole_room_is_written_as_it_is)
+{
+    static const uint64_t clocks[] = {0, 127, 128, 255, 256, 65535, 65536, 1ull << 32, 1ull << 40};
+    enum { COUNT = sizeof(clocks) / sizeof(clocks[0]) };
+    struct fixture f;
+    struct fixture copy;
+    struct buf given = {0};
+    struct buf before = {0};
+    struct buf after = {0};
+    fixture_init(&f);
+    fixture_init(&copy);
+    pack_map(&given, 3);
+    pack_str(&given, STR("documents"));
+    pack_array(&given, COUNT);
+    for (size_t i = 0; i < COUNT; i++) {
+        struct buf id = {0};
+        buf_printf(&id, "note:%zu", i);
+        pack_map(&given, 2);
+        pack_str(&given, STR("state"));
+        pack_map(&given, 2);
+        pack_str(&given, STR("id"));
+        pack_str(&given, buf_str(&id));
+        pack_str(&given, STR("typeName"));
+        pack_str(&given, STR("note"));
+        pack_str(&given, STR("lastChangedClock"));
+        pack_u64(&given, clocks[i]);
+        buf_finish(&id);
+    }
+    pack_str(&given, STR("tombstoneHistoryStartsAtClock"));
+    pack_u64(&given, 1);
+    pack_str(&given, STR("tombstones"));
+    pack_map(&given, COUNT);
+    for (size_t i = 0; i < COUNT; i++) {
+        struct buf id = {0};
+        buf_printf(&id, "%0*d", (int)(i * 12 + 1), 7);
+        pack_str(&given, buf_str(&id));
+        pack_u64(&given, clocks[i] + 2);
+        buf_finish(&id);
+    }
+    cr_assert(eq(int, room_read_snapshot(f.room, buf_value(&given)), ERR_OK));
+    room_write_snapshot(f.room, &before);
+    size_t bytes;
+    struct buf whole = {0};
+    struct room_reader *reader = room_reader_create_whole(f.room, &bytes);
+    while (room_reader_read(reader, 1, &whole)) {
+    }
+    cr_assert(eq(sz, bytes, buf_len(&whole)));
+    cr_assert(eq(int, room_read_snapshot(copy.room, buf_value(&whole)), ERR_OK));
+    room_write_snapshot(copy.room, &after);
+    cr_assert(str_eq(buf_str(&before), buf_str(&after)));
+    room_reader_destroy(reader);
+    buf_finish(&whole);
+    buf_finish(&given);
+    buf_finish(&before);
+    buf_finish(&after);
+    fixture_finish(&f);
+    fixture_finish(&copy);
+}
+
 /* ---- a host's load ---- */
 
 static const char *const given[] = {

@@ -87,9 +87,26 @@ static void host_snapshot(void *ctx, uint64_t room, const struct shard_room_info
     request->epoch = info->epoch;
     request->through = snapshot->through;
     request->release = snapshot->release;
+    request->staging = snapshot->staging;
     buf_append_str(&request->stored, snapshot->stored);
     buf_printf(&fake->asked, "%s %.*s %d%s\n", snapshot->release ? "release" : "snapshot",
-               STR_ARG(info->name), (int)snapshot->through, snapshot->stored.len ? "" : " keep");
+               STR_ARG(info->name), (int)snapshot->through,
+               snapshot->staging      ? " staged"
+               : snapshot->stored.len ? ""
+                                      : " keep");
+}
+
+static void host_stage(void *ctx, uint64_t room, const struct shard_room_info *info,
+                       const struct shard_piece *piece)
+{
+    struct fake *fake = ctx;
+    struct request *request = request_create(fake, room, info->name);
+    request->kind = REQUEST_STAGE;
+    request->epoch = info->epoch;
+    request->staging = piece->staging;
+    request->offset = piece->offset;
+    buf_append_str(&request->stored, piece->bytes);
+    buf_printf(&fake->asked, "stage %.*s\n", STR_ARG(info->name));
 }
 
 static void host_check(void *ctx, uint64_t room, const struct shard_room_info *info)
@@ -183,6 +200,7 @@ static const struct shard_host host = {
     .load = host_load,
     .append = host_append,
     .snapshot = host_snapshot,
+    .stage = host_stage,
     .check = host_check,
     .hand_over = host_hand_over,
     .place = host_place,
@@ -283,7 +301,14 @@ static enum err perform(struct fake *fake, const struct request *request)
     case REQUEST_APPEND:
         return store_append(room, fake->self, request->epoch, request->first, request->entries,
                             request->count);
+    case REQUEST_STAGE:
+        return store_stage(room, fake->self, request->epoch, request->staging, request->offset,
+                           buf_str(&request->stored));
     case REQUEST_SNAPSHOT:
+        if (request->staging) {
+            return store_snapshot_staged(room, fake->self, request->epoch, request->staging,
+                                         request->through, request->release);
+        }
         return store_snapshot(room, fake->self, request->epoch, buf_str(&request->stored),
                               request->through, request->release);
     case REQUEST_HAND:
@@ -323,6 +348,9 @@ static void answer(struct fake *fake, struct request *request, enum err err)
     case REQUEST_APPEND:
         shard_appended(fake->shard, request->room, request->last, err, fake->now);
         break;
+    case REQUEST_STAGE:
+        shard_staged(fake->shard, request->room, request->staging, err, fake->now);
+        break;
     case REQUEST_SNAPSHOT:
         shard_snapshot_stored(fake->shard, request->room, err, fake->now);
         break;
@@ -345,8 +373,15 @@ void fake_answer(struct fake *fake)
 
 void fake_answer_all(struct fake *fake)
 {
-    while (fake_pending(fake) > 0) {
-        fake_answer(fake);
+    for (;;) {
+        while (fake_pending(fake) > 0) {
+            fake_answer(fake);
+        }
+        if (!shard_is_busy(fake->shard)) {
+            return;
+        }
+        shard_work(fake->shard, fake->now); /* it may ask for more then */
+        fake_turn(fake);
     }
 }
 

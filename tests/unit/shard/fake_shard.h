@@ -11,9 +11,10 @@
  *      "state CONN ANSWERED JSON", "roster ROOM JSON": only if the test wants them
  *
  * and requests to the store as "load ROOM", "append ROOM FIRST-LAST", "verify ROOM LAST", "snapshot
- * ROOM THROUGH", "release ROOM THROUGH" (with "keep" behind it if nothing is to be written), "hand
- * ROOM THROUGH TO". Questions whose the room is are not written down, and answered with the truth
- * at the next turn, or look, unless the test holds them back. */
+ * ROOM THROUGH", "release ROOM THROUGH" (with "keep" behind it if nothing is to be written,
+ * "staged" if it came in pieces), "stage ROOM" for a piece, "hand ROOM THROUGH TO". Questions whose
+ * the room is are not written down, and answered with the truth at the next turn, or look, unless
+ * the test holds them back. */
 #ifndef TEST_FAKE_SHARD_H
 #define TEST_FAKE_SHARD_H
 
@@ -23,13 +24,14 @@
 
 struct request {
     struct list link;
-    enum { REQUEST_LOAD, REQUEST_APPEND, REQUEST_SNAPSHOT, REQUEST_HAND } kind;
+    enum { REQUEST_LOAD, REQUEST_APPEND, REQUEST_STAGE, REQUEST_SNAPSHOT, REQUEST_HAND } kind;
     uint64_t room; /* the shard's number */
     char name[32];
     uint64_t epoch, first, last, through;
     struct entry **entries; /* owned */
     size_t count;
     struct buf stored;
+    uint64_t staging, offset;
     bool release;
 };
 

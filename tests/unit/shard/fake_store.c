@@ -21,6 +21,7 @@ void store_finish(struct fake_store *store)
     for (size_t i = 0; i < store->count; i++) {
         drop_log(&store->rooms[i]);
         buf_finish(&store->rooms[i].snapshot);
+        buf_finish(&store->rooms[i].staged);
     }
 }
 
@@ -75,6 +76,44 @@ enum err store_snapshot(struct stored_room *room, int owner, uint64_t epoch, str
         buf_append_str(&room->snapshot, stored);
     }
     room->appended = through;
+    room->owner = release ? 0 : owner;
+    return ERR_OK;
+}
+
+enum err store_stage(struct stored_room *room, int owner, uint64_t epoch, uint64_t staging,
+                     uint64_t offset, struct str piece)
+{
+    if (room->owner != owner || room->epoch != epoch) {
+        return ERR_FENCED;
+    }
+    if (room->staging != staging) {
+        room->staging = staging;
+        buf_finish(&room->staged);
+    }
+    if (buf_len(&room->staged) != offset) {
+        return ERR_GAP;
+    }
+    buf_append_str(&room->staged, piece);
+    return ERR_OK;
+}
+
+enum err store_snapshot_staged(struct stored_room *room, int owner, uint64_t epoch,
+                               uint64_t staging, uint64_t through, bool release)
+{
+    if (room->owner != owner || room->epoch != epoch) {
+        return ERR_FENCED;
+    }
+    cr_assert(eq(u64, room->staging, staging));
+    size_t gone = 0;
+    while (gone < room->log_count && room->log[gone]->number <= through) {
+        free(room->log[gone++]);
+    }
+    room->log_count -= gone;
+    memmove(room->log, room->log + gone, room->log_count * sizeof(room->log[0]));
+    buf_finish(&room->snapshot);
+    room->snapshot = room->staged;
+    room->staged = (struct buf){0};
+    room->appended = through > room->appended ? through : room->appended;
     room->owner = release ? 0 : owner;
     return ERR_OK;
 }

@@ -15,6 +15,8 @@ struct stored_room {
     int owner; /* 0: nobody */
     uint64_t epoch, appended;
     struct buf snapshot;
+    struct buf staged;
+    uint64_t staging;             /* which snapshot that is */
     struct entry *log[STORE_LOG]; /* owned */
     size_t log_count;
 };
@@ -34,6 +36,12 @@ enum err store_append(struct stored_room *room, int owner, uint64_t epoch, uint6
                       struct entry *const *entries, size_t count);
 enum err store_snapshot(struct stored_room *room, int owner, uint64_t epoch, struct str stored,
                         uint64_t through, bool release);
+
+/* A large one comes in pieces, and the log keeps what is behind it. */
+enum err store_stage(struct stored_room *room, int owner, uint64_t epoch, uint64_t staging,
+                     uint64_t offset, struct str piece);
+enum err store_snapshot_staged(struct stored_room *room, int owner, uint64_t epoch,
+                               uint64_t staging, uint64_t through, bool release);
 
 enum err store_hand_over(struct stored_room *room, int owner, uint64_t epoch, uint64_t through,
                          int to);
