@@ -119,6 +119,7 @@ struct snapshot_packing *snapshot_packing_create(size_t body_bytes)
     ZSTD_CCtx_setParameter(packing->zstd, ZSTD_c_compressionLevel, COMPRESS_LEVEL);
     ZSTD_CCtx_setPledgedSrcSize(packing->zstd, body_bytes); /* the frame says so */
     XXH3_64bits_reset(packing->sum);
+    buf_reserve(&packing->out, HEAD_MAX + ZSTD_compressBound(body_bytes)); /* is not used before */
     buf_append(&packing->out, nothing, sizeof(nothing));
     return packing;
 }

@@ -129,7 +129,8 @@ static void send_operand(struct request *request)
 
 static void ask(struct request *request)
 {
-    static const uint8_t nil[] = {0xc0};
+    struct buf bytes = {0}; /* of all parts, so that there is room for them at once */
+    pack_u64(&bytes, buf_len(&request->operand));
     bool parts = buf_len(&request->operand) > LINK_PART_BYTES;
     struct link_frame hello = {
         .type = LINK_HELLO,
@@ -145,7 +146,7 @@ static void ask(struct request *request)
         .room = str_of(request->room),
         .target = str_of(request->target),
         .flags = parts ? LINK_FLAG_MORE : 0,
-        .payload = parts ? (struct value){nil, sizeof(nil)} : buf_value(&request->operand),
+        .payload = parts ? buf_value(&bytes) : buf_value(&request->operand),
     };
     link_write(&request->output, &hello);
     link_write(&request->output, &frame);
@@ -154,6 +155,7 @@ static void ask(struct request *request)
     }
     request->state = REQUEST_ASKED;
     stream_flush(request->stream);
+    buf_finish(&bytes);
 }
 
 static void on_drained(void *arg)

@@ -378,6 +378,16 @@ static bool add_operand(struct shard_request *request, struct str bytes)
     return true;
 }
 
+/* Bit by bit it would be copied again and again, the last times for longer than others should
+ * wait. */
+static void make_room(struct shard_request *request, struct value bytes)
+{
+    uint64_t len;
+    if (value_u64(bytes, &len) && len <= SHARD_REQUEST_MAX) {
+        buf_reserve(&request->operand, len);
+    }
+}
+
 static enum err on_request(struct shard_link *link, const struct link_frame *frame, uint64_t now_ms)
 {
     if (request_find(link, frame->request)) {
@@ -388,6 +398,7 @@ static enum err on_request(struct shard_link *link, const struct link_frame *fra
         refuse(request, (enum link_status)LINK_REFUSED_BUSY, STR("too many requests"));
     } else if (frame->flags & LINK_FLAG_MORE) {
         request->state = REQUEST_GATHERING;
+        make_room(request, frame->payload);
     } else if (add_operand(request,
                            (struct str){(const char *)frame->payload.data, frame->payload.len})) {
         start_soon(request, now_ms);
