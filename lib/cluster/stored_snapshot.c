@@ -190,33 +190,48 @@ static bool is_u64(const msgpack_object *object)
     return object->type == MSGPACK_OBJECT_POSITIVE_INTEGER;
 }
 
-static enum err unpack_body(const msgpack_object *fields, struct buf *out)
+struct snapshot_unpacking {
+    struct str stored;  /* borrowed */
+    msgpack_zone *zone; /* owned; what the envelope is read into */
+    struct str packed;  /* in `stored` */
+    struct value recent;
+    uint64_t size, checksum;
+    enum { UNPACK_ENVELOPE, UNPACK_BODY, UNPACK_CHECK, UNPACK_OVER } state;
+    enum err err;      /* OVER */
+    ZSTD_DCtx *zstd;   /* owned; NULL: it is not compressed */
+    ZSTD_inBuffer in;  /* of `packed` */
+    XXH3_state_t *sum; /* owned */
+    struct buf body;
+    struct value_checking *checking; /* owned */
+};
+
+struct snapshot_unpacking *snapshot_unpacking_create(struct str stored)
 {
-    uint64_t size = fields[FIELD_SIZE].via.u64;
-    const msgpack_object_bin *body = &fields[FIELD_BODY].via.bin;
-    if (size > STORED_SNAPSHOT_MAX) {
-        return ERR_TOO_LARGE;
+    struct snapshot_unpacking *unpacking = xcalloc(1, sizeof(*unpacking));
+    unpacking->stored = stored;
+    return unpacking;
+}
+
+void snapshot_unpacking_destroy(struct snapshot_unpacking *unpacking)
+{
+    if (unpacking) {
+        value_checking_destroy(unpacking->checking);
+        ZSTD_freeDCtx(unpacking->zstd);
+        XXH3_freeState(unpacking->sum);
+        buf_finish(&unpacking->body);
+        msgpack_zone_free(unpacking->zone);
+        free(unpacking);
     }
-    if (is_str(&fields[FIELD_CODING], "none")) {
-        if (body->size != size) {
-            return ERR_MALFORMED;
-        }
-        buf_append(out, body->ptr, body->size);
-        return ERR_OK;
-    }
-    if (!is_str(&fields[FIELD_CODING], "zstd")) {
-        return ERR_VERSION;
-    }
-    /* What the frame says of itself, before memory is taken for it. */
-    if (ZSTD_getFrameContentSize(body->ptr, body->size) != size) {
-        return ERR_CHECKSUM;
-    }
-    size_t got = ZSTD_decompress(buf_reserve(out, size + 1), size, body->ptr, body->size);
-    if (ZSTD_isError(got) || got != size) {
-        return ERR_CHECKSUM;
-    }
-    buf_commit(out, size);
-    return ERR_OK;
+}
+
+struct value snapshot_unpacking_body(const struct snapshot_unpacking *unpacking)
+{
+    return (struct value){buf_head(&unpacking->body), buf_len(&unpacking->body)};
+}
+
+struct value snapshot_unpacking_recent(const struct snapshot_unpacking *unpacking)
+{
+    return unpacking->recent;
 }
 
 /* Absent in the oldest snapshots. */
@@ -232,7 +247,28 @@ static enum err read_recent(const msgpack_object *root, struct value *recent)
                : ERR_MALFORMED;
 }
 
-static enum err read_fields(const msgpack_object *root, struct buf *out, struct buf *recent)
+/* What is said of the body, before memory is taken for it. */
+static enum err begin_body(struct snapshot_unpacking *unpacking, const msgpack_object *coding)
+{
+    struct str packed = unpacking->packed;
+    if (unpacking->size > STORED_SNAPSHOT_MAX) {
+        return ERR_TOO_LARGE;
+    }
+    if (is_str(coding, "none")) {
+        return packed.len == unpacking->size ? ERR_OK : ERR_MALFORMED;
+    }
+    if (!is_str(coding, "zstd")) {
+        return ERR_VERSION;
+    }
+    if (ZSTD_getFrameContentSize(packed.ptr, packed.len) != unpacking->size) {
+        return ERR_CHECKSUM;
+    }
+    unpacking->zstd = ZSTD_createDCtx();
+    assert(unpacking->zstd); /* out of memory */
+    return ERR_OK;
+}
+
+static enum err read_fields(struct snapshot_unpacking *unpacking, const msgpack_object *root)
 {
     if (root->type != MSGPACK_OBJECT_ARRAY || root->via.array.size < 2) {
         return ERR_MALFORMED;
@@ -249,44 +285,128 @@ static enum err read_fields(const msgpack_object *root, struct buf *out, struct 
         !is_u64(&fields[FIELD_CHECKSUM]) || fields[FIELD_BODY].type != MSGPACK_OBJECT_BIN) {
         return ERR_MALFORMED;
     }
-    size_t start = buf_len(out);
-    enum err err = unpack_body(fields, out);
-    if (err) {
-        return err;
+    const msgpack_object_bin *body = &fields[FIELD_BODY].via.bin;
+    unpacking->size = fields[FIELD_SIZE].via.u64;
+    unpacking->checksum = fields[FIELD_CHECKSUM].via.u64;
+    unpacking->packed = (struct str){body->ptr, body->size};
+    enum err err = begin_body(unpacking, &fields[FIELD_CODING]);
+    return err ? err : read_recent(root, &unpacking->recent);
+}
+
+static enum err read_envelope(struct snapshot_unpacking *unpacking)
+{
+    struct str stored = unpacking->stored;
+    if (!link_bounded((const uint8_t *)stored.ptr, stored.len)) {
+        return ERR_MALFORMED;
     }
-    struct value body;
-    struct value pairs;
-    struct value all = {buf_head(out) + start, buf_len(out) - start};
-    err = read_recent(root, &pairs);
-    if (!err && checksum_of(all, pairs) != fields[FIELD_CHECKSUM].via.u64) {
-        err = ERR_CHECKSUM;
+    unpacking->zone = msgpack_zone_new(1024);
+    if (!unpacking->zone) {
+        return ERR_TOO_LARGE;
     }
-    err = err ? err : value_check(all.data, all.len, &body);
-    if (!err && value_present(pairs)) {
-        buf_append(recent, pairs.data, pairs.len);
+    size_t offset = 0;
+    msgpack_object root;
+    msgpack_unpack_return result =
+        msgpack_unpack(stored.ptr, stored.len, &offset, unpacking->zone, &root);
+    if (result != MSGPACK_UNPACK_SUCCESS || offset != stored.len) {
+        return ERR_MALFORMED;
+    }
+    enum err err = read_fields(unpacking, &root);
+    if (!err) {
+        unpacking->sum = XXH3_createState();
+        assert(unpacking->sum); /* out of memory */
+        XXH3_64bits_reset(unpacking->sum);
+        unpacking->in = (ZSTD_inBuffer){unpacking->packed.ptr, unpacking->packed.len, 0};
+        buf_reserve(&unpacking->body, unpacking->size + 1);
     }
     return err;
 }
 
+/* Some of the body, into the room that is reserved for all of it; false: it is not what was said.
+ */
+static bool unpack_some(struct snapshot_unpacking *unpacking, size_t most)
+{
+    size_t left = unpacking->size - buf_len(&unpacking->body);
+    size_t len = left < most ? left : most;
+    uint8_t *at = buf_reserve(&unpacking->body, len);
+    if (unpacking->zstd) {
+        ZSTD_outBuffer out = {at, len, 0};
+        size_t before = unpacking->in.pos;
+        size_t more = ZSTD_decompressStream(unpacking->zstd, &out, &unpacking->in);
+        if (ZSTD_isError(more) || (out.pos == 0 && unpacking->in.pos == before)) {
+            return false;
+        }
+        len = out.pos;
+    } else {
+        memcpy(at, unpacking->packed.ptr + buf_len(&unpacking->body), len);
+    }
+    XXH3_64bits_update(unpacking->sum, at, len);
+    buf_commit(&unpacking->body, len);
+    return true;
+}
+
+static enum err unpack_body(struct snapshot_unpacking *unpacking, struct slice *slice)
+{
+    enum { SOME = 128 << 10 };
+    while (buf_len(&unpacking->body) < unpacking->size) {
+        if (!slice_left(slice)) {
+            return ERR_AGAIN;
+        }
+        size_t before = buf_len(&unpacking->body);
+        if (!unpack_some(unpacking, slice->left < SOME ? slice->left : SOME)) {
+            return ERR_CHECKSUM;
+        }
+        slice_spend(slice, buf_len(&unpacking->body) - before);
+    }
+    uint64_t sum = checksum_with(XXH3_64bits_digest(unpacking->sum), unpacking->recent);
+    return sum == unpacking->checksum ? ERR_OK : ERR_CHECKSUM;
+}
+
+static void go_on(struct snapshot_unpacking *unpacking, struct slice *slice)
+{
+    enum err err = ERR_OK;
+    switch (unpacking->state) {
+    case UNPACK_ENVELOPE:
+        err = read_envelope(unpacking);
+        unpacking->state = UNPACK_BODY;
+        break;
+    case UNPACK_BODY:
+        err = unpack_body(unpacking, slice);
+        if (!err) {
+            struct value body = snapshot_unpacking_body(unpacking);
+            unpacking->checking = value_checking_create(body.data, body.len);
+            unpacking->state = UNPACK_CHECK;
+        }
+        break;
+    case UNPACK_CHECK:
+        err = value_checking_step(unpacking->checking, slice);
+        unpacking->state = err == ERR_AGAIN ? UNPACK_CHECK : UNPACK_OVER;
+        break;
+    case UNPACK_OVER:
+        break;
+    }
+    if (err && err != ERR_AGAIN) {
+        unpacking->err = err;
+        unpacking->state = UNPACK_OVER;
+    }
+}
+
+enum err snapshot_unpacking_step(struct snapshot_unpacking *unpacking, struct slice *slice)
+{
+    while (unpacking->state != UNPACK_OVER && slice_left(slice)) {
+        go_on(unpacking, slice);
+    }
+    return unpacking->state == UNPACK_OVER ? unpacking->err : ERR_AGAIN;
+}
+
 enum err stored_snapshot_read(struct str stored, struct buf *out, struct buf *recent)
 {
-    if (!link_bounded((const uint8_t *)stored.ptr, stored.len)) {
-        return ERR_MALFORMED;
+    struct slice all = SLICE_ALL;
+    struct snapshot_unpacking *unpacking = snapshot_unpacking_create(stored);
+    enum err err = snapshot_unpacking_step(unpacking, &all);
+    if (!err) {
+        buf_append(out, buf_head(&unpacking->body), buf_len(&unpacking->body));
+        buf_append(recent, unpacking->recent.data, unpacking->recent.len);
     }
-    msgpack_zone *zone = msgpack_zone_new(1024);
-    if (!zone) {
-        return ERR_TOO_LARGE;
-    }
-    size_t start = buf_len(out);
-    size_t offset = 0;
-    msgpack_object root;
-    msgpack_unpack_return result = msgpack_unpack(stored.ptr, stored.len, &offset, zone, &root);
-    enum err err = result == MSGPACK_UNPACK_SUCCESS && offset == stored.len
-                       ? read_fields(&root, out, recent)
-                       : ERR_MALFORMED;
-    msgpack_zone_free(zone);
-    if (err) {
-        buf_truncate(out, start);
-    }
+    snapshot_unpacking_destroy(unpacking);
     return err;
 }

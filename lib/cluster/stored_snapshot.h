@@ -11,6 +11,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/slice.h"
 #include "value/value.h"
 
 enum { STORED_SNAPSHOT_VERSION = 1 };
@@ -32,6 +33,17 @@ void snapshot_packing_feed(struct snapshot_packing *packing, struct str bytes);
 void snapshot_packing_end(struct snapshot_packing *packing, struct value recent, uint64_t clock,
                           struct buf *out);
 void snapshot_packing_destroy(struct snapshot_packing *packing); /* NULL is fine */
+
+/* And back. `stored` is borrowed. */
+struct snapshot_unpacking;
+struct snapshot_unpacking *snapshot_unpacking_create(struct str stored);
+/* ERR_AGAIN: there is more to do. ERR_OK: `body` and `recent` (absent if there is none) are there,
+ * until the unpacking is destroyed. Else as stored_snapshot_read. */
+enum err snapshot_unpacking_step(struct snapshot_unpacking *unpacking,
+                                 struct slice *slice) NODISCARD;
+struct value snapshot_unpacking_body(const struct snapshot_unpacking *unpacking);
+struct value snapshot_unpacking_recent(const struct snapshot_unpacking *unpacking);
+void snapshot_unpacking_destroy(struct snapshot_unpacking *unpacking); /* NULL is fine */
 
 /* Checks and unpacks a stored form; the body is appended to `out`, as one value, and so is `recent`
  * to its buf, unless the snapshot has none. ERR_MALFORMED, ERR_VERSION, ERR_CHECKSUM or

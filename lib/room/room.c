@@ -2,6 +2,7 @@
 #include "room/room.h"
 
 #include "base/alloc.h"
+#include "room/intake.h"
 #include "room/internal.h"
 #include "value/diff.h"
 #include "value/pack.h"
@@ -83,13 +84,47 @@ static enum err set_schema(struct room *room, struct value serialized)
     return ERR_OK;
 }
 
+struct room_reading {
+    struct room *room;
+    struct intake *intake; /* owned */
+    enum err err;
+};
+
+struct room_reading *room_read_begin(struct room *room, struct value snapshot)
+{
+    struct room_reading *reading = xcalloc(1, sizeof(*reading));
+    reading->room = room;
+    reading->intake = intake_create(&room->documents, snapshot);
+    reading->err = ERR_AGAIN;
+    return reading;
+}
+
+enum err room_read_step(struct room_reading *reading, struct slice *slice)
+{
+    if (reading->err == ERR_AGAIN) {
+        reading->err = intake_step(reading->intake, slice);
+        struct value schema = intake_schema(reading->intake);
+        if (!reading->err && value_present(schema)) {
+            reading->err = set_schema(reading->room, schema);
+        }
+    }
+    return reading->err;
+}
+
+void room_read_end(struct room_reading *reading)
+{
+    if (reading) {
+        intake_destroy(reading->intake);
+        free(reading);
+    }
+}
+
 enum err room_read_snapshot(struct room *room, struct value snapshot)
 {
-    enum err err = documents_read(&room->documents, snapshot);
-    struct value schema = value_get(snapshot, STR("schema"));
-    if (!err && value_present(schema)) {
-        err = set_schema(room, schema);
-    }
+    struct slice all = SLICE_ALL;
+    struct room_reading *reading = room_read_begin(room, snapshot);
+    enum err err = room_read_step(reading, &all);
+    room_read_end(reading);
     return err;
 }
 

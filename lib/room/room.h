@@ -124,6 +124,14 @@ void room_destroy(struct room *room);
 void room_write_snapshot(const struct room *room, struct buf *out);
 /* Fills a new room (SNAP-2..7). ERR_MALFORMED: the room is unusable. */
 enum err room_read_snapshot(struct room *room, struct value snapshot) NODISCARD;
+/* The same in slices; `snapshot` and the room are borrowed, and nobody touches the room meanwhile.
+ */
+struct room_reading;
+struct room_reading *room_read_begin(struct room *room, struct value snapshot);
+/* ERR_AGAIN: there is more to do; else as above, and final. */
+enum err room_read_step(struct room_reading *reading, struct slice *slice) NODISCARD;
+void room_read_end(struct room_reading *reading); /* NULL is fine */
+
 /* Applies one logged entry to a room without sessions. Entries come in the order they were made;
  * ERR_GAP if the clock is not the next one, ERR_MALFORMED if the diff does not fit. */
 enum err room_replay(struct room *room, const struct room_entry *entry) NODISCARD;

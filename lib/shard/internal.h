@@ -164,11 +164,12 @@ struct shard_room {
     uint64_t snapshot_through; /* of the snapshot under way */
     bool snapshot_running;
     bool snapshot_first; /* it has entries that were not appended: nothing is before it is there */
-    struct pieces *pieces;  /* owned; of a snapshot that goes to the store in pieces */
-    bool snapshot_releases; /* it gives the room up */
-    bool erased;            /* all that was in it is gone, once that is stored */
-    struct held *held;      /* owned; if it is held */
-    struct list requests;   /* of struct shard_request.room_link: they wait for it */
+    struct pieces *pieces;   /* owned; of a snapshot that goes to the store in pieces */
+    bool snapshot_releases;  /* it gives the room up */
+    bool erased;             /* all that was in it is gone, once that is stored */
+    struct held *held;       /* owned; if it is held */
+    struct opening *opening; /* owned; while it loads, once the store has answered */
+    struct list requests;    /* of struct shard_request.room_link: they wait for it */
     uint32_t request_count;
     uint64_t durable_clock; /* document clock of the last entry that the store has */
     uint64_t changed_clock; /* the last that was told of as an event, */
@@ -254,9 +255,19 @@ void persist_lost(struct shard_room *room);
 /* Does what is due; may free the room. */
 void persist_tick(struct shard_room *room, uint64_t now_ms);
 
+/* Everything that was loaded is read, or cannot be; only the figures in `loaded` are looked at. May
+ * free the room. */
+void persist_opened(struct shard_room *room, const struct shard_loaded *loaded, enum err err,
+                    uint64_t now_ms);
 /* The snapshot in pieces is there, or will not be. */
 void persist_staged(struct shard_room *room, const struct shard_snapshot *snapshot);
 void persist_not_stored(struct shard_room *room, enum err err);
+
+/* opening.c: what was loaded becomes the room. Takes the entries. */
+void opening_begin(struct shard_room *room, const struct shard_loaded *loaded);
+/* Ends with persist_opened. */
+void opening_work(struct shard_room *room, struct slice *slice, uint64_t now_ms);
+void opening_drop(struct shard_room *room);
 
 /* pieces.c: a snapshot that is too large to be made and sent at once. */
 bool pieces_are_due(const struct shard_room *room);

@@ -5,8 +5,6 @@
 #include "value/pack.h"
 
 #include <assert.h>
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 /* How long changes may wait for a snapshot where that is all there is. */
@@ -35,12 +33,10 @@ static void refuse_all(struct shard_room *room, enum link_refusal why, struct st
     requests_refuse(room, why, text);
 }
 
-/* Sessions that come from the owner before are told what they missed as it happened. */
-static void keep_for_tail(struct shard_room *room, struct entry **entry)
+/* Whether the room may come back behind what its clients have seen. */
+static bool may_be_behind(const struct shard *shard, const struct shard_loaded *loaded)
 {
-    struct tail *tail = &room->tail;
-    tail->entries[tail->count++] = *entry;
-    *entry = NULL;
+    return loaded->maybe_lost || (loaded->taken && shard->config->durability != SHARD_LOG);
 }
 
 void persist_drop_tail(struct shard_room *room)
@@ -50,72 +46,6 @@ void persist_drop_tail(struct shard_room *room)
     }
     free(room->tail.entries);
     room->tail = (struct tail){.from = UINT64_MAX};
-}
-
-static enum err replay_entries(struct shard_room *owner, const struct shard_loaded *loaded)
-{
-    struct room *room = owner->room;
-    uint64_t clock = room_documents(room)->clock;
-    owner->tail.from = clock;
-    owner->tail.entries = xcalloc(loaded->entry_count + 1, sizeof(struct entry *));
-    for (size_t i = 0; i < loaded->entry_count; i++) {
-        struct entry *entry = loaded->entries[i];
-        if (entry->by.len > 0) {
-            recent_note(owner, entry, true);
-        }
-        bool sets_schema = value_present(entry->schema);
-        bool documents = value_count(entry->diff) > 0;
-        if (entry->clock < clock || (entry->clock == clock && !sets_schema)) {
-            continue; /* already in the snapshot */
-        }
-        if (sets_schema && entry->clock == clock && documents && room_schema(room)) {
-            continue; /* the room's first, and its documents may have changed since */
-        }
-        struct room_entry replayed = {
-            .clock = entry->clock, .diff = entry->diff, .schema = entry->schema};
-        enum err err = room_replay(room, &replayed);
-        if (err) {
-            return err;
-        }
-        if (!sets_schema) {
-            keep_for_tail(owner, &loaded->entries[i]);
-        }
-    }
-    return ERR_OK;
-}
-
-static enum err read_snapshot(struct shard_room *room, struct str stored)
-{
-    struct buf body = {0};
-    struct buf recent = {0};
-    enum err err = stored_snapshot_read(stored, &body, &recent);
-    if (!err) {
-        err = room_read_snapshot(room->room, buf_value(&body));
-    }
-    if (!err) {
-        err = recent_read(room, buf_value(&recent));
-    }
-    room->snapshot_bytes = buf_len(&body);
-    buf_finish(&body);
-    buf_finish(&recent);
-    return err;
-}
-
-/* Builds the room from what is stored. */
-static enum err build(struct shard_room *room, const struct shard_loaded *loaded)
-{
-    room->room = room_create(&room->shard->config->room, &shard_room_host, room);
-    char tenure[ROOM_TENURE_MAX + 1];
-    snprintf(tenure, sizeof(tenure), "%.*s.%" PRIu64, STR_ARG(room->shard->id), room->number);
-    room_begin_epoch(room->room, loaded->epoch, str_of(tenure));
-    enum err err = loaded->snapshot.len > 0 ? read_snapshot(room, loaded->snapshot) : ERR_OK;
-    return err ? err : replay_entries(room, loaded);
-}
-
-/* Whether the room may come back behind what its clients have seen. */
-static bool may_be_behind(const struct shard *shard, const struct shard_loaded *loaded)
-{
-    return loaded->maybe_lost || (loaded->taken && shard->config->durability != SHARD_LOG);
 }
 
 static void drop_built(struct shard_room *room)
@@ -201,11 +131,24 @@ void shard_loaded(struct shard *shard, uint64_t number, const struct shard_loade
 {
     shard->now_ms = now_ms;
     struct shard_room *room = shard_room_by_number(shard, number);
-    if (!room || room->state != SHARD_ROOM_LOADING) {
+    if (!room || room->state != SHARD_ROOM_LOADING || room->opening) {
         return;
     }
     shard_turn_to(shard, str_of(room->name));
-    enum err err = loaded->err ? loaded->err : build(room, loaded);
+    if (loaded->err) {
+        fail_to_load(room, loaded->err, now_ms);
+        return;
+    }
+    struct slice slice = shard_slice(shard);
+    opening_begin(room, loaded);
+    room->fresh = true; /* it was just read from the store: no need to ask whose it is */
+    opening_work(room, &slice, now_ms);
+}
+
+void persist_opened(struct shard_room *room, const struct shard_loaded *loaded, enum err err,
+                    uint64_t now_ms)
+{
+    struct shard *shard = room->shard;
     if (err) {
         fail_to_load(room, err, now_ms);
         return;
@@ -231,7 +174,6 @@ void shard_loaded(struct shard *shard, uint64_t number, const struct shard_loade
     if (may_be_behind(shard, loaded)) {
         resume_jump(room, room_documents(room->room)->clock);
     }
-    room->fresh = true;
     deferred_replay(room, now_ms);
     requests_replay(room, now_ms);
     room->fresh = false;
@@ -521,7 +463,8 @@ void shard_store_changed(struct shard *shard, bool up, uint64_t now_ms)
         return;
     }
     while ((room = map_next(&shard->rooms, &pos))) {
-        if (!room->room || room->state == SHARD_ROOM_RELEASING) {
+        if (!room->room || room->state == SHARD_ROOM_RELEASING ||
+            room->state == SHARD_ROOM_LOADING) {
             continue;
         }
         shard_turn_to(shard, str_of(room->name));
@@ -529,7 +472,7 @@ void shard_store_changed(struct shard *shard, bool up, uint64_t now_ms)
         if (room->durable < room->appended) {
             room->suspect = true;
             persist_snapshot(room, false);
-        } else if (room->state != SHARD_ROOM_LOADING) {
+        } else {
             ask_for_log(room);
         }
     }

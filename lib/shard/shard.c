@@ -135,6 +135,7 @@ void shard_room_free(struct shard_room *room)
     requests_end(room);
     held_drop(room);
     pieces_drop(room);
+    opening_drop(room);
     struct shard_conn *conn;
     list_each(conn, &room->conns, room_link, struct shard_conn)
     {
@@ -355,7 +356,8 @@ static void check_stopped(struct shard *shard)
 
 void shard_room_worked(struct shard_room *room)
 {
-    bool busy = room->held || pieces_have_work(room) || (room->room && room_is_busy(room->room));
+    bool busy = room->held || room->opening || pieces_have_work(room) ||
+                (room->room && room_is_busy(room->room));
     if (busy && list_empty(&room->busy_link)) {
         list_append(&room->shard->busy, &room->busy_link);
     }
@@ -379,6 +381,10 @@ static void work_in_room(struct shard *shard, uint64_t now_ms)
     struct slice slice = shard_slice(shard);
     list_remove(&room->busy_link);
     shard_turn_to(shard, str_of(room->name));
+    if (room->opening) {
+        opening_work(room, &slice, now_ms);
+        return; /* the room may be gone */
+    }
     if (pieces_have_work(room)) {
         pieces_work(room, &slice);
     } else if (room->state == SHARD_ROOM_HELD) {
