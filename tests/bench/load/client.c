@@ -51,10 +51,22 @@ void client_drop(struct client *client, enum client_state state)
     client->said_at = NULL;
     client->said_cap = 0;
     client->said = client->heard = 0;
+    client->kept_us = 0;
     client->prefilled = 0;
     client->wire = (struct wire){0};
     client->wants_write = false;
     client_set_state(client, state);
+}
+
+static void note_close(struct load *load, unsigned code)
+{
+    int i = 0;
+    while (i < CLOSE_CODES - 1 && load->closes[i].count > 0 && load->closes[i].code != code) {
+        i++;
+    }
+    load->closes[i].code = code;
+    load->closes[i].count++;
+    load->closed++;
 }
 
 /* The server, or the network, ended it. */
@@ -62,8 +74,7 @@ void client_on_end(struct client *client, const char *what, unsigned code)
 {
     struct load *load = client->load;
     if (client->state == CLIENT_READY || ++client->tries > TRIES) {
-        load->closed++;
-        load->close_code = code;
+        note_close(load, code);
         load_trouble(load, client, what, code);
         client_drop(client, CLIENT_CLOSED);
         return;
@@ -150,7 +161,8 @@ void client_move(struct client *client)
     struct buf message = {0};
     char prefix[64];
     uint64_t stamp = load_renew_now(load);
-    if (options->shapes) {
+    if (client->moves_shape) {
+        load->stats.shapes_sent++;
         shape_prefix(client, prefix, sizeof(prefix));
         say_shape(options->encoding, client->said, prefix, client->number, stamp, &message);
     } else {
@@ -205,7 +217,7 @@ static void put_own(struct client *client)
     const struct options *options = &client->load->options;
     struct buf message = {0};
     char prefix[64];
-    if (options->shapes) {
+    if (client->moves_shape) {
         shape_prefix(client, prefix, sizeof(prefix));
         say_shapes(options->encoding, client->said, prefix, client->number, 1, &message);
     } else {

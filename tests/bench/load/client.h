@@ -23,8 +23,9 @@ enum client_state {
 enum client_kind {
     CLIENT_MOVER,
     CLIENT_READER,
-    CLIENT_SLOW,   /* a reader that client_read_some makes read, once it is ready */
-    CLIENT_JOINER, /* stops at OPEN, and is ready with the connect reply */
+    CLIENT_SLOW,    /* a reader that client_read_some makes read, once it is ready */
+    CLIENT_JOINER,  /* stops at OPEN, and is ready with the connect reply */
+    CLIENT_AUDITOR, /* holds the connect reply against what was acknowledged, and leaves */
 };
 
 struct client {
@@ -32,6 +33,8 @@ struct client {
     struct room *room;
     int fd; /* -1: none */
     uint8_t state, kind;
+    bool moves_shape; /* not a cursor */
+    bool recovered;   /* had an answer since load.outage_us */
     bool wants_write; /* epoll is to say when the socket takes more */
     unsigned number;  /* in its room */
     unsigned tries;
@@ -43,6 +46,7 @@ struct client {
     uint64_t heard;      /* results, so the clientClock of the one awaited */
     uint64_t *said_at;   /* owned: times of pushes that are not answered, a ring */
     uint32_t said_cap;   /* 0 or a power of two */
+    uint64_t kept_us;    /* stamp of the newest push that was acknowledged; 0: none */
     uint64_t join_begun; /* when it asked to be connected */
 };
 

@@ -1,13 +1,27 @@
 /* What a client hears, and what that tells. */
+#include "audit.h"
 #include "check.h"
 #include "client_internal.h"
 #include "load.h"
+#include "report.h"
 
 #include <errno.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
 enum { READ_SIZE = 256 << 10 };
+
+/* Its first answer to what it pushed after the outage began. */
+static void note_recovery(struct client *client, uint64_t said_at)
+{
+    struct load *load = client->load;
+    if (load->outage_us > 0 && said_at >= load->outage_us && !client->recovered) {
+        client->recovered = true;
+        if (--load->recovering == 0) {
+            report_recovery(load);
+        }
+    }
+}
 
 static void on_result(struct client *client, uint64_t client_clock)
 {
@@ -23,19 +37,26 @@ static void on_result(struct client *client, uint64_t client_clock)
         load->stats.acked++;
         load->stats.offered += client->room->listeners - 1;
         histogram_add(&load->stats.result, load->now_us - said_at);
+        client->kept_us = said_at;
+        note_recovery(client, said_at);
     }
 }
 
-static void on_connected(struct client *client, size_t len)
+static void on_connected(struct client *client, struct str message)
 {
     struct load *load = client->load;
+    if (client->kind == CLIENT_AUDITOR) {
+        audit_room(client, message);
+        client_drop(client, CLIENT_CLOSED);
+        return;
+    }
     if (client->kind != CLIENT_JOINER) {
         client_prepare(client);
         return;
     }
     load_renew_now(load);
     histogram_add(&load->stats.join, load->now_us - client->join_begun);
-    load->stats.join_bytes = len;
+    load->stats.join_bytes = message.len;
     client_set_state(client, CLIENT_READY);
 }
 
@@ -67,7 +88,7 @@ static void on_message(struct client *client, struct str message)
     switch ((enum client_state)client->state) {
     case CLIENT_JOINING:
         if (load->options.floor || scan_is_connect(load->options.encoding, message)) {
-            on_connected(client, message.len);
+            on_connected(client, message);
         }
         break;
     case CLIENT_PREPARING:

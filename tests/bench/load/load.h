@@ -16,7 +16,9 @@ struct options {
     struct buf schema;           /* serialized, JSON */
     uint64_t rooms, clients;     /* clients of each room */
     double rate;                 /* pushes per second of each client */
-    bool shapes;                 /* moves shapes, not cursors */
+    bool shapes;                 /* all move shapes, not cursors */
+    uint64_t shape_clients;      /* of each room: clients that move shapes */
+    bool audit;                  /* at the end, looks whether rooms have what was acknowledged */
     bool floor;                  /* the server answers no push, and what it sends is not read */
     bool check;                  /* everything that is received is parsed */
     bool leave;                  /* clients leave as soon as they are connected */
@@ -26,6 +28,7 @@ struct options {
     uint64_t joins, join_rounds; /* clients that join at once; how many times that happens */
     uint64_t join_prefill;       /* shapes in the room that they join */
     double join_gap, warm, seconds;
+    double drain;        /* seconds at most, for the last results */
     uint64_t connecting; /* handshakes under way at a time */
 };
 
@@ -35,9 +38,17 @@ struct room {
     uint64_t listeners; /* clients that count as receivers */
 };
 
+/* Connections that the server ended, by close code. */
+enum { CLOSE_CODES = 8 };
+struct closes {
+    unsigned code; /* 0: none was said */
+    uint64_t count;
+};
+
 /* Within the window that is measured. */
 struct stats {
     uint64_t sent, acked;        /* pushes of moves */
+    uint64_t shapes_sent;        /* of them, of shapes */
     uint64_t offered;            /* updates that others should get: of pushes acknowledged */
     uint64_t delivered;          /* updates that others got; fewer where moves are merged */
     uint64_t frames, bytes;      /* received by those that read at once */
@@ -59,11 +70,14 @@ struct load {
     struct room *rooms;
     struct client *clients;
     size_t client_count;
-    size_t in_state[CLIENT_STATES]; /* clients by state */
-    uint64_t again;                 /* connections tried once more */
-    uint64_t closed;                /* by the server, of clients that were ready */
-    unsigned close_code;            /* of the last of them */
-    char failure[160];              /* the first trouble, for people */
+    size_t in_state[CLIENT_STATES];    /* clients by state */
+    uint64_t again;                    /* connections tried once more */
+    uint64_t closed;                   /* by the server, of clients that were ready */
+    struct closes closes[CLOSE_CODES]; /* of them; the last is of all others too */
+    uint64_t outage_us;                /* when SIGUSR1 came; 0: never */
+    size_t recovering;                 /* clients without an answer to what they pushed since */
+    uint64_t audited, missing;         /* shapes that were looked for, and not as they should be */
+    char failure[160];                 /* the first trouble, for people */
     struct stats stats;
 };
 

@@ -8,6 +8,7 @@
 #include "options.h"
 #include "report.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -16,13 +17,15 @@
 
 enum {
     EVENTS = 512,
-    GRAIN_US = 500,     /* what is due within that is done together */
-    PING_US = 5000000,  /* as often as tldraw's client does when it has nothing else to say */
-    SLOW_TICKS = 10,    /* reads of a slow reader in a second */
-    AGAIN_US = 100000,  /* between tries to connect */
-    CONNECT_S = 300,    /* for all to be ready */
-    DRAIN_US = 2000000, /* for the last results */
+    GRAIN_US = 500,      /* what is due within that is done together */
+    PING_US = 5000000,   /* as often as tldraw's client does when it has nothing else to say */
+    SLOW_TICKS = 10,     /* reads of a slow reader in a second */
+    AGAIN_US = 100000,   /* between tries to connect */
+    CONNECT_S = 300,     /* for all to be ready */
+    AUDIT_US = 20000000, /* for all rooms to be looked at */
 };
+
+static volatile sig_atomic_t outage; /* SIGUSR1 has come, and nobody has looked yet */
 
 struct run {
     struct load load;
@@ -85,8 +88,34 @@ static void read_slowly(struct run *run)
     }
 }
 
+static void on_outage(int number)
+{
+    (void)number;
+    outage = 1;
+}
+
+/* All movers push at once, and from now on each one's answer is waited for. */
+static void begin_outage(struct run *run)
+{
+    struct load *load = &run->load;
+    outage = 0;
+    load->outage_us = load_renew_now(load);
+    load->recovering = 0;
+    for (size_t i = 0; i < run->moves.count; i++) {
+        struct client *client = run->moves.who[i];
+        client->recovered = false;
+        if (client->state == CLIENT_READY) {
+            load->recovering++;
+            client_move(client);
+        }
+    }
+}
+
 static void turn(struct run *run)
 {
+    if (outage) {
+        begin_outage(run);
+    }
     wait_for_events(run);
     beat_run(&run->moves, &run->load.stats.lateness);
     beat_run(&run->pings, NULL);
@@ -103,9 +132,10 @@ static void turn_until(struct run *run, uint64_t us)
 
 /* ---- the phases ---- */
 
-static bool is_joiner(const struct client *client)
+/* Whether it begins when somebody says so, and not with the others. */
+static bool comes_later(const struct client *client)
 {
-    return client->kind == CLIENT_JOINER;
+    return client->kind == CLIENT_JOINER || client->kind == CLIENT_AUDITOR;
 }
 
 /* Begins those that have no socket, as many at a time as may be. */
@@ -120,7 +150,7 @@ static void begin_some(struct run *run, size_t *from)
     }
     while (*from < load->client_count && under_way < load->options.connecting) {
         struct client *client = &load->clients[(*from)++];
-        if (client->state == CLIENT_IDLE && !is_joiner(client)) {
+        if (client->state == CLIENT_IDLE && !comes_later(client)) {
             client_begin(client);
             under_way++;
         }
@@ -133,6 +163,7 @@ static bool connect_all(struct run *run)
     struct load *load = &run->load;
     size_t from = 0;
     size_t wanted = load->client_count - run->joins.count;
+    wanted -= load->options.audit ? load->options.rooms : 0;
     while (load->in_state[CLIENT_READY] + load->in_state[CLIENT_CLOSED] < wanted) {
         if (load->now_us > (uint64_t)CONNECT_S * 1000000) {
             fprintf(stderr, "bench_load: only %zu of %zu clients are ready: %s\n",
@@ -185,10 +216,27 @@ static bool all_answered(const struct load *load)
 
 static void drain(struct run *run)
 {
-    uint64_t end = run->load.now_us + DRAIN_US;
+    uint64_t end = run->load.now_us + (uint64_t)(run->load.options.drain * 1e6);
     beat_finish(&run->moves);
     while (!all_answered(&run->load) && run->load.now_us < end) {
         turn(run);
+    }
+}
+
+/* Sends somebody into each room who looks at what is there. */
+static void audit(struct run *run)
+{
+    struct load *load = &run->load;
+    uint64_t end = load->now_us + AUDIT_US;
+    size_t first = load->client_count - (load->options.audit ? load->options.rooms : 0);
+    for (size_t i = first; i < load->client_count; i++) {
+        struct client *client = &load->clients[i];
+        while (client->state != CLIENT_CLOSED && load->now_us < end) {
+            if (client->state == CLIENT_IDLE) {
+                client_begin(client);
+            }
+            turn(run);
+        }
     }
 }
 
@@ -207,6 +255,7 @@ static int go(struct run *run)
     measure(run, &window);
     struct stats stats = load->stats;
     drain(run);
+    audit(run);
     report_result(load, &stats, &window);
     return EXIT_SUCCESS;
 }
@@ -225,10 +274,11 @@ static void add_client(struct run *run, struct room *room, unsigned number, enum
     client->kind = (uint8_t)kind;
     client->number = number;
     client->prefill = prefill;
+    client->moves_shape = moves && (load->options.shapes || number < load->options.shape_clients);
     load->in_state[CLIENT_IDLE]++;
     if (moves) {
         beat_add(&run->moves, client);
-    } else if (!is_joiner(client) && !load->options.floor) {
+    } else if (!comes_later(client) && !load->options.floor) {
         beat_add(&run->pings, client);
     }
 }
@@ -254,6 +304,10 @@ static void add_clients(struct run *run)
             add_client(run, room, (unsigned)k + 1, CLIENT_JOINER, 0);
         }
     }
+    for (uint64_t j = 0; options->audit && j < options->rooms; j++) {
+        unsigned number = (unsigned)(options->clients + options->readers);
+        add_client(run, &load->rooms[j], number, CLIENT_AUDITOR, 0);
+    }
 }
 
 static void set_up(struct run *run)
@@ -267,7 +321,8 @@ static void set_up(struct run *run)
         snprintf(load->rooms[j].name, sizeof(load->rooms[j].name), "%s%u", options->prefix,
                  (unsigned)j);
     }
-    uint64_t count = options->rooms * (options->clients + options->readers) + options->joins + 1;
+    uint64_t members = options->clients + options->readers + (options->audit ? 1 : 0);
+    uint64_t count = options->rooms * members + options->joins + 1;
     load->clients = xcalloc(count, sizeof(*load->clients));
     run->moves.act = client_move;
     run->moves.period_us = options->rate > 0 ? (uint64_t)(1e6 / options->rate) : 0;
@@ -293,6 +348,7 @@ int main(int argc, char **argv)
         files.rlim_cur = files.rlim_max;
         setrlimit(RLIMIT_NOFILE, &files);
     }
+    signal(SIGUSR1, on_outage);
     set_up(run);
     return go(run);
 }

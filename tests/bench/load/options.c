@@ -21,9 +21,12 @@ static const char usage[] =
     "  --clients N         of each room (10)\n"
     "  --rate N            pushes per second of each client; 0: none (10)\n"
     "  --shapes            moves shapes, not cursors\n"
+    "  --shape-clients N   clients of each room that do, while the others move cursors (0)\n"
+    "  --audit             look at the end whether rooms have what was acknowledged\n"
     "  --msgpack           speaks msgpack, not JSON\n"
     "  --warm S            seconds before what is measured (2)\n"
     "  --seconds S         that are measured (5)\n"
+    "  --drain S           at most, for the last results (2)\n"
     "  --readers N         more clients of each room, which only receive (0)\n"
     "  --reader-bytes N    per second that each of them reads; 0: all at once (0)\n"
     "  --prefill N         shapes in each room before it begins (0)\n"
@@ -34,7 +37,11 @@ static const char usage[] =
     "  --leave             clients leave when they are connected\n"
     "  --connecting N      handshakes at a time (100)\n"
     "  --floor             the server is bench_floor, which answers no push\n"
-    "  --check             parse everything that comes\n";
+    "  --check             parse everything that comes\n"
+    "\n"
+    "SIGUSR1: there is an outage. All movers push at once, and {\"event\": \"recovered\"} comes "
+    "when "
+    "each\nhas had an answer to what it pushed after that.\n";
 
 enum kind { FLAG, NUMBER, REAL, TEXT };
 
@@ -48,6 +55,9 @@ static const struct row {
     {"clients", NUMBER, offsetof(struct options, clients)},
     {"rate", REAL, offsetof(struct options, rate)},
     {"shapes", FLAG, offsetof(struct options, shapes)},
+    {"shape-clients", NUMBER, offsetof(struct options, shape_clients)},
+    {"audit", FLAG, offsetof(struct options, audit)},
+    {"drain", REAL, offsetof(struct options, drain)},
     {"warm", REAL, offsetof(struct options, warm)},
     {"seconds", REAL, offsetof(struct options, seconds)},
     {"readers", NUMBER, offsetof(struct options, readers)},
@@ -176,6 +186,7 @@ bool options_read(int argc, char **argv, struct options *out)
                             .join_gap = 0.2,
                             .warm = 2,
                             .seconds = 5,
+                            .drain = 2,
                             .connecting = 100};
     struct option table[OPTIONS + 1];
     bool right = true;

@@ -11,6 +11,12 @@ void report_event(const char *name, const struct load *load)
     fflush(stdout);
 }
 
+void report_recovery(const struct load *load)
+{
+    printf("{\"event\":\"recovered\",\"us\":%" PRIu64 "}\n", load->now_us - load->outage_us);
+    fflush(stdout);
+}
+
 static void add(struct buf *out, const char *name, uint64_t number)
 {
     buf_printf(out, ",\"%s\":%" PRIu64, name, number);
@@ -35,13 +41,26 @@ static uint64_t shape_bytes(enum encoding encoding)
     return bytes;
 }
 
-static uint64_t count_unanswered(const struct load *load)
+/* Of those that are connected. */
+static uint64_t count_unanswered(const struct load *load, bool shapes_only)
 {
     uint64_t count = 0;
     for (size_t i = 0; i < load->client_count; i++) {
-        count += load->clients[i].said - load->clients[i].heard;
+        const struct client *client = &load->clients[i];
+        count += client->moves_shape || !shapes_only ? client->said - client->heard : 0;
     }
     return count;
+}
+
+/* {"1013": 5, ...} */
+static void add_closes(struct buf *out, const struct load *load)
+{
+    buf_printf(out, ",\"closes\":{");
+    for (int i = 0; i < CLOSE_CODES && load->closes[i].count > 0; i++) {
+        buf_printf(out, "%s\"%u\":%" PRIu64, i > 0 ? "," : "", load->closes[i].code,
+                   load->closes[i].count);
+    }
+    buf_printf(out, "}");
 }
 
 void report_result(const struct load *load, const struct stats *stats, const struct window *window)
@@ -57,9 +76,13 @@ void report_result(const struct load *load, const struct stats *stats, const str
     add(&out, "bytes", stats->bytes);
     add(&out, "commits", stats->commits);
     add(&out, "wrong", stats->wrong);
-    add(&out, "unanswered", count_unanswered(load));
+    add(&out, "shapes_sent", stats->shapes_sent);
+    add(&out, "unanswered", count_unanswered(load, false));
+    add(&out, "shapes_unanswered", count_unanswered(load, true));
+    add(&out, "audited", load->audited);
+    add(&out, "missing", load->missing);
     add(&out, "closed", load->closed);
-    add(&out, "close_code", load->close_code);
+    add_closes(&out, load);
     add(&out, "again", load->again);
     add(&out, "join_bytes", stats->join_bytes);
     add(&out, "shape_json", shape_bytes(ENCODING_JSON));

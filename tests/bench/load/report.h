@@ -13,6 +13,8 @@ struct window {
 };
 
 void report_event(const char *name, const struct load *load);
+/* {"event": "recovered", "us": since the outage began} */
+void report_recovery(const struct load *load);
 /* `stats` as they were at the window's end. */
 void report_result(const struct load *load, const struct stats *stats, const struct window *window);
 

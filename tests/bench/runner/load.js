@@ -6,6 +6,12 @@ import { BUILD } from './servers.js'
 
 const BINARY = join(BUILD, 'tests/bench/load/bench_load')
 let count = 0
+let checks = {}
+
+/* From now on every message of real servers is parsed, and rooms are looked at in the end. */
+export function checkAll() {
+  checks = { check: true, audit: true }
+}
 
 /* {rooms: 20, joinRounds: 3, shapes: true} to ['--rooms', '20', '--join-rounds', '3', '--shapes'] */
 function flagsOf(options) {
@@ -17,7 +23,7 @@ function flagsOf(options) {
 
 /* Runs one load against a server, and returns what the generator says with what the server's processes
  * took between `begin` and `end`: {..., cpu: {total, parts}, memory, unsent}. `on` has functions to call at the
- * generator's events. */
+ * generator's events, with what it said and its process. */
 export async function applyLoad(server, options, { on = {}, pin } = {}) {
   const flags = flagsOf({
     port: server.port,
@@ -25,6 +31,7 @@ export async function applyLoad(server, options, { on = {}, pin } = {}) {
     prefix: `b${process.pid}-${count++}-`,
     msgpack: server.encoding === 'msgpack',
     floor: server.isFloor,
+    ...(server.isFloor || options.leave ? {} : checks),
     ...options,
   })
   const line = pin === undefined ? [BINARY, ...flags] : ['taskset', '-c', String(pin), BINARY, ...flags]
@@ -44,7 +51,7 @@ export async function applyLoad(server, options, { on = {}, pin } = {}) {
     } else if (said.event === 'result') {
       result = said
     }
-    on[said.event]?.(said)
+    on[said.event]?.(said, child)
   }
   await ended
   if (!result) {
@@ -65,6 +72,7 @@ export function figuresOf(run) {
     ),
     usPush: (run.cpu.total * 1e6) / run.sent,
     offered: run.offered,
+    sent: run.sent,
     merged: run.delivered ? Math.max(0, 1 - run.delivered / run.offered) : 0,
     answered: run.acked / run.sent,
     frames: run.frames / run.seconds,
@@ -77,6 +85,7 @@ export function figuresOf(run) {
     deliveryP999: ms(run.delivery.p999),
     closed: run.closed,
     wrong: run.wrong,
+    missing: run.missing,
     failure: run.failure,
     memory: run.memory.total,
     generator: { cores: run.cpu_seconds / run.seconds, lateP99: ms(run.lateness.p99) },

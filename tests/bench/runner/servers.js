@@ -36,6 +36,14 @@ export class Server {
     return memoryOf(this.pid)
   }
 
+  /* Bytes that roomd's processes have allocated and not freed, as each says of itself: {name: bytes};
+   * empty for others. */
+  async heaps() {
+    const admin = /ready .*admin=(\S+)/.exec(this.log)?.[1]
+    const text = admin ? await (await fetch(`http://${admin}/metrics`)).text() : ''
+    return Object.fromEntries([...text.matchAll(/^roomd_heap_bytes\{process="([^"]+)".*\} (\d+)$/gm)].map(([, name, bytes]) => [name, Number(bytes)]))
+  }
+
   /* The pid of the process of that name. */
   child(name) {
     return processTree(this.pid).find((one) => one.name === name)?.pid
@@ -92,6 +100,20 @@ export function roomd({ name = 'roomd', encoding = 'json', args = [], schema = t
     ],
   })
   return Server.launch(name, command, /^roomd ready on http:\/\/[\d.]+:(\d+)$/m, { encoding, pin })
+}
+
+/* A Redis that is nobody's child, as safe as roomd's own; it listens on a socket: `url`. */
+export async function redis() {
+  let url
+  const command = (folder) => {
+    url = `unix://${join(folder, 'redis.sock')}`
+    return {
+      program: 'redis-server',
+      args: ['--port', '0', '--unixsocket', join(folder, 'redis.sock'), '--dir', folder, '--save', '', '--appendonly', 'yes', '--appendfsync', 'always'],
+    }
+  }
+  const server = await Server.launch('redis', command, /(ready to accept connections)/i)
+  return Object.assign(server, { url })
 }
 
 export function original({ name = 'original', sqlite = false, pin } = {}) {

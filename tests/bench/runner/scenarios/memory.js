@@ -14,51 +14,61 @@ const SERVERS = {
   original: () => original(),
 }
 const CALM = { rate: 0, warm: 1, seconds: 1, connecting: 50 }
+const SHAPE_ROOMS = 10 // so that what one room's tables happen to have in reserve is evened out
 /* `count`: what the growth of memory is divided by. */
 const ROWS = {
   'idle connection, one room': (n) => ({ load: { rooms: 1, clients: n }, count: n }),
   'idle connection, a room each': (n) => ({ load: { rooms: n, clients: 1 }, count: n }),
   'empty room': (n) => ({ load: { rooms: n, clients: 1, leave: true }, count: n }),
-  shape: (n) => ({ load: { rooms: 1, clients: 1, prefill: 4 * n }, count: 4 * n }),
+  shape: (n) => ({ load: { rooms: SHAPE_ROOMS, clients: 1, prefill: (4 * n) / SHAPE_ROOMS }, count: 4 * n }),
 }
 /* It drops a room with its last session. */
 const cannot = (server, row) => server === 'original' && row === 'empty room'
 
 export function cases({ quick, has }) {
   const many = quick ? 1000 : 5000
+  const rows = Object.keys(ROWS).filter((row) => !quick || ['idle connection, a room each', 'shape'].includes(row))
   const measures = (server, row) => has(server) && !cannot(server, row) && !(quick && server === 'roomd msgpack')
-  return Object.keys(ROWS).flatMap((row) =>
+  return rows.flatMap((row) =>
     Object.keys(SERVERS)
       .filter((server) => measures(server, row))
-      .map((server) => ({ row, server, measure: () => measure(server, ROWS[row](many)) })),
+      .map((server) => ({ row, server, measure: () => measure(server, ROWS[row](many), quick ? 2 : 10) })),
   )
 }
 
-/* As it is after a while, garbage collected where there is any. */
-async function settled(running) {
-  if (running.name === 'original') {
-    process.kill(running.pid, 'SIGUSR2')
+/* As it is when it has not changed for a second, garbage collected where there is any; at the latest
+ * after so many seconds. */
+async function settled(running, seconds) {
+  const SAME = 64 << 10
+  let [last, calm] = [running.memory(), 0]
+  for (const end = performance.now() + seconds * 1000; calm < 2 && performance.now() < end; ) {
+    if (running.name === 'original') {
+      process.kill(running.pid, 'SIGUSR2')
+    }
+    await pause(500)
+    const now = running.memory()
+    calm = Math.abs(now.total - last.total) < SAME ? calm + 1 : 0
+    last = now
   }
-  await pause(500)
-  return running.memory()
+  return { ...last, heaps: await running.heaps() }
 }
 
-async function measure(server, { load, count }) {
+async function measure(server, { load, count }, seconds) {
   const running = await SERVERS[server]()
   try {
     await applyLoad(running, { ...CALM, rooms: 1, clients: 20, prefill: 20 })
-    const before = await settled(running)
+    const before = await settled(running, seconds)
     let during
-    const run = await applyLoad(running, { ...CALM, ...load, seconds: 2 }, {
-      on: { begin: () => (during = settled(running)) },
+    const run = await applyLoad(running, { ...CALM, ...load, seconds: seconds + 1 }, {
+      on: { begin: () => (during = settled(running, seconds)) },
     })
     const after = await during
-    const parts = Object.fromEntries(
-      Object.entries(after.parts).map(([name, bytes]) => [name, (bytes - (before.parts[name] ?? 0)) / count]),
-    )
+    const each = (now, then) => Object.fromEntries(Object.entries(now).map(([name, bytes]) => [name, (bytes - (then[name] ?? 0)) / count]))
+    const heaps = each(after.heaps, before.heaps)
     return {
       bytes: (after.total - before.total) / count,
-      parts,
+      parts: each(after.parts, before.parts),
+      heap: Object.keys(heaps).length ? Object.values(heaps).reduce((sum, x) => sum + x, 0) : NaN,
       idle: before.total,
       json: run.shape_json,
       msgpack: run.shape_msgpack,
@@ -90,6 +100,8 @@ export function report(results) {
   return [
     `bytes of each, all processes (a shape is ${json} bytes in JSON, ${msgpack} in msgpack)`,
     table(['', ...servers], lines),
+    'bytes of each that are allocated, without Redis and without what the allocator keeps free',
+    table(['', ...servers], rows.map((row) => [row, ...servers.map((server) => spread(of(row, server).map(({ heap }) => heap ?? NaN)))])),
     `before that, all processes, MiB`,
     table(['', ...servers], [['nothing but 20 connections, gone', ...idle]]),
     `bytes of each by process, first run`,
