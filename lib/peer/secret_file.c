@@ -36,25 +36,33 @@ static enum err read_all(int fd, struct secrets *out, struct buf *why)
     return err;
 }
 
-enum err secret_file_read(const char *path, struct secrets *out, struct buf *why)
+static enum err check_and_read(int fd, struct secrets *out, struct buf *why)
 {
-    buf_printf(why, "cluster secret file %s: ", path);
     struct stat info;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO must not keep us */
     if (fd < 0 || fstat(fd, &info)) {
         buf_printf(why, "%s", strerror(errno));
-        if (fd >= 0) {
-            close(fd);
-        }
         return ERR_USAGE;
     }
     const char *trouble = trouble_of(&info);
-    enum err err = ERR_USAGE;
     if (trouble) {
         buf_printf(why, "%s", trouble);
-    } else {
-        err = read_all(fd, out, why);
+        return ERR_USAGE;
     }
-    close(fd);
+    return read_all(fd, out, why);
+}
+
+enum err secret_file_read(const char *path, struct secrets *out, struct buf *why)
+{
+    struct buf trouble = {0};
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO must not keep us */
+    enum err err = check_and_read(fd, out, &trouble);
+    if (err) {
+        buf_printf(why, "cluster secret file %s: ", path);
+        buf_append_str(why, buf_str(&trouble));
+    }
+    buf_finish(&trouble);
+    if (fd >= 0) {
+        close(fd);
+    }
     return err;
 }

@@ -61,7 +61,8 @@ ParameterizedTest(struct file_case *c, secret, file)
     cr_assert(eq(int, err, c->count ? ERR_OK : ERR_MALFORMED), "%s", c->name);
     cr_assert(eq(uint, secrets.count, c->count ? c->count : 77), "%s", c->name);
     cr_assert(eq(int, buf_len(&why) > 0, !c->count), "%s", c->name);
-    cr_assert(not(memmem(buf_head(&why), buf_len(&why), "0123", 4) != NULL), "%s", c->name);
+    bool tells = buf_len(&why) > 0 && memmem(buf_head(&why), buf_len(&why), "0123", 4);
+    cr_assert(not(tells), "%s", c->name);
     buf_finish(&why);
 }
 
