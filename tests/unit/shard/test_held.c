@@ -231,3 +231,21 @@ Test(held, a_second_load_waits_for_the_first)
     fake_answer_all(&fake);
     replied("reply 1 0 {\"clock\":1,\"changed\":true}\nreply 2 0 {\"clock\":2,\"changed\":true}\n");
 }
+
+Test(held, a_stored_room_is_opened_in_slices)
+{
+    put(1, 2, "note:1", 1);
+    put(1, 3, "note:2", 2);
+    fake_answer_all(&fake);
+    fake_crash(&fake, 0);
+    fake.config.slice_bytes = 1;
+    gateway = gateway_create(&fake, 3);
+    gateway_open(gateway, 1, "demo", "b");
+    gateway_message(gateway, 1, 1, CONNECT("-1", SCHEMA));
+    fake_turn(&fake);
+    fake_answer(&fake); /* all that is stored */
+    cr_assert(shard_is_busy(fake.shard));
+    gateway_told(gateway);
+    finish();
+    told("connect 1 1 wipe_all 2 2\n");
+}
