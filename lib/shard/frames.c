@@ -272,7 +272,7 @@ static void on_conn_frame(struct shard_conn *conn, const struct link_frame *fram
     } else if (!deferred_add(conn->room, conn->link, frame)) {
         conn_refuse(conn->link, conn->number, LINK_REFUSED_BUSY,
                     STR("too much waits for the room"));
-        conn_forget(conn);
+        conn_gone(conn, now_ms); /* in a room that is held it has a session */
     }
 }
 

@@ -2,6 +2,7 @@
 #include "fake_shard.h"
 
 #include "link/request.h"
+#include "shard/internal.h"
 #include "value/json.h"
 #include "value/pack.h"
 
@@ -110,6 +111,29 @@ Test(held, what_is_large_is_in_a_snapshot_and_not_in_the_log)
     replied("reply 1 0 {\"clock\":1,\"changed\":true}\n");
     put(1, 2, "note:9", 1);
     asked("append demo 3-3\n");
+}
+
+Test(held, who_says_too_much_meanwhile_is_sent_away_and_its_session_leaves)
+{
+    static char much[16 << 20];
+    struct buf payload = {0};
+    pack_str(&payload, (struct str){much, sizeof(much)});
+    begin();
+    struct link_frame frame = {.type = LINK_MESSAGE, .conn = 1, .payload = buf_value(&payload)};
+    for (frame.seq = 2; frame.seq < 5; frame.seq++) {
+        gateway_say(gateway, &frame);
+    }
+    told("");
+    gateway_say(gateway, &frame);
+    told("refuse 1 busy\n");
+    finish();
+    const struct room *room = shard_room_get(fake.shard, STR("demo"))->room;
+    cr_assert(eq(int, room_session_state(room_next_session(room, NULL)), ROOM_AWAITING_REMOVAL));
+    asked("snapshot demo 2\n");
+    fake_answer(&fake);
+    told("");
+    replied("reply 1 0 {\"clock\":1,\"changed\":true}\n");
+    buf_finish(&payload);
 }
 
 Test(held, a_small_change_waits_for_the_snapshot_of_a_large_one)
