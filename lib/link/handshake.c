@@ -272,6 +272,9 @@ static enum err on_message(struct handshake *handshake, struct str message, stru
 static struct str partial(const struct handshake *handshake)
 {
     struct str all = buf_str(&handshake->transcript);
+    if (all.len == 0) {
+        return all; /* without memory, into which nothing points */
+    }
     return (struct str){all.ptr + handshake->complete, all.len - handshake->complete};
 }
 
