@@ -170,8 +170,6 @@ void conn_set_wait(struct edge_conn *conn, enum edge_conn_state state);
 
 /* inbox.c */
 void inbox_add(struct edge_conn *conn, struct str payload, bool broken, bool fatal);
-/* Hands everything in the inbox to the owner, from the first message that is not answered. */
-void inbox_send_all(struct edge_conn *conn);
 /* Messages up to `seq` are dealt with; what they said of presence is kept. */
 void inbox_answered(struct edge_conn *conn, uint64_t seq);
 void inbox_clear(struct edge_conn *conn);

@@ -79,15 +79,10 @@ static void on_stop(void *ctx, uint64_t deadline_ms)
     loop_arm(gateway->tick, 0);
 }
 
-/* What is no good changes nothing: links are made with what was there before. */
 static void on_reload(void *ctx)
 {
     struct gateway *gateway = ctx;
-    struct buf why = {0};
-    if (peer_reload(gateway->peer, &why)) {
-        log_error(NULL, "the cluster secret stays as it was", LOG_STR("why", buf_str(&why)));
-    }
-    buf_finish(&why);
+    peer_renew(gateway->peer);
 }
 
 static const struct control_handlers control_handlers = {.on_stop = on_stop,

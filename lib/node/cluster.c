@@ -41,15 +41,11 @@ bool node_join_cluster(struct node *node)
 
 void node_reload(struct node *node)
 {
-    struct buf why = {0};
-    if (peer_reload(node->peer, &why)) {
-        log_error(NULL, "the cluster secret stays as it was", LOG_STR("why", buf_str(&why)));
-    } else if (node->config->cluster_secret_file) {
+    if (peer_renew(node->peer) && node->config->cluster_secret_file) {
         log_info(NULL, "the cluster secret is read again",
                  LOG_TEXTZ("file", node->config->cluster_secret_file));
         for (size_t i = 0; i < node->child_count; i++) {
             child_ask_reload(node->children[i]);
         }
     }
-    buf_finish(&why);
 }

@@ -2,6 +2,7 @@
 #include "peer/peer.h"
 
 #include "base/alloc.h"
+#include "base/log.h"
 #include "net/tcp.h"
 #include "peer/internal.h"
 #include "peer/secret_file.h"
@@ -29,6 +30,17 @@ enum err peer_reload(struct peer *peer, struct buf *why)
 {
     const char *path = peer->config.secret_file;
     return path ? secret_file_read(path, &peer->secrets, why) : ERR_OK;
+}
+
+bool peer_renew(struct peer *peer)
+{
+    struct buf why = {0};
+    bool good = !peer || !peer_reload(peer, &why);
+    if (!good) {
+        log_error(NULL, "the cluster secret stays as it was", LOG_STR("why", buf_str(&why)));
+    }
+    buf_finish(&why);
+    return good;
 }
 
 void peer_destroy(struct peer *peer)

@@ -19,6 +19,9 @@ enum err peer_create(const struct peer_config *config, struct peer **out,
                      struct buf *why) NODISCARD;
 /* Reads the secret again, for what is proven from now on. ERR_USAGE: all stays as it is. */
 enum err peer_reload(struct peer *peer, struct buf *why) NODISCARD;
+/* The same for who runs already: what is no good is logged, and changes nothing. Whether it was
+ * good. NULL is fine: there is no secret. */
+bool peer_renew(struct peer *peer);
 /* Streams made with it must be gone. NULL is fine. */
 void peer_destroy(struct peer *peer);
 

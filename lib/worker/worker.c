@@ -267,15 +267,10 @@ static void on_move(void *ctx, uint64_t request, const struct control_move *move
     }
 }
 
-/* What is no good changes nothing: others are accepted with what was there before. */
 static void on_reload(void *ctx)
 {
     struct worker *worker = ctx;
-    struct buf why = {0};
-    if (worker->peer && peer_reload(worker->peer, &why)) {
-        log_error(NULL, "the cluster secret stays as it was", LOG_STR("why", buf_str(&why)));
-    }
-    buf_finish(&why);
+    peer_renew(worker->peer);
 }
 
 static const struct control_handlers control_handlers = {.on_stop = on_stop,

@@ -1,24 +1,10 @@
 /* What processes have cost, from /proc: of a server all of them, whatever it has started. */
-import { spawn } from 'node:child_process'
 import { readFileSync, readdirSync } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
 
+export { startProcess } from '../../e2e/lib/processes.js'
+
 const TICKS_PER_SECOND = 100 // USER_HZ, the same on all of Linux' usual machines
-
-/* Whatever is started here ends with the benchmark, also when that is interrupted. */
-const started = new Set()
-process.on('exit', () => started.forEach((child) => child.kill('SIGKILL')))
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
-  process.on(signal, () => process.exit(1))
-}
-
-/* As child_process.spawn. */
-export function startProcess(...args) {
-  const child = spawn(...args)
-  started.add(child)
-  child.once('exit', () => started.delete(child))
-  return child
-}
 
 function read(path) {
   try {
