@@ -15,7 +15,8 @@ struct pieces {
     struct room_reader *reader;       /* owned; NULL: all is packed */
     struct snapshot_packing *packing; /* owned; likewise */
     struct buf recent;                /* of the same moment */
-    struct buf stored;                /* what has not been sent yet */
+    struct buf stored;                /* what has not been answered yet, */
+    size_t sent;                      /* and so much of it is on its way */
     bool waits;                       /* for the store */
 };
 
@@ -81,9 +82,10 @@ static void send_next(struct shard_room *room)
     piece.bytes.len = piece.bytes.len < most ? piece.bytes.len : most;
     shard_room_info(room, &info);
     pieces->waits = true;
+    pieces->sent = piece.bytes.len;
     pieces->snapshot.staged_bytes += piece.bytes.len;
+    /* Where the store is just going away, the answer comes within the call, and the pieces go. */
     shard->host->stage(shard->ctx, room->number, &info, &piece);
-    buf_consume(&pieces->stored, piece.bytes.len);
 }
 
 /* False: all is packed. */
@@ -135,7 +137,10 @@ void shard_staged(struct shard *shard, uint64_t number, uint64_t staging, enum e
     if (err) {
         pieces_drop(room);
         persist_not_stored(room, err);
-    } else if (buf_len(&room->pieces->stored) > 0) {
+        return;
+    }
+    buf_consume(&room->pieces->stored, room->pieces->sent);
+    if (buf_len(&room->pieces->stored) > 0) {
         send_next(room);
     } else {
         struct shard_snapshot snapshot = room->pieces->snapshot;

@@ -117,8 +117,9 @@ struct shard_batch {
 };
 
 /* Requests about rooms name them by `room`, a number that is never used again, and are answered by
- * the shard_* call named with them, later, at most once; an answer about a room that is gone
- * meanwhile is ignored. All pointers are views for the call. */
+ * the shard_* call named with them, at most once: later, or, if the store is just going away, from
+ * inside the request with ERR_UNAVAILABLE. An answer about a room that is gone meanwhile is ignored.
+ * All pointers are views for the call. */
 struct shard_host {
     /* Bytes were added to shard_link_output. */
     void (*link_ready)(void *ctx, struct shard_link *link);

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -62,7 +63,8 @@ static uint64_t now_s(void)
     return (uint64_t)now.tv_sec;
 }
 
-static void run_job(const struct options *options, int job, int out)
+/* `current` is where the parent finds the seed of a run that never returned. */
+static void run_job(const struct options *options, int job, _Atomic uint64_t *current, int out)
 {
     struct result result = {0};
     uint64_t end = options->from + options->seeds;
@@ -74,6 +76,7 @@ static void run_job(const struct options *options, int job, int out)
         if (options->seconds && now_s() >= deadline) {
             break;
         }
+        *current = seed;
         scenario_run(seed, &result.counts);
         result.runs++;
         if (violation()) {
@@ -82,6 +85,7 @@ static void run_job(const struct options *options, int job, int out)
             snprintf(result.why, sizeof(result.why), "%s", violation());
         }
     }
+    *current = 0;
     redis_lua_end();
     if (write(out, &result, sizeof(result)) != sizeof(result)) {
         exit(2);
@@ -111,6 +115,17 @@ static void show(const char *program, uint64_t seed)
     }
 }
 
+/* A run in which something aborted has failed like any other. */
+static void blame_the_dead(const _Atomic uint64_t *seeds, int jobs, struct result *first)
+{
+    for (int job = 0; job < jobs; job++) {
+        uint64_t seed = seeds[job];
+        if (seed && (!first->failed || seed < first->failed_seed)) {
+            *first = (struct result){.failed = true, .failed_seed = seed, .why = "the run died"};
+        }
+    }
+}
+
 static int run_many(const char *program, const struct options *options)
 {
     int pipes[2];
@@ -118,13 +133,16 @@ static int run_many(const char *program, const struct options *options)
     struct scenario_counts counts = {0};
     struct result first = {0};
     uint64_t started = now_s();
-    if (pipe(pipes)) {
+    size_t seeds_size = (size_t)options->jobs * sizeof(_Atomic uint64_t);
+    _Atomic uint64_t *seeds =
+        mmap(NULL, seeds_size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (seeds == MAP_FAILED || pipe(pipes)) {
         return 2;
     }
     for (int job = 0; job < options->jobs; job++) {
         fflush(stdout);
         if (fork() == 0) {
-            run_job(options, job, pipes[1]);
+            run_job(options, job, &seeds[job], pipes[1]);
             exit(0);
         }
     }
@@ -142,6 +160,8 @@ static int run_many(const char *program, const struct options *options)
     int died = options->jobs - answers;
     for (int status; wait(&status) > 0;) {
     }
+    blame_the_dead(seeds, options->jobs, &first);
+    munmap(seeds, seeds_size);
     if (first.failed && !options->find) {
         show(program, first.failed_seed);
     }

@@ -100,6 +100,10 @@ static void host_stage(void *ctx, uint64_t room, const struct shard_room_info *i
                        const struct shard_piece *piece)
 {
     struct fake *fake = ctx;
+    if (fake->leaving) {
+        shard_staged(fake->shard, room, piece->staging, ERR_UNAVAILABLE, fake->now);
+        return;
+    }
     struct request *request = request_create(fake, room, info->name);
     request->kind = REQUEST_STAGE;
     request->epoch = info->epoch;

@@ -45,6 +45,7 @@ struct fake {
     struct list checks;   /* of struct request.link; owned */
     bool hold_checks;
     bool show_sessions;          /* writes down states and rosters */
+    bool leaving;                /* the store takes no pieces, and says so at once */
     bool other_worker;           /* there is one to place rooms at, worker-2 */
     bool taken_over, maybe_lost; /* what the next load says */
     uint64_t now;

@@ -166,6 +166,20 @@ Test(pieces, a_store_that_goes_away_meanwhile_begins_another_snapshot)
     cr_assert(has(lines, "snapshot demo 4 staged"), "%s", lines);
 }
 
+Test(pieces, a_store_that_just_leaves_begins_another_snapshot)
+{
+    begin();
+    fake.leaving = true;
+    work();
+    asked("");
+    fake.leaving = false;
+    fake_pass(&fake, 500);
+    work();
+    fake_answer_all(&fake);
+    const char *lines = fake_asked(&fake);
+    cr_assert(has(lines, "snapshot demo 4 staged"), "%s", lines);
+}
+
 Test(pieces, what_was_never_appended_holds_back_what_is_behind_it)
 {
     fake.config.room.diff_max = 1;
