@@ -76,7 +76,11 @@ static enum err say_bad(struct loading *loading, const char *where,
     buf_printf(loading->text, "%s: %s", loading->program, where);
     append_spelled(option, spelling, loading->text);
     if (option->kind == CONFIG_KIND_REDIS) {
-        buf_printf(loading->text, ": not a Redis URL"); /* the value may hold a password */
+        buf_printf(loading->text, ": not a Redis URL: "); /* the value may hold a password */
+        struct redis_url url;
+        if (!redis_url_parse(value, &url, loading->text)) {
+            redis_url_finish(&url);
+        }
     } else {
         buf_printf(loading->text, ": bad value \"%.*s\"", STR_ARG(value));
     }

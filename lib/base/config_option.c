@@ -27,8 +27,10 @@ const struct config_option config_options[] = {
      .help = "data directory, made if missing (/var/lib/roomd for root,\n"
              "else $XDG_DATA_HOME/roomd or ~/.local/share/roomd)"},
     {"redis", CONFIG_KIND_REDIS, AT(redis), ALL, .value_name = "URL",
-     .help = "redis://[user:password@]host:port[/db] or unix:///path;\n"
-             "without it a private redis-server in the data directory"},
+     .help = "redis://[user:password@]host:port[/db], rediss:// (TLS),\n"
+             "unix:///path, sentinel://host,.../master[/db] or\n"
+             "redis-cluster://host,...; without it a private redis-server\n"
+             "in the data directory"},
     {"workers", CONFIG_KIND_NUMBER, AT(workers), ALL, .value_name = "N", .min = 1,
      .max = WORKERS_MAX, .help = "processes that own rooms (one per core)"},
     {"gateways", CONFIG_KIND_NUMBER, AT(gateways), ALL, .fallback = "1", .value_name = "N",
@@ -132,7 +134,7 @@ static enum err read_text(struct str value, char **field)
 static enum err read_redis(struct str value, struct redis_url *field)
 {
     struct redis_url url;
-    if (redis_url_parse(value, &url)) {
+    if (redis_url_parse(value, &url, NULL)) {
         return ERR_USAGE;
     }
     redis_url_finish(field);
@@ -209,7 +211,8 @@ void config_option_allowed(const struct config_option *option, struct buf *out)
         buf_printf(out, "any text but an empty one");
         break;
     case CONFIG_KIND_REDIS:
-        buf_printf(out, "redis://[user:password@]host:port[/db] or unix:///path");
+        buf_printf(out, "redis://[user:password@]host:port[/db], unix:///path,"
+                        " sentinel://host,.../master[/db] or redis-cluster://host,...");
         break;
     case CONFIG_KIND_NUMBER:
         buf_printf(out, "a whole number from %" PRIu64 " to %" PRIu64, option->min, option->max);

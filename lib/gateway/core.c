@@ -103,7 +103,18 @@ static void on_store_writable(void *ctx, bool writable)
     on_store_down(ctx);
 }
 
-static const struct store_handlers store_handlers = {on_store_up, on_store_down, on_store_writable};
+static void on_store_part(void *ctx, const struct store_part *part)
+{
+    (void)part;
+    on_store_down(ctx);
+}
+
+static const struct store_handlers store_handlers = {
+    .on_up = on_store_up,
+    .on_down = on_store_down,
+    .on_writable = on_store_writable,
+    .on_part = on_store_part,
+};
 
 /* ---- requests of the edge ---- */
 

@@ -55,7 +55,7 @@ static void on_listed(void *ctx, const redisReply *reply)
         struct suspect *suspect = xcalloc(1, sizeof(*suspect) + id->len + 1);
         suspect->node = node;
         memcpy(suspect->id, id->str, id->len);
-        char *key = xasprintf("roomd:worker:%s", suspect->id);
+        char *key = redis_client_worker_key(node->redis, suspect->id);
         const struct str args[] = {STR("HGET"), str_of(key), STR("node")};
         redis_client_command(node->redis, args, 3, on_suspect, suspect);
         free(key);
@@ -87,12 +87,12 @@ static void on_redis_up(void *ctx)
     node_changed(node);
 }
 
-static void on_redis_trouble(void *ctx, enum redis_trouble trouble, const char *why)
+static void on_redis_trouble(void *ctx, enum store_trouble_kind trouble, const char *why)
 {
     struct node *node = ctx;
     struct child *own = own_redis(node);
     /* Ours needs a moment to open its socket, and says by dying that it cannot. */
-    bool wait = trouble == REDIS_LOADING || (own && trouble == REDIS_AWAY);
+    bool wait = trouble == STORE_LOADING || (own && trouble == STORE_AWAY);
     if (node->was_up && !node->stop && !node->redis_away) {
         log_warn(NULL, "redis is away", LOG_TEXTZ("reason", why));
         node->redis_away = true;
@@ -101,7 +101,7 @@ static void on_redis_trouble(void *ctx, enum redis_trouble trouble, const char *
     } else if (!wait) {
         char *url = redis_url_public(&node->config->redis);
         node_give_up(node,
-                     trouble == REDIS_AWAY ? "cannot reach Redis at %s: %s"
+                     trouble == STORE_AWAY ? "cannot reach Redis at %s: %s"
                                            : "cannot use Redis at %s: %s",
                      url, why);
         free(url);

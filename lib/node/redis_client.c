@@ -2,93 +2,47 @@
 #include "node/redis_client.h"
 
 #include "base/alloc.h"
-#include "base/metrics.h"
-#include "net/loop.h"
+#include "store/key.h"
 
-#include <assert.h>
-#include <hiredis/adapters/libevent.h>
-#include <hiredis/async.h>
-#include <hiredis/hiredis.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#define RETRY_MIN_MS 20
-#define RETRY_MAX_MS 1000
-/* For connecting and for each sign of life. */
-#define PATIENCE_MS 4000
-#define CHECK_EVERY_MS 2000
-
-enum client_state {
-    CLIENT_WAITING, /* for the next attempt */
-    CLIENT_ASKING,  /* connecting, authenticating, asking for its state */
-    CLIENT_UP,
-    CLIENT_CHECKING, /* up, and a sign of life is due */
-};
-
 struct redis_client {
-    struct event_base *base;
-    const struct redis_url *url;
+    struct store *store;   /* owned */
     bool check_durability; /* false once it is done */
     const struct redis_client_handlers *handlers;
     void *ctx;
-    enum client_state state;
-    redisAsyncContext *redis; /* owned by hiredis from its first failure on; NULL then */
-    struct event *timer;      /* owned; attempt, patience or check, by state */
-    uint32_t retry_ms;
+    bool up; /* on_up was called last, or on_trouble */
     char why[256];
 };
 
-static void fail(struct redis_client *client, enum redis_trouble trouble, const char *why)
+static void on_trouble(void *ctx, enum store_trouble_kind kind, const char *why)
 {
-    /* A phrase of Redis may hold a line break, and dies with the connection. */
-    snprintf(client->why, sizeof(client->why), "%.*s", (int)strcspn(why, "\r\n"), why);
-    redisAsyncContext *redis = client->redis;
-    client->redis = NULL; /* first: freeing it calls the pending replies back */
-    if (redis) {
-        redisAsyncFree(redis);
-    }
-    bool was_up = client->state == CLIENT_UP || client->state == CLIENT_CHECKING;
-    client->state = CLIENT_WAITING;
-    client->retry_ms = was_up || client->retry_ms == 0 ? RETRY_MIN_MS : client->retry_ms * 2;
-    if (client->retry_ms > RETRY_MAX_MS) {
-        client->retry_ms = RETRY_MAX_MS;
-    }
-    loop_arm(client->timer, client->retry_ms);
-    metrics_set(METRIC_STORE_UP, 0);
-    if (trouble != REDIS_LOADING) {
-        metrics_add(METRIC_STORE_ERRORS, 1);
-    }
-    client->handlers->on_trouble(client->ctx, trouble, client->why);
-}
-
-/* The client that a callback is for, or NULL if it speaks for a connection given up already. */
-static struct redis_client *current(const redisAsyncContext *redis)
-{
-    struct redis_client *client = redis->data;
-    return client && client->redis == redis ? client : NULL;
+    struct redis_client *client = ctx;
+    client->up = false;
+    snprintf(client->why, sizeof(client->why), "%s", why);
+    client->handlers->on_trouble(client->ctx, kind, client->why);
 }
 
 /* ---- what Redis says of itself ---- */
 
-/* The value of a line "name:value" of INFO, or NULL. */
-static const char *info_value(const char *info, const char *name)
+static bool version_is_fine(struct redis_client *client)
 {
-    size_t len = strlen(name);
-    for (const char *line = info; line; line = strchr(line, '\n')) {
-        line += *line == '\n';
-        if (strncmp(line, name, len) == 0 && line[len] == ':') {
-            return line + len + 1;
-        }
+    unsigned major, minor;
+    store_version(client->store, &major, &minor);
+    if (major > REDIS_VERSION_MAJOR ||
+        (major == REDIS_VERSION_MAJOR && minor >= REDIS_VERSION_MINOR)) {
+        return true;
     }
-    return NULL;
-}
-
-static bool version_is_fine(const char *version)
-{
-    unsigned major = 0, minor = 0;
-    return version && sscanf(version, "%u.%u", &major, &minor) == 2 &&
-           (major > REDIS_VERSION_MAJOR ||
-            (major == REDIS_VERSION_MAJOR && minor >= REDIS_VERSION_MINOR));
+    char why[128];
+    if (major == 0) {
+        snprintf(why, sizeof(why), "it does not tell its version: INFO must be allowed");
+    } else {
+        snprintf(why, sizeof(why), "it is version %u.%u, older than %d.%d", major, minor,
+                 REDIS_VERSION_MAJOR, REDIS_VERSION_MINOR);
+    }
+    on_trouble(client, STORE_UNFIT, why);
+    return false;
 }
 
 static void warn_about(const char *name, const char *value)
@@ -107,11 +61,9 @@ static void warn_about(const char *name, const char *value)
     }
 }
 
-static void on_settings(redisAsyncContext *redis, void *data, void *arg)
+static void on_settings(void *ctx, const redisReply *reply)
 {
-    (void)redis;
-    (void)arg;
-    const redisReply *reply = data;
+    (void)ctx;
     /* Managed services forbid CONFIG; then the operator has to know. */
     if (reply && reply->type == REDIS_REPLY_ARRAY) {
         for (size_t i = 0; i + 1 < reply->elements; i += 2) {
@@ -123,158 +75,66 @@ static void on_settings(redisAsyncContext *redis, void *data, void *arg)
     }
 }
 
-static void become_up(struct redis_client *client)
+static void check_durability(struct redis_client *client)
 {
-    bool was_up = client->state == CLIENT_CHECKING;
-    client->state = CLIENT_UP;
-    loop_arm(client->timer, CHECK_EVERY_MS);
-    if (was_up) {
+    const struct str files[] = {STR("CONFIG"), STR("GET"), STR("append*")};
+    const struct str memory[] = {STR("CONFIG"), STR("GET"), STR("maxmemory-policy")};
+    store_ask_each(client->store, files, 3, on_settings, NULL);
+    store_ask_each(client->store, memory, 3, on_settings, NULL);
+}
+
+/* ---- words of the store ---- */
+
+static void look(struct redis_client *client)
+{
+    if (client->up || !store_is_up(client->store) || !version_is_fine(client)) {
         return;
     }
-    client->retry_ms = 0;
+    client->up = true;
     client->why[0] = '\0';
-    metrics_set(METRIC_STORE_UP, 1);
     if (client->check_durability) {
         client->check_durability = false;
-        redisAsyncCommand(client->redis, on_settings, NULL, "CONFIG GET append*");
-        redisAsyncCommand(client->redis, on_settings, NULL, "CONFIG GET maxmemory-policy");
+        check_durability(client);
     }
     client->handlers->on_up(client->ctx);
 }
 
-/* The answer to INFO, which is question and sign of life in one. */
-static void on_info(redisAsyncContext *redis, void *data, void *arg)
+static void on_up(void *ctx)
 {
-    (void)arg;
-    struct redis_client *client = current(redis);
-    const redisReply *reply = data;
-    if (!client || !reply) {
-        return; /* the end of the connection is reported by itself */
-    }
-    if (reply->type != REDIS_REPLY_STRING) {
-        fail(client, REDIS_UNFIT, reply->type == REDIS_REPLY_ERROR ? reply->str : "strange answer");
-        return;
-    }
-    const char *loading = info_value(reply->str, "loading");
-    const char *version = info_value(reply->str, "redis_version");
-    if (!version_is_fine(version)) {
-        char why[128];
-        snprintf(why, sizeof(why), "it is version %.*s, older than %d.%d",
-                 version ? (int)strcspn(version, "\r\n") : 1, version ? version : "?",
-                 REDIS_VERSION_MAJOR, REDIS_VERSION_MINOR);
-        fail(client, REDIS_UNFIT, why);
-    } else if (loading && loading[0] == '1') {
-        fail(client, REDIS_LOADING, "it is loading its data");
-    } else {
-        become_up(client);
-    }
+    look(ctx);
 }
 
-/* Of AUTH and SELECT: fine or the end of this attempt. */
-static void on_ok(redisAsyncContext *redis, void *data, void *arg)
+static void on_down(void *ctx)
 {
-    (void)arg;
-    struct redis_client *client = current(redis);
-    const redisReply *reply = data;
-    if (client && reply && reply->type == REDIS_REPLY_ERROR) {
-        fail(client, REDIS_UNFIT, reply->str);
-    }
-}
-
-/* ---- connecting ---- */
-
-static void on_connect(const redisAsyncContext *redis, int status)
-{
-    struct redis_client *client = current(redis);
-    if (client && status != REDIS_OK) {
-        client->redis = NULL; /* hiredis frees it after this */
-        fail(client, REDIS_AWAY, redis->c.errstr);
-    }
-}
-
-static void on_disconnect(const redisAsyncContext *redis, int status)
-{
-    (void)status;
-    struct redis_client *client = current(redis);
-    if (client) {
-        client->redis = NULL;
-        fail(client, REDIS_AWAY, redis->c.err ? redis->c.errstr : "it closed the connection");
-    }
-}
-
-static void ask(struct redis_client *client)
-{
-    const struct redis_url *url = client->url;
-    if (url->user) {
-        redisAsyncCommand(client->redis, on_ok, NULL, "AUTH %s %s", url->user, url->password);
-    } else if (url->password) {
-        redisAsyncCommand(client->redis, on_ok, NULL, "AUTH %s", url->password);
-    }
-    if (url->db) {
-        redisAsyncCommand(client->redis, on_ok, NULL, "SELECT %u", url->db);
-    }
-    redisAsyncCommand(client->redis, on_info, NULL, "INFO");
-}
-
-static void attempt(struct redis_client *client)
-{
-    const struct redis_url *url = client->url;
-    client->redis = url->socket_path ? redisAsyncConnectUnix(url->socket_path)
-                                     : redisAsyncConnect(url->address.host, url->address.port);
-    if (!client->redis || client->redis->err) {
-        fail(client, REDIS_AWAY, client->redis ? client->redis->c.errstr : "out of memory");
-        return;
-    }
-    client->state = CLIENT_ASKING;
-    client->redis->data = client;
-    redisLibeventAttach(client->redis, client->base);
-    redisAsyncSetConnectCallback(client->redis, on_connect);
-    redisAsyncSetDisconnectCallback(client->redis, on_disconnect);
-    ask(client);
-    loop_arm(client->timer, PATIENCE_MS);
-}
-
-static void on_timer(evutil_socket_t fd, short what, void *ctx)
-{
-    (void)fd;
-    (void)what;
     struct redis_client *client = ctx;
-    switch (client->state) {
-    case CLIENT_WAITING:
-        attempt(client);
-        break;
-    case CLIENT_UP:
-        client->state = CLIENT_CHECKING;
-        redisAsyncCommand(client->redis, on_info, NULL, "INFO");
-        loop_arm(client->timer, PATIENCE_MS);
-        break;
-    case CLIENT_ASKING:
-    case CLIENT_CHECKING:
-        fail(client, REDIS_AWAY, "it does not answer");
-        break;
-    }
+    client->up = false; /* on_trouble follows */
 }
 
-struct redis_client *redis_client_create(struct event_base *base, const struct redis_url *url,
-                                         bool check_durability,
-                                         const struct redis_client_handlers *handlers, void *ctx)
+static void on_writable(void *ctx, bool writable)
 {
-    struct redis_client *client = xcalloc(1, sizeof(*client));
-    client->base = base;
-    client->url = url;
-    client->check_durability = check_durability;
-    client->handlers = handlers;
-    client->ctx = ctx;
-    client->timer = evtimer_new(base, on_timer, client);
-    snprintf(client->why, sizeof(client->why), "not connected yet");
-    loop_arm(client->timer, 0);
-    return client;
+    (void)ctx; /* the workers, who write, report it */
+    (void)writable;
 }
+
+static void on_part(void *ctx, const struct store_part *part)
+{
+    (void)part;
+    look(ctx);
+}
+
+static const struct store_handlers store_handlers = {
+    .on_up = on_up,
+    .on_down = on_down,
+    .on_writable = on_writable,
+    .on_part = on_part,
+    .on_trouble = on_trouble,
+};
+
+/* ---- for the node ---- */
 
 bool redis_client_is_up(const struct redis_client *client)
 {
-    /* While a connection is torn down its pending replies are called back, and may ask for more. */
-    return client->redis && (client->state == CLIENT_UP || client->state == CLIENT_CHECKING);
+    return client->up && store_is_up(client->store);
 }
 
 const char *redis_client_why(const struct redis_client *client)
@@ -284,17 +144,17 @@ const char *redis_client_why(const struct redis_client *client)
 
 void redis_client_hurry(struct redis_client *client)
 {
-    if (client->state == CLIENT_WAITING) {
-        client->retry_ms = 0;
-        loop_arm(client->timer, RETRY_MIN_MS);
-    }
+    store_hurry(client->store);
 }
 
-static void on_forgotten(redisAsyncContext *redis, void *data, void *arg)
+char *redis_client_worker_key(const struct redis_client *client, const char *worker_id)
 {
-    (void)redis;
-    (void)arg;
-    const redisReply *reply = data;
+    return store_worker_key(client->store, str_of(worker_id));
+}
+
+static void on_forgotten(void *ctx, const redisReply *reply)
+{
+    (void)ctx;
     if (reply && reply->type == REDIS_REPLY_ERROR) {
         log_warn(NULL, "cannot take a dead worker off the list", LOG_TEXTZ("reason", reply->str));
     }
@@ -302,55 +162,52 @@ static void on_forgotten(redisAsyncContext *redis, void *data, void *arg)
 
 void redis_client_forget_worker(struct redis_client *client, const char *worker_id)
 {
-    if (redis_client_is_up(client)) {
-        redisAsyncCommand(client->redis, on_forgotten, NULL, "DEL roomd:worker:%s", worker_id);
-        redisAsyncCommand(client->redis, on_forgotten, NULL, "SREM roomd:workers %s", worker_id);
-    }
-}
-
-struct request {
-    redis_client_fn fn;
-    void *ctx;
-};
-
-static void on_reply(redisAsyncContext *redis, void *data, void *arg)
-{
-    (void)redis;
-    struct request *request = arg;
-    request->fn(request->ctx, data);
-    free(request);
+    char *key = redis_client_worker_key(client, worker_id);
+    const struct str drop[] = {STR("DEL"), str_of(key)};
+    const struct str unlist[] = {STR("SREM"), STR("roomd:workers"), str_of(worker_id)};
+    redis_client_command(client, drop, 2, on_forgotten, NULL);
+    redis_client_command(client, unlist, 3, on_forgotten, NULL);
+    free(key);
 }
 
 void redis_client_command(struct redis_client *client, const struct str *args, size_t count,
-                          redis_client_fn fn, void *ctx)
+                          store_ask_fn fn, void *ctx)
 {
-    enum { ARGS_MAX = 24 };
-    const char *words[ARGS_MAX];
-    size_t lens[ARGS_MAX];
-    assert(count <= ARGS_MAX);
-    for (size_t i = 0; i < count; i++) {
-        words[i] = args[i].ptr;
-        lens[i] = args[i].len;
-    }
-    struct request *request = xmalloc(sizeof(*request));
-    *request = (struct request){fn, ctx};
-    if (!redis_client_is_up(client) ||
-        redisAsyncCommandArgv(client->redis, on_reply, request, (int)count, words, lens)) {
-        free(request);
+    if (client->up) {
+        store_ask(client->store, args, count, fn, ctx);
+    } else {
         fn(ctx, NULL);
     }
 }
 
+void redis_client_scan(struct redis_client *client, uint64_t cursor, uint64_t count,
+                       store_scan_fn fn, void *ctx)
+{
+    if (client->up) {
+        store_scan(client->store, cursor, STR("roomd:{*}"), count, fn, ctx);
+    } else {
+        fn(ctx, NULL, 0);
+    }
+}
+
+struct redis_client *redis_client_create(struct event_base *base, const struct redis_url *url,
+                                         bool check_durability,
+                                         const struct redis_client_handlers *handlers, void *ctx)
+{
+    struct redis_client *client = xcalloc(1, sizeof(*client));
+    client->check_durability = check_durability;
+    client->handlers = handlers;
+    client->ctx = ctx;
+    snprintf(client->why, sizeof(client->why), "not connected yet");
+    client->store = store_create(base, url, &store_handlers, client);
+    return client;
+}
+
 void redis_client_destroy(struct redis_client *client)
 {
-    if (!client) {
-        return;
+    if (client) {
+        client->up = false;
+        store_destroy(client->store);
+        free(client);
     }
-    redisAsyncContext *redis = client->redis;
-    client->redis = NULL;
-    if (redis) {
-        redisAsyncFree(redis);
-    }
-    event_free(client->timer);
-    free(client);
 }

@@ -5,27 +5,19 @@
 #define NODE_REDIS_CLIENT_H
 
 #include "base/config.h"
-
-#include <hiredis/hiredis.h>
+#include "store/ask.h"
 
 struct redis_client;
-struct event_base;
 
 /* The oldest Redis that has all commands we use. */
 #define REDIS_VERSION_MAJOR 6
 #define REDIS_VERSION_MINOR 2
 
-enum redis_trouble {
-    REDIS_LOADING, /* it is there and reads its files; wait */
-    REDIS_AWAY,    /* it does not answer */
-    REDIS_UNFIT,   /* it answers and will not do: wrong password, too old */
-};
-
 /* Called from the loop; destroying the client in them is not allowed. */
 struct redis_client_handlers {
     void (*on_up)(void *ctx);
     /* After each failed attempt, and when a connection is lost; `why` is for people. */
-    void (*on_trouble)(void *ctx, enum redis_trouble trouble, const char *why);
+    void (*on_trouble)(void *ctx, enum store_trouble_kind trouble, const char *why);
 };
 
 /* Starts connecting. `url` and `handlers` are borrowed. `check_durability`: say in the log where
@@ -44,12 +36,15 @@ void redis_client_hurry(struct redis_client *client);
  * for its key to expire. Without Redis nothing happens: the key expires. */
 void redis_client_forget_worker(struct redis_client *client, const char *worker_id);
 
-/* Gets the reply, or NULL if there was none. */
-typedef void (*redis_client_fn)(void *ctx, const redisReply *reply);
+/* Key of a worker's hash; the caller frees it. */
+char *redis_client_worker_key(const struct redis_client *client, const char *worker_id);
 
-/* Sends one command; `fn` is called exactly once, at once if Redis is not up. */
+/* Sends one command; `fn` is called exactly once, at once with NULL if Redis is not up. */
 void redis_client_command(struct redis_client *client, const struct str *args, size_t count,
-                          redis_client_fn fn, void *ctx);
+                          store_ask_fn fn, void *ctx);
+/* A step through all rooms' hashes, and others': see store_scan. */
+void redis_client_scan(struct redis_client *client, uint64_t cursor, uint64_t count,
+                       store_scan_fn fn, void *ctx);
 
 /* NULL is fine. */
 void redis_client_destroy(struct redis_client *client);

@@ -369,7 +369,8 @@ static void on_store_writable(void *ctx, bool writable)
     (void)writable;
 }
 
-static const struct store_handlers store_handlers = {on_store, on_store, on_store_writable};
+static const struct store_handlers store_handlers = {
+    .on_up = on_store, .on_down = on_store, .on_writable = on_store_writable};
 
 static void find_owner(struct request *request)
 {

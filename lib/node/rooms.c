@@ -47,7 +47,7 @@ static const char *const field_names[FIELDS] = {
 
 /* ---- one room's hash ---- */
 
-static void ask_room(struct node *node, struct str name, redis_client_fn fn, void *ctx)
+static void ask_room(struct node *node, struct str name, store_ask_fn fn, void *ctx)
 {
     struct str args[FIELDS + 2];
     char *key = store_room_key(name, "");
@@ -125,7 +125,7 @@ static uint64_t read_time(const redisReply *reply)
     return is ? number_of(reply->element[0]) : 0;
 }
 
-static void ask_time(struct node *node, redis_client_fn fn, void *ctx)
+static void ask_time(struct node *node, store_ask_fn fn, void *ctx)
 {
     static const struct str time[] = {{"TIME", 4}};
     redis_client_command(node->redis, time, 1, fn, ctx);
@@ -230,18 +230,17 @@ static void ask_page_room(struct page *page, struct str key)
     ask_room(page->node, name, on_page_room, asked);
 }
 
-/* [cursor, [key, ...]]. */
-static void on_scanned(void *ctx, const redisReply *reply)
+static void on_scanned(void *ctx, const redisReply *reply, uint64_t next)
 {
     struct page *page = ctx;
     bool fine = reply && reply->type == REDIS_REPLY_ARRAY && reply->elements == 2 &&
-                reply->element[1]->type == REDIS_REPLY_ARRAY &&
-                !number_parse(text_of(reply->element[0]), UINT64_MAX, &page->cursor);
+                reply->element[1]->type == REDIS_REPLY_ARRAY;
     if (!fine) {
         page->failed = true;
         page_end(page, reply);
         return;
     }
+    page->cursor = next;
     page->left++; /* this reply */
     for (size_t i = 0; i < reply->element[1]->elements; i++) {
         ask_page_room(page, text_of(reply->element[1]->element[i]));
@@ -251,17 +250,10 @@ static void on_scanned(void *ctx, const redisReply *reply)
 
 static void page_step(struct page *page)
 {
-    char cursor[24], count[24];
     uint64_t wanted = page->limit - page->found;
-    snprintf(cursor, sizeof(cursor), "%llu", (unsigned long long)page->cursor);
-    snprintf(count, sizeof(count), "%llu",
-             (unsigned long long)(wanted < STEP_MIN ? STEP_MIN : wanted));
-    const struct str args[] = {
-        STR("SCAN"),  str_of(cursor), STR("MATCH"), STR("roomd:{*}"),
-        STR("COUNT"), str_of(count),  STR("TYPE"),  STR("hash"),
-    };
     page->steps++;
-    redis_client_command(page->node->redis, args, sizeof(args) / sizeof(args[0]), on_scanned, page);
+    redis_client_scan(page->node->redis, page->cursor, wanted < STEP_MIN ? STEP_MIN : wanted,
+                      on_scanned, page);
 }
 
 static void on_page_time(void *ctx, const redisReply *reply)

@@ -450,30 +450,41 @@ static void ask_for_log(struct shard_room *room)
     shard->host->append(shard->ctx, room->number, &info, &batch);
 }
 
+/* The store can be asked again about the room. */
+static void store_is_back(struct shard_room *room)
+{
+    if (room->state != SHARD_ROOM_SERVING && room->state != SHARD_ROOM_MOVING) {
+        return;
+    }
+    shard_turn_to(room->shard, str_of(room->name));
+    room->retry_at = room->retry_ms = 0;
+    if (room->durable < room->appended) {
+        room->suspect = true;
+        persist_snapshot(room, false);
+    } else {
+        ask_for_log(room);
+    }
+}
+
 void shard_store_changed(struct shard *shard, bool up, uint64_t now_ms)
 {
     shard->now_ms = now_ms;
     shard->store_up = up;
     uint32_t pos = 0;
     struct shard_room *room;
-    while (!up && (room = map_next(&shard->rooms, &pos))) {
-        pieces_fail(room);
-    }
-    if (!up) {
-        return;
-    }
     while ((room = map_next(&shard->rooms, &pos))) {
-        if (!room->room || room->state == SHARD_ROOM_RELEASING ||
-            room->state == SHARD_ROOM_LOADING) {
-            continue;
-        }
-        shard_turn_to(shard, str_of(room->name));
-        room->retry_at = room->retry_ms = 0;
-        if (room->durable < room->appended) {
-            room->suspect = true;
-            persist_snapshot(room, false);
-        } else {
-            ask_for_log(room);
+        up ? store_is_back(room) : pieces_fail(room);
+    }
+}
+
+void shard_store_part(struct shard *shard, shard_has_fn has, const void *part, uint64_t now_ms)
+{
+    shard->now_ms = now_ms;
+    uint32_t pos = 0;
+    struct shard_room *room;
+    while (shard->store_up && (room = map_next(&shard->rooms, &pos))) {
+        if (has(part, str_of(room->name))) {
+            store_is_back(room);
         }
     }
 }

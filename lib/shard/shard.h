@@ -214,6 +214,10 @@ void shard_checked(struct shard *shard, uint64_t room, enum err err, uint64_t no
 void shard_handed(struct shard *shard, uint64_t room, enum err err, uint64_t now_ms);
 /* Whether requests have a chance now. While they have not, none is made. Starts as false. */
 void shard_store_changed(struct shard *shard, bool up, uint64_t now_ms);
+/* While it is up: other servers than before answer for a part of the rooms, or those that were away
+ * are back. What was stored of these rooms may have lost its end. */
+typedef bool (*shard_has_fn)(const void *part, struct str room);
+void shard_store_part(struct shard *shard, shard_has_fn has, const void *part, uint64_t now_ms);
 
 /* ---- time and ending ---- */
 

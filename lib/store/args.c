@@ -2,6 +2,7 @@
 #include "base/alloc.h"
 #include "store/internal.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,7 +14,9 @@ void args_init(struct store_args *args)
     args->len = args->inline_len;
     args->count = 0;
     args->cap = STORE_ARGS_MAX;
-    args->numbers = (struct arena){0};
+    args->command_count = 1;
+    args->run = 0;
+    args->words = (struct arena){0};
 }
 
 static void free_grown(struct store_args *args)
@@ -44,15 +47,55 @@ void args_add(struct store_args *args, struct str arg)
 void args_add_u64(struct store_args *args, uint64_t number)
 {
     enum { TEXT_MAX = 24 };
-    char *text = arena_alloc(&args->numbers, TEXT_MAX);
+    char *text = arena_alloc(&args->words, TEXT_MAX);
     int len = snprintf(text, TEXT_MAX, "%" PRIu64, number);
     args_add(args, (struct str){text, (size_t)len});
+}
+
+void args_next_command(struct store_args *args)
+{
+    assert(args->command_count < STORE_COMMANDS_MAX);
+    args->ends[args->command_count++ - 1] = args->count;
+}
+
+struct store_args *args_copy(const struct store_args *args)
+{
+    struct store_args *copy = xmalloc(sizeof(*copy));
+    args_init(copy);
+    size_t total = 0;
+    for (int i = 0; i < args->count; i++) {
+        total += args->len[i];
+    }
+    char *bytes = arena_alloc(&copy->words, total + 1);
+    for (int i = 0; i < args->count; i++) {
+        memcpy(bytes, args->ptr[i], args->len[i]);
+        args_add(copy, (struct str){bytes, args->len[i]});
+        bytes += args->len[i];
+    }
+    memcpy(copy->ends, args->ends, sizeof(copy->ends));
+    copy->command_count = args->command_count;
+    copy->run = args->run;
+    return copy;
+}
+
+struct str args_key(const struct store_args *args)
+{
+    static const char *const without[] = {"PING", "TIME", "INFO", "CONFIG", "SCAN"};
+    struct str name = {args->ptr[0], args->len[0]};
+    for (size_t i = 0; i < sizeof(without) / sizeof(without[0]); i++) {
+        if (str_eq(name, str_of(without[i]))) {
+            return (struct str){0};
+        }
+    }
+    /* EVALSHA SHA KEYS KEY ... */
+    int at = str_eq(name, STR("EVALSHA")) || str_eq(name, STR("EVAL")) ? 3 : 1;
+    return at < args->count ? (struct str){args->ptr[at], args->len[at]} : (struct str){0};
 }
 
 void args_finish(struct store_args *args)
 {
     free_grown(args);
-    arena_finish(&args->numbers);
+    arena_finish(&args->words);
 }
 
 char *store_room_key(struct str room, const char *suffix)

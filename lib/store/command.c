@@ -6,69 +6,60 @@
 #include "store/internal.h"
 #include "store/refusal.h"
 
+#include <assert.h>
 #include <stdlib.h>
-
-struct request {
-    struct store *store;
-    store_reply_fn fn;
-    void *ctx;
-};
 
 /* ---- refused writes ---- */
 
 /* Nothing can be made durable until a probe gets through. Said once, not for each command. */
-static void on_writes_refused(struct store *store, const char *why)
+static void on_writes_refused(struct upstream *upstream, const char *why)
 {
-    store->refused_ms = clock_ms();
-    if (store->refusing || store->state != STORE_UP) {
+    upstream->refused_ms = clock_ms();
+    if (upstream->refusing || upstream->state != UPSTREAM_UP) {
         return;
     }
-    store->refusing = true;
-    store_set_trouble(store, why);
-    metrics_set(METRIC_STORE_WRITABLE, 0);
-    log_error(NULL, "Redis refuses writes; changes wait until it takes them again",
-              LOG_TEXTZ("why", why));
-    store->handlers->on_writable(store->ctx, false);
+    upstream->refusing = true;
+    upstream_set_trouble(upstream, why);
+    store_upstream_writable(upstream, false);
 }
 
-static void on_probe(void *ctx, enum err err, const redisReply *reply)
+static void on_probe(void *ctx, const redisReply *reply)
 {
-    struct store *store = ctx;
-    (void)reply;
-    if (err || !store->refusing || clock_ms() - store->refused_ms < STORE_CALM_MS) {
+    struct upstream *upstream = ctx;
+    if (!reply) {
         return;
     }
-    store->refusing = false;
-    store->trouble[0] = '\0';
-    store->back_ms = clock_ms(); /* workers' keys could not be renewed meanwhile */
-    metrics_set(METRIC_STORE_WRITABLE, 1);
-    log_info(NULL, "Redis takes writes again");
-    store->handlers->on_writable(store->ctx, true);
+    upstream_hear(upstream);
+    if (reply->type == REDIS_REPLY_ERROR) {
+        enum refusal refusal = refusal_of((struct str){reply->str, (size_t)reply->len});
+        if (refusal == REFUSAL_SERVER) {
+            upstream_leave(upstream, reply->str);
+        } else if (refusal == REFUSAL_WRITES) {
+            on_writes_refused(upstream, reply->str);
+        }
+        return;
+    }
+    if (upstream->refusing && clock_ms() - upstream->refused_ms >= STORE_CALM_MS) {
+        upstream->refusing = false;
+        upstream->trouble[0] = '\0';
+        store_upstream_writable(upstream, true);
+    }
 }
 
-void store_probe(struct store *store)
+void upstream_probe(struct upstream *upstream)
 {
     char time[32];
-    struct store_args args;
-    args_init(&args);
-    args_add(&args, STR("HSET"));
-    args_add(&args, STR("roomd:probe"));
-    args_add(&args, STR("tried"));
-    args_add(&args, store_time(time));
-    store_command(store, &args, on_probe, store);
-    args_finish(&args);
-}
-
-/* Lets the connection end, after the answers to what is under way; setup looks at who is there. */
-static void leave(struct store *store, const char *why)
-{
-    store_set_trouble(store, why);
-    if (store->redis) {
-        redisAsyncDisconnect(store->redis);
+    const struct cluster *cluster = upstream->store->cluster;
+    char *key = cluster ? cluster_probe_key(cluster, upstream) : xstrdup("roomd:probe");
+    if (key) {
+        store_time(time);
+        const char *words[] = {"HSET", key, "tried", time};
+        conn_send_words(upstream->conn, 4, words, on_probe, upstream);
     }
+    free(key);
 }
 
-static enum err on_error(struct store *store, const redisReply *reply)
+static enum err on_error(struct upstream *upstream, const redisReply *reply)
 {
     switch (refusal_of((struct str){reply->str, (size_t)reply->len})) {
     case REFUSAL_FENCED:
@@ -76,13 +67,13 @@ static enum err on_error(struct store *store, const redisReply *reply)
     case REFUSAL_GAP:
         return ERR_GAP;
     case REFUSAL_SCRIPTS:
-        leave(store, "scripts were flushed");
+        upstream_leave(upstream, "scripts were flushed");
         break;
     case REFUSAL_SERVER:
-        leave(store, reply->str);
+        upstream_leave(upstream, reply->str);
         break;
     case REFUSAL_WRITES:
-        on_writes_refused(store, reply->str);
+        on_writes_refused(upstream, reply->str);
         break;
     case REFUSAL_KEY: /* whoever asked knows which */
     case REFUSAL_ECHO:
@@ -111,40 +102,133 @@ void store_log_refusal(struct str room, const char *what, const redisReply *repl
 
 /* ---- commands ---- */
 
-static void on_reply(redisAsyncContext *redis, void *data, void *ctx)
+void store_answer(struct request *request, enum err err, const redisReply *reply)
 {
-    struct request *request = ctx;
-    const redisReply *reply = data;
-    (void)redis;
-    enum err err = ERR_OK;
-    if (!reply) {
-        err = ERR_UNAVAILABLE;
-    } else {
-        store_hear(request->store);
-        if (reply->type == REDIS_REPLY_ERROR) {
-            err = on_error(request->store, reply);
-        }
-    }
-    if (request->fn) {
-        request->fn(request->ctx, err, err && err != ERR_REFUSED ? NULL : reply);
+    store_reply_fn fn = request->fn;
+    void *ctx = request->ctx;
+    if (request->args) {
+        args_finish(request->args);
+        free(request->args);
     }
     free(request);
+    if (fn) {
+        fn(ctx, err, err && err != ERR_REFUSED ? NULL : reply);
+    }
+}
+
+/* Of each reply to it: what it says, and whether it is a redirection. */
+static enum err judge(struct request *request, const redisReply *reply)
+{
+    if (!reply) {
+        return ERR_UNAVAILABLE;
+    }
+    upstream_hear(request->upstream);
+    if (reply->type != REDIS_REPLY_ERROR) {
+        return ERR_OK;
+    }
+    if (request->store->cluster) {
+        struct redirect redirect = redirect_read((struct str){reply->str, (size_t)reply->len});
+        if (redirect.kind != REDIRECT_NONE) {
+            request->redirect =
+                request->redirect.kind == REDIRECT_NONE ? redirect : request->redirect;
+            return ERR_REFUSED;
+        }
+    }
+    return on_error(request->upstream, reply);
+}
+
+static void on_reply(void *ctx, const redisReply *reply)
+{
+    struct request *request = ctx;
+    enum err err = judge(request, reply);
+    if (--request->left > 0) {
+        return; /* of a transaction: the reply of EXEC counts */
+    }
+    if (!reply) {
+        request->redirect.kind = REDIRECT_NONE; /* nobody knows how it ended */
+    }
+    if (request->args) {
+        cluster_answered(request->store->cluster, request, err, reply);
+    } else {
+        store_answer(request, err, reply);
+    }
+}
+
+static void send_word(struct request *request, struct conn *conn, const char *word)
+{
+    conn_send_words(conn, 1, &word, on_reply, request);
+}
+
+static void on_asking(void *ctx, const redisReply *reply)
+{
+    (void)ctx; /* what follows it has the answer */
+    (void)reply;
+}
+
+bool store_send(struct request *request, struct upstream *upstream, const struct store_args *args,
+                bool asking)
+{
+    const char *word = "ASKING";
+    if (!upstream || upstream->state != UPSTREAM_UP ||
+        (asking && !conn_send_words(upstream->conn, 1, &word, on_asking, NULL))) {
+        return false;
+    }
+    bool transaction = args->command_count > 1;
+    request->upstream = upstream;
+    request->redirect.kind = REDIRECT_NONE;
+    if (transaction) {
+        word = "MULTI";
+        if (!conn_send_words(upstream->conn, 1, &word, on_reply, request)) {
+            return false;
+        }
+    }
+    int from = 0;
+    for (int i = 0; i < args->command_count; i++) {
+        int to = i + 1 < args->command_count ? args->ends[i] : args->count;
+        if (!conn_send(upstream->conn, to - from, args->ptr + from, args->len + from, on_reply,
+                       request)) {
+            assert(!transaction); /* a connection does not end without a callback */
+            return false;
+        }
+        from = to;
+    }
+    request->left = (unsigned)args->command_count;
+    if (transaction) {
+        request->left += 2;
+        send_word(request, upstream->conn, "EXEC");
+    }
+    return true;
+}
+
+static struct request *request_create(struct store *store, store_reply_fn fn, void *ctx)
+{
+    struct request *request = xcalloc(1, sizeof(*request));
+    request->store = store;
+    request->fn = fn;
+    request->ctx = ctx;
+    return request;
+}
+
+void store_command_to(struct store *store, struct upstream *upstream, const struct store_args *args,
+                      store_reply_fn fn, void *ctx)
+{
+    struct request *request = request_create(store, fn, ctx);
+    if (!store_send(request, upstream, args, false)) {
+        store_answer(request, ERR_UNAVAILABLE, NULL);
+    }
 }
 
 void store_command(struct store *store, const struct store_args *args, store_reply_fn fn, void *ctx)
 {
-    if (store->state == STORE_UP) {
-        struct request *request = xmalloc(sizeof(*request));
-        *request = (struct request){store, fn, ctx};
-        if (redisAsyncCommandArgv(store->redis, on_reply, request, args->count, args->ptr,
-                                  args->len) == REDIS_OK) {
-            return;
-        }
-        free(request); /* the connection is closing */
+    struct str key = args_key(args);
+    if (!store->cluster || !key.ptr) {
+        store_command_to(store, store->main, args, fn, ctx);
+        return;
     }
-    if (fn) {
-        fn(ctx, ERR_UNAVAILABLE, NULL);
-    }
+    struct request *request = request_create(store, fn, ctx);
+    request->args = args_copy(args);
+    request->slot = slot_of(key);
+    cluster_send(store->cluster, request);
 }
 
 void store_script(struct store *store, struct store_args *args, enum store_script script, int keys)

@@ -8,4 +8,8 @@
  * the room. The caller frees it. */
 char *store_room_key(struct str room, const char *suffix);
 
+struct store;
+/* roomd:worker:ID; in a cluster roomd:worker:{roomd:workers}:ID. The caller frees it. */
+char *store_worker_key(const struct store *store, struct str id);
+
 #endif

@@ -11,6 +11,7 @@
 struct load {
     struct store *store;
     uint64_t room;
+    char *key;   /* owned; of the hash */
     char *owner; /* owned */
     store_loaded_fn fn;
     void *ctx;
@@ -96,7 +97,8 @@ static void read_room(const redisReply *reply, const struct load *load, struct s
         return;
     }
     loaded->taken = reply_str(hash[3]).len > 0;
-    loaded->maybe_lost = server_may_lack(store_server(load->store), reply_str(hash[4]));
+    loaded->maybe_lost =
+        server_may_lack(store_server(load->store, str_of(load->key)), reply_str(hash[4]));
     const redisReply *snapshot = reply->element[1];
     if (!reply_u64(hash[1], &loaded->epoch) || !reply_u64(hash[2], &loaded->appended) ||
         (snapshot->type != REDIS_REPLY_STRING && snapshot->type != REDIS_REPLY_NIL)) {
@@ -127,38 +129,37 @@ static void on_loaded(void *ctx, enum err err, const redisReply *reply)
         free(loaded.entries[i]);
     }
     free(loaded.entries);
+    free(load->key);
     free(load->owner);
     free(load);
 }
 
-static void send_words(struct store *store, store_reply_fn fn, void *ctx, int count,
-                       const char *const *words)
+static void add_words(struct store_args *args, int count, const char *const *words)
 {
-    struct store_args args;
-    args_init(&args);
     for (int i = 0; i < count; i++) {
-        args_add(&args, str_of(words[i]));
+        args_add(args, str_of(words[i]));
     }
-    store_command(store, &args, fn, ctx);
-    args_finish(&args);
 }
 
 void store_load(struct store *store, uint64_t room, struct str name, struct str owner,
                 store_loaded_fn fn, void *ctx)
 {
     struct load *load = xmalloc(sizeof(*load));
-    *load = (struct load){store, room, xstrndup(owner.ptr, owner.len), fn, ctx, clock_us()};
     char *hash = store_room_key(name, "");
+    *load = (struct load){store, room, hash, xstrndup(owner.ptr, owner.len), fn, ctx, clock_us()};
     char *snapshot = store_room_key(name, ":snapshot");
     char *log = store_room_key(name, ":log");
     /* One transaction, so that a snapshot never comes with another's log. */
-    send_words(store, NULL, NULL, 1, (const char *[]){"MULTI"});
-    send_words(store, NULL, NULL, 7,
-               (const char *[]){"HMGET", hash, "owner", "epoch", "appended", "taken", "run"});
-    send_words(store, NULL, NULL, 2, (const char *[]){"GET", snapshot});
-    send_words(store, NULL, NULL, 4, (const char *[]){"XRANGE", log, "-", "+"});
-    send_words(store, on_loaded, load, 1, (const char *[]){"EXEC"});
-    free(hash);
+    struct store_args args;
+    args_init(&args);
+    add_words(&args, 7,
+              (const char *[]){"HMGET", hash, "owner", "epoch", "appended", "taken", "run"});
+    args_next_command(&args);
+    add_words(&args, 2, (const char *[]){"GET", snapshot});
+    args_next_command(&args);
+    add_words(&args, 4, (const char *[]){"XRANGE", log, "-", "+"});
+    store_command(store, &args, on_loaded, load);
+    args_finish(&args);
     free(snapshot);
     free(log);
 }

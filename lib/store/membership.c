@@ -8,9 +8,12 @@
 
 #define WORKERS_KEY "roomd:workers"
 
-char *store_worker_key(struct str id)
+/* In a cluster they share the slot of the set of ids: as long as its master is there, all signs of
+ * life are. */
+char *store_worker_key(const struct store *store, struct str id)
 {
-    return xasprintf("roomd:worker:%.*s", STR_ARG(id));
+    return xasprintf(store->cluster ? "roomd:worker:{" WORKERS_KEY "}:%.*s" : "roomd:worker:%.*s",
+                     STR_ARG(id));
 }
 
 static void send_args(struct store *store, struct store_args *args, store_reply_fn fn, void *ctx)
@@ -35,53 +38,47 @@ static void on_beat(void *ctx, enum err err, const redisReply *reply)
     free(beat);
 }
 
-static void send_word(struct store *store, struct str word, store_reply_fn fn, void *ctx)
+static void add_member(struct store_args *args, const struct member *member, struct str key,
+                       char time[32])
 {
-    struct store_args args;
-    args_init(&args);
-    args_add(&args, word);
-    send_args(store, &args, fn, ctx);
+    args_add(args, STR("HSET"));
+    args_add(args, key);
+    args_add(args, STR("node"));
+    args_add(args, member->node);
+    args_add(args, STR("address"));
+    args_add(args, member->address);
+    if (member->remote.len > 0) {
+        args_add(args, STR("remote"));
+        args_add(args, member->remote);
+    }
+    args_add(args, STR("pid"));
+    args_add_u64(args, member->pid);
+    args_add(args, STR("version"));
+    args_add(args, STR(ROOMD_VERSION));
+    args_add(args, STR("rooms"));
+    args_add_u64(args, member->rooms);
+    args_add(args, STR("sessions"));
+    args_add_u64(args, member->sessions);
+    args_add(args, STR("load"));
+    args_add_u64(args, member->load);
+    args_add(args, STR("draining"));
+    args_add(args, member->draining ? STR("1") : STR("0"));
+    args_add(args, STR("seen"));
+    args_add(args, store_time(time));
 }
 
-static void send_member(struct store *store, const struct member *member, struct str key)
+static void add_life(struct store_args *args, struct str key, uint64_t ms)
 {
-    char time[32];
-    struct store_args args;
-    args_init(&args);
-    args_add(&args, STR("HSET"));
-    args_add(&args, key);
-    args_add(&args, STR("node"));
-    args_add(&args, member->node);
-    args_add(&args, STR("address"));
-    args_add(&args, member->address);
-    if (member->remote.len > 0) {
-        args_add(&args, STR("remote"));
-        args_add(&args, member->remote);
-    }
-    args_add(&args, STR("pid"));
-    args_add_u64(&args, member->pid);
-    args_add(&args, STR("version"));
-    args_add(&args, STR(ROOMD_VERSION));
-    args_add(&args, STR("rooms"));
-    args_add_u64(&args, member->rooms);
-    args_add(&args, STR("sessions"));
-    args_add_u64(&args, member->sessions);
-    args_add(&args, STR("load"));
-    args_add_u64(&args, member->load);
-    args_add(&args, STR("draining"));
-    args_add(&args, member->draining ? STR("1") : STR("0"));
-    args_add(&args, STR("seen"));
-    args_add(&args, store_time(time));
-    send_args(store, &args, NULL, NULL);
+    args_add(args, STR("PEXPIRE"));
+    args_add(args, key);
+    args_add_u64(args, ms);
 }
 
 static void send_life(struct store *store, struct str key, uint64_t ms)
 {
     struct store_args args;
     args_init(&args);
-    args_add(&args, STR("PEXPIRE"));
-    args_add(&args, key);
-    args_add_u64(&args, ms);
+    add_life(&args, key, ms);
     send_args(store, &args, NULL, NULL);
 }
 
@@ -90,17 +87,19 @@ void membership_beat(struct store *store, const struct member *member, membershi
 {
     struct beat *beat = xmalloc(sizeof(*beat));
     *beat = (struct beat){fn, ctx};
-    char *key = store_worker_key(member->id);
+    char *key = store_worker_key(store, member->id);
+    char time[32];
     /* First alone: a Redis without memory, or one that forbids HSET, takes this and not the rest,
      * and gateways must not take the worker for dead meanwhile. */
     send_life(store, str_of(key), MEMBERSHIP_TTL_MS);
     /* One transaction: a key without an end would keep a dead worker among the living for ever. */
-    send_word(store, STR("MULTI"), NULL, NULL);
-    send_member(store, member, str_of(key));
-    send_life(store, str_of(key), MEMBERSHIP_TTL_MS);
-    send_word(store, STR("EXEC"), on_beat, beat);
-    free(key);
     struct store_args args;
+    args_init(&args);
+    add_member(&args, member, str_of(key), time);
+    args_next_command(&args);
+    add_life(&args, str_of(key), MEMBERSHIP_TTL_MS);
+    send_args(store, &args, on_beat, beat);
+    free(key);
     args_init(&args);
     args_add(&args, STR("SADD"));
     args_add(&args, STR(WORKERS_KEY));
@@ -110,7 +109,7 @@ void membership_beat(struct store *store, const struct member *member, membershi
 
 void membership_expect_silence(struct store *store, struct str id)
 {
-    char *key = store_worker_key(id);
+    char *key = store_worker_key(store, id);
     send_life(store, str_of(key), MEMBERSHIP_LONG_MS);
     free(key);
 }
@@ -127,7 +126,7 @@ static void remove_id(struct store *store, struct str id, store_reply_fn fn, voi
 
 void membership_leave(struct store *store, struct str id)
 {
-    char *key = store_worker_key(id);
+    char *key = store_worker_key(store, id);
     struct store_args args;
     args_init(&args);
     args_add(&args, STR("DEL"));
@@ -239,7 +238,7 @@ static void on_ids(void *ctx, enum err err, const redisReply *reply)
         struct reading_one *one = xcalloc(1, sizeof(*one) + id.len + 1);
         one->reading = reading;
         memcpy(one->id, id.ptr, id.len);
-        char *key = store_worker_key(id);
+        char *key = store_worker_key(reading->store, id);
         struct store_args args;
         args_init(&args);
         args_add(&args, STR("HGETALL"));

@@ -106,7 +106,7 @@ static void look_at_owner(struct search *search)
         claim(search);
         return;
     }
-    char *key = store_worker_key(str_of(search->owner));
+    char *key = store_worker_key(search->store, str_of(search->owner));
     struct store_args args;
     args_init(&args);
     args_add(&args, STR("HGETALL"));

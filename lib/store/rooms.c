@@ -48,7 +48,7 @@ static void on_written(void *ctx, enum err err, const redisReply *reply)
 }
 
 /* What every script for an owner begins with: fence.lua. */
-static void add_info(struct store_args *args, const struct store *store,
+static void add_info(struct store_args *args, const struct store *store, const char *hash,
                      const struct store_room *info, char time[32])
 {
     args_add(args, info->owner);
@@ -58,7 +58,8 @@ static void add_info(struct store_args *args, const struct store *store,
     args_add_u64(args, info->bytes);
     args_add_u64(args, info->sessions);
     args_add(args, store_time(time));
-    args_add(args, str_of(store_server(store)->run));
+    args->run = args->count;
+    args_add(args, str_of(store_server(store, str_of(hash))->run));
 }
 
 /* Nobody else's, and of no other attempt: what is late from a connection that is dead by now meets
@@ -97,7 +98,7 @@ void store_append(struct store *store, uint64_t room, const struct store_room *i
     store_script(store, &args, SCRIPT_APPEND, 2);
     args_add(&args, str_of(hash));
     args_add(&args, str_of(log));
-    add_info(&args, store, info, time);
+    add_info(&args, store, hash, info, time);
     args_add_u64(&args, number);
     double bytes = 0;
     for (struct list *node = first ? &first->link : NULL; node && node != entries;
@@ -134,7 +135,7 @@ static void write_snapshot(struct store *store, const struct store_room *info, s
     if (staged) {
         args_add(&args, str_of(stage));
     }
-    add_info(&args, store, info, time);
+    add_info(&args, store, hash, info, time);
     args_add_u64(&args, write->number);
     args_add_u64(&args, (uint64_t)after);
     args_add(&args, snapshot);
@@ -179,7 +180,7 @@ void store_stage(struct store *store, uint64_t room, const struct store_room *in
     store_script(store, &args, SCRIPT_STAGE, 2);
     args_add(&args, str_of(hash));
     args_add(&args, str_of(stage));
-    add_info(&args, store, info, time);
+    add_info(&args, store, hash, info, time);
     args_add_u64(&args, offset);
     args_add(&args, piece);
     struct write write = {room, staging, fn, ctx, "piece of a snapshot", -1, 0, info->name};
@@ -210,7 +211,7 @@ void store_hand_over(struct store *store, uint64_t room, const struct store_room
     args_init(&args);
     store_script(store, &args, SCRIPT_HAND, 1);
     args_add(&args, str_of(hash));
-    add_info(&args, store, info, time);
+    add_info(&args, store, hash, info, time);
     args_add_u64(&args, through);
     args_add(&args, to_worker);
     args_add(&args, to_node);
@@ -223,6 +224,7 @@ void store_hand_over(struct store *store, uint64_t room, const struct store_room
 struct check {
     struct store *store;
     uint64_t room;
+    char *key;   /* owned; of the hash */
     char *owner; /* owned */
     uint64_t epoch;
     store_written_fn fn;
@@ -237,8 +239,8 @@ static enum err judge(const struct check *check, const redisReply *reply)
     }
     uint64_t epoch;
     if (!reply_u64(reply->element[1], &epoch) || epoch < check->epoch) {
-        bool written_since =
-            str_eq(reply_str(reply->element[2]), str_of(store_server(check->store)->run));
+        bool written_since = str_eq(reply_str(reply->element[2]),
+                                    str_of(store_server(check->store, str_of(check->key))->run));
         return written_since ? ERR_FENCED : ERR_GAP;
     }
     bool ours = epoch == check->epoch && str_eq(reply_str(reply->element[0]), str_of(check->owner));
@@ -249,6 +251,7 @@ static void on_checked(void *ctx, enum err err, const redisReply *reply)
 {
     struct check *check = ctx;
     check->fn(check->ctx, check->room, 0, err ? err : judge(check, reply));
+    free(check->key);
     free(check->owner);
     free(check);
 }
@@ -257,8 +260,8 @@ void store_check(struct store *store, uint64_t room, struct str name, struct str
                  uint64_t epoch, store_written_fn fn, void *ctx)
 {
     struct check *check = xmalloc(sizeof(*check));
-    *check = (struct check){store, room, xstrndup(owner.ptr, owner.len), epoch, fn, ctx};
     char *hash = store_room_key(name, "");
+    *check = (struct check){store, room, hash, xstrndup(owner.ptr, owner.len), epoch, fn, ctx};
     struct store_args args;
     args_init(&args);
     args_add(&args, STR("HMGET"));
@@ -268,7 +271,6 @@ void store_check(struct store *store, uint64_t room, struct str name, struct str
     args_add(&args, STR("run"));
     store_command(store, &args, on_checked, check);
     args_finish(&args);
-    free(hash);
 }
 
 void store_show(struct store *store, const struct store_room *info)
@@ -279,7 +281,7 @@ void store_show(struct store *store, const struct store_room *info)
     args_init(&args);
     store_script(store, &args, SCRIPT_SHOW, 1);
     args_add(&args, str_of(hash));
-    add_info(&args, store, info, time);
+    add_info(&args, store, hash, info, time);
     store_command(store, &args, NULL, NULL);
     args_finish(&args);
     free(hash);

@@ -43,6 +43,17 @@ static bool is_zeros(struct str text)
     return strspn(text.ptr, "0") >= text.len;
 }
 
+static void read_version(struct str text, struct store_server *server)
+{
+    char copy[16];
+    unsigned major, minor;
+    snprintf(copy, sizeof(copy), "%.*s", STR_ARG(text));
+    if (sscanf(copy, "%u.%u", &major, &minor) == 2) {
+        server->major = major;
+        server->minor = minor;
+    }
+}
+
 void server_read_info(struct store_server *server, struct str info)
 {
     bool is_replica = false;
@@ -64,9 +75,16 @@ void server_read_info(struct store_server *server, struct str info)
             was_replica = !is_zeros(value);
         } else if (is_about(line, STR("aof_enabled"), &value)) {
             server->appends = str_eq(value, STR("1"));
+        } else if (is_about(line, STR("loading"), &value)) {
+            server->loading = str_eq(value, STR("1"));
+        } else if (is_about(line, STR("cluster_enabled"), &value)) {
+            server->is_clustered = str_eq(value, STR("1"));
+        } else if (is_about(line, STR("redis_version"), &value)) {
+            read_version(value, server);
         }
     }
     server->alone = !is_replica && !has_replicas && !was_replica;
+    server->is_replica = is_replica;
     server->refuses_writes = is_replica && is_read_only;
 }
 

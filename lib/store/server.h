@@ -12,6 +12,10 @@ struct store_server {
     bool appends;        /* has an append-only file */
     bool fsyncs;         /* appendfsync always */
     bool refuses_writes; /* a read-only replica */
+    bool is_replica;
+    bool is_clustered;     /* a server of a Redis Cluster */
+    bool loading;          /* it reads its data and answers nothing else */
+    unsigned major, minor; /* version; 0.0: it does not say */
 };
 
 /* Before anything is known of it: it promises nothing. */

@@ -3,95 +3,104 @@
 #include "store/internal.h"
 #include "store/scripts.h"
 
+#include <assert.h>
 #include <stdio.h>
 
 /* One answer less to wait for; the last one makes it up. */
-static void setup_done(struct store *store)
+static void setup_done(struct upstream *upstream)
 {
-    if (--store->setup_left == 0) {
-        store_come_up(store);
+    if (--upstream->setup_left == 0) {
+        upstream_come_up(upstream);
     }
+}
+
+static void setup_fail(struct upstream *upstream, const char *why)
+{
+    bool loading = upstream->server.loading || strncmp(why, "LOADING", 7) == 0;
+    upstream_cut(upstream, loading ? STORE_LOADING : STORE_UNFIT, why);
+}
+
+/* Why whoever answers there is not whom we want; NULL: he is. */
+static const char *unfit(const struct upstream *upstream)
+{
+    const struct store *store = upstream->store;
+    const struct store_server *server = &upstream->server;
+    if (server->loading) {
+        return "it is loading its data";
+    }
+    if (server->is_clustered && store->url->kind != REDIS_CLUSTER) {
+        return "it is part of a Redis Cluster: its URL is redis-cluster://HOST,...";
+    }
+    if (server->is_replica && (store->url->kind != REDIS_SERVER || server->refuses_writes)) {
+        return "it is a read-only replica";
+    }
+    return NULL;
 }
 
 /* A Redis that forbids these, or has none of it, promises nothing. */
-static void on_info(redisAsyncContext *redis, void *data, void *ctx)
+static void on_info(void *ctx, const redisReply *reply)
 {
-    struct store *store = redis->data;
-    const redisReply *reply = data;
-    (void)ctx;
+    struct upstream *upstream = ctx;
     if (!reply) {
-        return;
+        return; /* the end of the connection says the rest */
     }
     if (reply->type == REDIS_REPLY_STRING) {
-        server_read_info(&store->server, reply_str(reply));
+        server_read_info(&upstream->server, reply_str(reply));
     }
-    if (store->server.refuses_writes) {
-        store_set_trouble(store, "it is a read-only replica");
-        redisAsyncDisconnect(redis);
-        return;
+    const char *why = unfit(upstream);
+    if (why) {
+        setup_fail(upstream, why);
+    } else {
+        setup_done(upstream);
     }
-    setup_done(store);
 }
 
-static void on_fsync(redisAsyncContext *redis, void *data, void *ctx)
+static void on_fsync(void *ctx, const redisReply *reply)
 {
-    struct store *store = redis->data;
-    const redisReply *reply = data;
-    (void)ctx;
+    struct upstream *upstream = ctx;
     if (!reply) {
         return;
     }
-    store->server.fsyncs = reply->type == REDIS_REPLY_ARRAY && reply->elements == 2 &&
-                           str_eq(reply_str(reply->element[1]), STR("always"));
-    setup_done(store);
+    upstream->server.fsyncs = reply->type == REDIS_REPLY_ARRAY && reply->elements == 2 &&
+                              str_eq(reply_str(reply->element[1]), STR("always"));
+    setup_done(upstream);
 }
 
-static void on_setup_reply(redisAsyncContext *redis, void *data, void *ctx)
+static void on_setup_reply(void *ctx, const redisReply *reply)
 {
-    struct store *store = redis->data;
-    const redisReply *reply = data;
-    char *sha = ctx;
-    if (!reply) {
-        return; /* the disconnect says the rest */
+    struct upstream *upstream = ctx;
+    if (reply && reply->type == REDIS_REPLY_ERROR) {
+        setup_fail(upstream, reply->str);
+    } else if (reply) {
+        setup_done(upstream);
     }
-    if (reply->type == REDIS_REPLY_ERROR) {
-        store_set_trouble(store, reply->str);
-        redisAsyncDisconnect(redis);
-        return;
-    }
-    if (sha) {
-        snprintf(sha, sizeof(store->sha[0]), "%s", reply->str);
-    }
-    setup_done(store);
 }
 
-static void setup_send(struct store *store, char *sha, int argc, const char **argv, size_t *len)
+/* All servers give a script the same name. */
+static void on_script(void *ctx, const redisReply *reply)
 {
-    store->setup_left++;
-    redisAsyncCommandArgv(store->redis, on_setup_reply, sha, argc, argv, len);
+    struct upstream *upstream = ctx;
+    if (reply && reply->type != REDIS_REPLY_ERROR) {
+        char *sha = upstream->store->sha[upstream->scripts_loaded++];
+        snprintf(sha, sizeof(upstream->store->sha[0]), "%s", reply->str);
+    }
+    on_setup_reply(ctx, reply);
 }
 
-void store_setup(struct store *store)
+unsigned store_login(struct conn *conn, const char *user, const char *password, conn_reply_fn fn,
+                     void *ctx)
 {
-    store->state = STORE_SETUP;
-    store->setup_left = 0;
-    const struct redis_url *url = store->url;
-    if (url->password) {
-        const char *argv[3] = {"AUTH", url->user ? url->user : url->password, url->password};
-        size_t len[3] = {4, strlen(argv[1]), strlen(argv[2])};
-        setup_send(store, NULL, url->user ? 3 : 2, argv, len);
+    if (!password) {
+        return 0;
     }
-    char db[16];
-    snprintf(db, sizeof(db), "%u", url->db);
-    const char *select[2] = {"SELECT", db};
-    size_t select_len[2] = {6, strlen(db)};
-    if (url->db) {
-        setup_send(store, NULL, 2, select, select_len);
-    }
-    server_reset(&store->server);
-    store->setup_left += 2;
-    redisAsyncCommand(store->redis, on_info, NULL, "INFO");
-    redisAsyncCommand(store->redis, on_fsync, NULL, "CONFIG GET appendfsync");
+    const char *argv[3] = {"AUTH", user ? user : password, password};
+    conn_send_words(conn, user ? 3 : 2, argv, fn, ctx);
+    return 1;
+}
+
+static void load_scripts(struct upstream *upstream)
+{
+    upstream->scripts_loaded = 0;
     for (int i = 0; i < SCRIPTS; i++) {
         struct buf text = {0};
         buf_append(&text, script_fence, script_fence_len);
@@ -101,7 +110,29 @@ void store_setup(struct store *store)
         buf_append(&text, script_texts[i].text, *script_texts[i].len);
         const char *argv[3] = {"SCRIPT", "LOAD", (const char *)buf_head(&text)};
         size_t len[3] = {6, 4, buf_len(&text)};
-        setup_send(store, store->sha[i], 3, argv, len);
+        conn_send(upstream->conn, 3, argv, len, on_script, upstream);
         buf_finish(&text);
     }
+}
+
+void upstream_setup(struct upstream *upstream)
+{
+    const struct redis_url *url = upstream->store->url;
+    struct conn *conn = upstream->conn;
+    upstream->state = UPSTREAM_SETUP;
+    upstream->setup_left = 2 + SCRIPTS;
+    server_reset(&upstream->server);
+    upstream->setup_left += store_login(conn, url->user, url->password, on_setup_reply, upstream);
+    if (url->db) {
+        char db[16];
+        snprintf(db, sizeof(db), "%u", url->db);
+        const char *select[2] = {"SELECT", db};
+        upstream->setup_left++;
+        conn_send_words(conn, 2, select, on_setup_reply, upstream);
+    }
+    static const char *const info[] = {"INFO"};
+    static const char *const fsync[] = {"CONFIG", "GET", "appendfsync"};
+    conn_send_words(conn, 1, info, on_info, upstream);
+    conn_send_words(conn, 3, fsync, on_fsync, upstream);
+    load_scripts(upstream);
 }

@@ -1,4 +1,4 @@
-/* The connection: coming up, silence, coming back. */
+/* Which servers there are, and what they make of each other. */
 #include "store/store.h"
 
 #include "base/alloc.h"
@@ -6,188 +6,184 @@
 #include "base/log.h"
 #include "base/metrics.h"
 #include "store/internal.h"
+#include "store/tls.h"
 
-#include <hiredis/adapters/libevent.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-void store_set_trouble(struct store *store, const char *what)
-{
-    snprintf(store->trouble, sizeof(store->trouble), "%s", what);
-}
-
-static void arm(struct store *store, uint64_t ms)
-{
-    struct timeval tv = {(time_t)(ms / 1000), (suseconds_t)(ms % 1000 * 1000)};
-    evtimer_add(store->timer, &tv);
-}
-
 bool store_is_up(const struct store *store)
 {
-    return store->state == STORE_UP;
+    return store->up && store->main && store->main->state == UPSTREAM_UP;
 }
 
 bool store_is_writable(const struct store *store)
 {
-    return store->state == STORE_UP && !store->refusing;
-}
-
-const struct store_server *store_server(const struct store *store)
-{
-    return &store->server;
+    return store_is_up(store) && !store->main->refusing;
 }
 
 bool store_is_settled(const struct store *store)
 {
-    return !store->refusing &&
+    return !(store->main && store->main->refusing) &&
            (store->back_ms == 0 || clock_ms() - store->back_ms >= STORE_SETTLE_MS);
 }
 
 const char *store_trouble(const struct store *store)
 {
-    return store->trouble;
+    return store->main && store->main->trouble[0] ? store->main->trouble : store->trouble;
 }
 
-/* The connection is over; hiredis has answered, or is answering, everything that was under way. */
-static void go_down(struct store *store)
+const struct store_server *store_server(const struct store *store, struct str key)
 {
-    bool was_up = store->state == STORE_UP;
-    store->redis = NULL;
-    store->state = STORE_DOWN;
-    store->refusing = false;
-    if (store->ending) {
+    static struct store_server nobody;
+    const struct upstream *upstream =
+        store->cluster ? cluster_upstream(store->cluster, key) : store->main;
+    if (!upstream) {
+        server_reset(&nobody);
+        return &nobody;
+    }
+    return &upstream->server;
+}
+
+void store_show_state(const struct store *store)
+{
+    metrics_set(METRIC_STORE_UP, store_is_up(store));
+    metrics_set(METRIC_STORE_WRITABLE, store_is_writable(store));
+}
+
+void store_set_up(struct store *store, bool up)
+{
+    if (store->up == up) {
         return;
     }
-    metrics_set(METRIC_STORE_UP, 0);
-    metrics_set(METRIC_STORE_WRITABLE, 0);
-    metrics_add(METRIC_STORE_ERRORS, 1);
-    if (!store->told) {
-        char *where = redis_url_public(store->url);
-        log_error(NULL, "no connection to Redis; trying again", LOG_TEXTZ("redis", where),
-                  LOG_TEXTZ("why", store->trouble));
-        free(where);
-        store->told = true;
+    store->up = up;
+    if (up && store->was_up) {
+        store->back_ms = clock_ms();
     }
-    arm(store, store->retry_ms);
-    store->retry_ms =
-        store->retry_ms * 2 < STORE_RETRY_MAX_MS ? store->retry_ms * 2 : STORE_RETRY_MAX_MS;
-    if (was_up) {
-        store->handlers->on_down(store->ctx);
+    store->was_up = store->was_up || up;
+    store_show_state(store);
+    up ? store->handlers->on_up(store->ctx) : store->handlers->on_down(store->ctx);
+}
+
+/* ---- what upstreams say ---- */
+
+/* For logs: the URL, or which of several it is. The caller frees it. */
+static char *name_of(const struct upstream *upstream)
+{
+    const struct redis_url *url = upstream->store->url;
+    if (url->kind == REDIS_SERVER || upstream->address.port == 0) {
+        return redis_url_public(url);
+    }
+    char text[ADDRESS_TEXT_MAX];
+    return xstrdup(address_format(&upstream->address, text));
+}
+
+void store_upstream_up(struct upstream *upstream)
+{
+    struct store *store = upstream->store;
+    if (upstream->told) {
+        upstream->told = false;
+        char *name = name_of(upstream);
+        log_info(NULL, "connected to Redis again", LOG_TEXTZ("redis", name));
+        free(name);
+    }
+    if (store->was_up && upstream == store->main) {
+        store->back_ms = clock_ms();
+    }
+    if (store->cluster) {
+        cluster_upstream_changed(store->cluster, upstream, true);
+    } else {
+        store_set_up(store, true);
     }
 }
 
-static void on_disconnect(const redisAsyncContext *redis, int status)
+void store_upstream_down(struct upstream *upstream, bool was_up, enum store_trouble_kind kind)
 {
-    struct store *store = redis->data;
-    if (status != REDIS_OK && store->trouble[0] == '\0') {
-        store_set_trouble(store, redis->errstr);
+    struct store *store = upstream->store;
+    if (kind != STORE_LOADING) {
+        metrics_add(METRIC_STORE_ERRORS, 1);
     }
-    go_down(store);
+    if (!store->handlers->on_trouble && !upstream->told) {
+        char *name = name_of(upstream);
+        log_error(NULL, "no connection to Redis; trying again", LOG_TEXTZ("redis", name),
+                  LOG_TEXTZ("why", upstream->trouble));
+        free(name);
+        upstream->told = true;
+    }
+    store_show_state(store);
+    if (store->cluster) {
+        cluster_upstream_changed(store->cluster, upstream, false);
+    } else if (was_up) {
+        store_set_up(store, false);
+    }
+    if (store->handlers->on_trouble && !store_is_up(store)) {
+        store->handlers->on_trouble(store->ctx, kind, upstream->trouble);
+    }
 }
 
-static void on_connect(const redisAsyncContext *redis, int status)
+static void say_writable(const struct upstream *upstream, bool writable)
 {
-    struct store *store = redis->data;
-    if (status != REDIS_OK) {
-        store_set_trouble(store, redis->errstr);
-        go_down(store); /* hiredis frees the context and does not call on_disconnect */
-        return;
+    char *name = name_of(upstream);
+    if (writable) {
+        log_info(NULL, "Redis takes writes again", LOG_TEXTZ("redis", name));
+    } else {
+        log_error(NULL, "Redis refuses writes; changes wait until it takes them again",
+                  LOG_TEXTZ("redis", name), LOG_TEXTZ("why", upstream->trouble));
     }
-    store_setup(store);
+    free(name);
 }
 
-static void connect_now(struct store *store)
+void store_upstream_writable(struct upstream *upstream, bool writable)
 {
-    const struct redis_url *url = store->url;
-    store->trouble[0] = '\0';
-    store->redis = url->socket_path ? redisAsyncConnectUnix(url->socket_path)
-                                    : redisAsyncConnect(url->address.host, url->address.port);
-    if (!store->redis || store->redis->err) {
-        store_set_trouble(store, store->redis ? store->redis->errstr : "out of memory");
-        if (store->redis) {
-            redisAsyncFree(store->redis);
+    struct store *store = upstream->store;
+    if (!store->handlers->on_trouble) {
+        say_writable(upstream, writable);
+    }
+    if (writable && upstream == store->main) {
+        store->back_ms = clock_ms(); /* workers' keys could not be renewed meanwhile */
+    }
+    store_show_state(store);
+    if (store->cluster) {
+        cluster_upstream_changed(store->cluster, upstream, writable);
+    } else {
+        store->handlers->on_writable(store->ctx, writable);
+    }
+}
+
+/* ---- beginning and end ---- */
+
+void store_hurry(struct store *store)
+{
+    if (store->main) {
+        upstream_hurry(store->main);
+    }
+}
+
+struct conn *store_connect(struct store *store, const struct address *address,
+                           const struct conn_handlers *handlers, void *ctx)
+{
+    if (store->url->tls && !store->tls) {
+        struct buf why = {0};
+        store->tls = tls_create(store->url, &why);
+        store_set_trouble(store, buf_str(&why));
+        buf_finish(&why);
+        if (!store->tls) {
+            return NULL;
         }
-        go_down(store);
-        return;
     }
-    store->state = STORE_CONNECTING;
-    store->redis->data = store;
-    store->heard_ms = clock_ms();
-    redisLibeventAttach(store->redis, store->base);
-    redisAsyncSetConnectCallback(store->redis, on_connect);
-    redisAsyncSetDisconnectCallback(store->redis, on_disconnect);
-    arm(store, STORE_SILENCE_MS / 5);
+    struct conn_target target = {
+        .socket_path = store->url->socket_path, .address = address, .tls = store->tls};
+    return conn_create(store->base, &target, handlers, ctx);
 }
 
-/* Drops the connection; everything under way is answered from inside. */
-static void cut(struct store *store, const char *why)
+void store_forget_tls(struct store *store)
 {
-    redisAsyncContext *redis = store->redis;
-    store_set_trouble(store, why);
-    /* redisAsyncFree calls on_disconnect only for established connections. */
-    bool established = store->state != STORE_CONNECTING;
-    redisAsyncFree(redis);
-    if (!established) {
-        go_down(store);
-    }
+    tls_destroy(store->tls);
+    store->tls = NULL;
 }
 
-static void ping(struct store *store)
+void store_set_trouble(struct store *store, struct str what)
 {
-    struct store_args args;
-    args_init(&args);
-    args_add(&args, STR("PING"));
-    store_command(store, &args, NULL, NULL);
-    args_finish(&args);
-}
-
-static void on_timer(evutil_socket_t fd, short events, void *ctx)
-{
-    (void)fd;
-    (void)events;
-    struct store *store = ctx;
-    if (store->state == STORE_DOWN) {
-        connect_now(store);
-        return;
-    }
-    if (clock_ms() - store->heard_ms > STORE_SILENCE_MS) {
-        cut(store, "no answer for five seconds");
-        return;
-    }
-    if (store->state == STORE_UP) {
-        if (clock_ms() - store->up_ms >= STORE_RETRY_MAX_MS) {
-            store->retry_ms = STORE_RETRY_MIN_MS; /* it lasts */
-        }
-        store->refusing ? store_probe(store) : ping(store);
-    }
-    arm(store, store->refusing ? STORE_PROBE_MS : STORE_SILENCE_MS / 5);
-}
-
-/* Something came from Redis. */
-void store_hear(struct store *store)
-{
-    uint64_t now_ms = clock_ms();
-    if (store->was_up && now_ms - store->heard_ms > STORE_STALL_MS) {
-        store->back_ms = now_ms;
-    }
-    store->heard_ms = now_ms;
-}
-
-void store_come_up(struct store *store)
-{
-    store->state = STORE_UP;
-    store->up_ms = clock_ms();
-    if (store->was_up) {
-        store->back_ms = store->up_ms;
-    }
-    store->was_up = true;
-    metrics_set(METRIC_STORE_UP, 1);
-    metrics_set(METRIC_STORE_WRITABLE, 1);
-    if (store->told) {
-        store->told = false;
-        log_info(NULL, "connected to Redis again");
-    }
-    store->handlers->on_up(store->ctx);
+    snprintf(store->trouble, sizeof(store->trouble), "%.*s", STR_ARG(what));
 }
 
 struct store *store_create(struct event_base *base, const struct redis_url *url,
@@ -198,9 +194,19 @@ struct store *store_create(struct event_base *base, const struct redis_url *url,
     store->url = url;
     store->handlers = handlers;
     store->ctx = ctx;
-    store->retry_ms = STORE_RETRY_MIN_MS;
-    store->timer = evtimer_new(base, on_timer, store);
-    arm(store, 0);
+    static const struct address nowhere = {.port = 0};
+    switch (url->kind) {
+    case REDIS_SERVER:
+        store->main = upstream_create(store, url->hosts ? &url->hosts[0] : &nowhere);
+        break;
+    case REDIS_SENTINEL:
+        store->sentinels = sentinels_create(store);
+        store->main = upstream_create(store, &nowhere);
+        break;
+    case REDIS_CLUSTER:
+        store->cluster = cluster_create(store);
+        break;
+    }
     return store;
 }
 
@@ -210,9 +216,13 @@ void store_destroy(struct store *store)
         return;
     }
     store->ending = true;
-    if (store->redis) {
-        redisAsyncFree(store->redis);
+    sentinels_destroy(store->sentinels);
+    if (store->cluster) {
+        store->main = NULL;
+        cluster_destroy(store->cluster);
+    } else {
+        upstream_destroy(store->main);
     }
-    event_free(store->timer);
+    store_forget_tls(store);
     free(store);
 }

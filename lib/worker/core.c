@@ -360,7 +360,25 @@ static void on_store_writable(void *ctx, bool writable)
     core->host->changed(core->ctx);
 }
 
-static const struct store_handlers store_handlers = {on_store_up, on_store_down, on_store_writable};
+static bool part_has(const void *part, struct str room)
+{
+    return store_part_has(part, room);
+}
+
+static void on_store_part(void *ctx, const struct store_part *part)
+{
+    struct worker_core *core = ctx;
+    shard_store_part(core->shard, part_has, part, now_of(core));
+    mark_leave();
+    core->host->changed(core->ctx);
+}
+
+static const struct store_handlers store_handlers = {
+    .on_up = on_store_up,
+    .on_down = on_store_down,
+    .on_writable = on_store_writable,
+    .on_part = on_store_part,
+};
 
 /* ---- time ---- */
 

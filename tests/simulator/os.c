@@ -69,11 +69,9 @@ struct event_base *os_base(struct proc *proc)
     return (struct event_base *)proc;
 }
 
-static struct proc *last_proc;
-
-struct proc *os_last_proc(void)
+struct proc *os_proc(struct event_base *base)
 {
-    return last_proc;
+    return (struct proc *)base;
 }
 
 struct event *event_new(struct event_base *base, evutil_socket_t fd, short what,
@@ -82,7 +80,6 @@ struct event *event_new(struct event_base *base, evutil_socket_t fd, short what,
     (void)fd;
     (void)what;
     struct event *event = world_keep(xcalloc(1, sizeof(*event)));
-    last_proc = (struct proc *)base;
     *event = (struct event){.proc = (struct proc *)base, .fn = fn, .arg = arg};
     return event;
 }

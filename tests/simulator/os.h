@@ -8,7 +8,7 @@ struct event_base;
 
 /* What a process' code takes for its event loop. */
 struct event_base *os_base(struct proc *proc);
-/* Who has made an event last. */
-struct proc *os_last_proc(void);
+/* Whose it is. */
+struct proc *os_proc(struct event_base *base);
 
 #endif

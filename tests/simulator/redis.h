@@ -22,7 +22,7 @@ enum redis_refusal {
     REDIS_DISK_FULL,     /* all that write */
 };
 
-/* A connection's end at the server: redis_server.c and hiredis.c pass commands and replies. */
+/* A connection's end at the server: redis_server.c and conn.c pass commands and replies. */
 struct redis_conn;
 
 struct redis {

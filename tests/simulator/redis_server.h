@@ -1,4 +1,4 @@
-/* The simulated Redis as hiredis sees it: a connection that takes commands and gives replies as
+/* The simulated Redis as a client sees it: a connection that takes commands and gives replies as
  * bytes, in order. */
 #ifndef SIM_REDIS_SERVER_H
 #define SIM_REDIS_SERVER_H
