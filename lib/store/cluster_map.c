@@ -16,6 +16,7 @@ struct cluster_map {
     struct conn *seed;  /* to a server of the URL; NULL: none is asked */
     struct address who; /* is asked, or was last */
     size_t turn;        /* how many were asked so far */
+    size_t failures;    /* of servers of the URL since an answer */
     uint64_t asked_ms;  /* the question under way; 0: none is */
     uint64_t next_ms;   /* when to ask again */
 };
@@ -36,10 +37,13 @@ static void say(struct cluster_map *map, const char *what)
     store_set_trouble(map->store, str_of(line));
 }
 
+/* When all servers of the URL have had their chance. */
 static void tell_trouble(struct cluster_map *map, enum store_trouble_kind kind)
 {
     struct store *store = map->store;
-    if (store->handlers->on_trouble && !store->main && !store->ending) {
+    map->failures++;
+    if (store->handlers->on_trouble && !store->main && !store->ending &&
+        map->failures >= store->url->host_count) {
         store->handlers->on_trouble(store->ctx, kind, store->trouble);
     }
 }
@@ -56,6 +60,7 @@ static void on_slots(void *ctx, const redisReply *reply)
     struct slot_range *ranges = slots_read(reply, &map->who, &count);
     if (ranges) {
         store_set_trouble(map->store, (struct str){0});
+        map->failures = 0;
         cluster_take_map(map->cluster, ranges, count);
         free(ranges);
     } else {

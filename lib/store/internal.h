@@ -130,6 +130,8 @@ struct sentinels *sentinels_create(struct store *store);
 void sentinels_destroy(struct sentinels *sentinels);
 /* Who is the master, as far as they know; NULL: not yet. */
 const struct address *sentinels_master(const struct sentinels *sentinels);
+/* Whether each has had its chance to say it. */
+bool sentinels_are_tried(const struct sentinels *sentinels);
 /* Asks all of them now. */
 void sentinels_ask(struct sentinels *sentinels);
 

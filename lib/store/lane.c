@@ -44,10 +44,10 @@ static void put_back(struct lane *lane, struct lane_item *item)
 
 /* The first redirections lead to where the command belongs. Who is sent around for longer, or told
  * to wait, must not ask all the time. */
-static uint64_t pause_ms(const struct lane_item *item)
+static uint64_t pause_ms(const struct lane_item *item, enum redirect_kind how)
 {
     enum { AT_ONCE = 3, DOUBLINGS = 6 };
-    if (item->last.kind != REDIRECT_WAIT && item->refusals <= AT_ONCE) {
+    if (how != REDIRECT_WAIT && item->refusals <= AT_ONCE) {
         return 0;
     }
     uint32_t doublings = item->refusals < DOUBLINGS ? item->refusals : DOUBLINGS;
@@ -70,7 +70,7 @@ void lane_refuse(struct lane *lane, struct lane_item *item, const struct redirec
     if (lane->state == LANE_FLOWING) {
         lane->state = LANE_DRAINING;
     }
-    uint64_t until = now_ms + pause_ms(item);
+    uint64_t until = now_ms + pause_ms(item, how->kind);
     if (until > now_ms && until > lane->until_ms) {
         lane->until_ms = until;
     }

@@ -30,6 +30,7 @@ struct watch {
 struct sentinels {
     struct store *store;
     struct event *timer;
+    uint64_t since_ms;     /* the beginning */
     struct address master; /* whom we follow */
     bool known;
     size_t count;
@@ -199,6 +200,18 @@ static void on_timer(evutil_socket_t fd, short events, void *ctx)
     loop_arm(sentinels->timer, ASK_EVERY_MS);
 }
 
+bool sentinels_are_tried(const struct sentinels *sentinels)
+{
+    enum { LONG_ENOUGH_MS = 1000 };
+    for (size_t i = 0; i < sentinels->count; i++) {
+        const struct watch *watch = &sentinels->watches[i];
+        if (watch->why[0] == '\0' && clock_ms() - sentinels->since_ms < LONG_ENOUGH_MS) {
+            return false;
+        }
+    }
+    return true;
+}
+
 const struct address *sentinels_master(const struct sentinels *sentinels)
 {
     return sentinels->known ? &sentinels->master : NULL;
@@ -210,6 +223,7 @@ struct sentinels *sentinels_create(struct store *store)
     struct sentinels *sentinels =
         xcalloc(1, sizeof(*sentinels) + url->host_count * sizeof(struct watch));
     sentinels->store = store;
+    sentinels->since_ms = clock_ms();
     sentinels->count = url->host_count;
     for (size_t i = 0; i < url->host_count; i++) {
         sentinels->watches[i] = (struct watch){.sentinels = sentinels, .address = url->hosts[i]};

@@ -115,7 +115,8 @@ void store_upstream_down(struct upstream *upstream, bool was_up, enum store_trou
     } else if (was_up) {
         store_set_up(store, false);
     }
-    if (store->handlers->on_trouble && !store_is_up(store)) {
+    bool matters = !store->cluster || upstream == store->main;
+    if (store->handlers->on_trouble && matters && !store_is_up(store)) {
         store->handlers->on_trouble(store->ctx, kind, upstream->trouble);
     }
 }

@@ -61,6 +61,10 @@ static void connect_now(struct upstream *upstream)
     if (store->sentinels) {
         sentinels_ask(store->sentinels);
         const struct address *master = sentinels_master(store->sentinels);
+        if (!master && !sentinels_are_tried(store->sentinels)) {
+            upstream_hurry(upstream); /* nothing is wrong yet */
+            return;
+        }
         if (!master) {
             upstream_set_trouble(upstream, store->trouble[0] ? store->trouble
                                                              : "no sentinel has answered yet");

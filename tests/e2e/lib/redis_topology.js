@@ -1,0 +1,373 @@
+/* Redis as operators run it: one server with options, a master with replicas and sentinels, a cluster.
+ * Each is made of real processes on ports that were free. `host` and `prefix` are for those who give
+ * each process an address of its own: prefix(name) is what its command line begins with, for instance
+ * ['ip', 'netns', 'exec', name], and host(name) its address. */
+import { execFile } from 'node:child_process'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { isRunning, kill, startProcess } from './processes.js'
+import { Redis } from './redis.js'
+import { removeFolder, temporaryFolder } from './roomd.js'
+import { soon, until } from './wait.js'
+
+const run = promisify(execFile)
+export const PASSWORD = 'p@ss-w%rd'
+const HERE = { host: () => '127.0.0.1', prefix: () => [] }
+/* How soon a master that does not answer is taken for dead. */
+const DOWN_AFTER_MS = 1000
+
+/* What an operator would copy from proto/redis.md to make that user. */
+export async function rightsOf(user) {
+  const text = await readFile(fileURLToPath(new URL('../../../proto/redis.md', import.meta.url)), 'utf8')
+  const [, line] = new RegExp(`^ {4}(ACL SETUSER ${user} .*)$`, 'm').exec(text)
+  return line.replace('PASSWORD', PASSWORD).split(' ')
+}
+
+/* A port that nobody listened on a moment ago, below those that the system hands out for other ends of
+ * connections: one of those may be taken until it is used. */
+export async function freePort() {
+  for (;;) {
+    const port = 10000 + Math.floor(Math.random() * 20000)
+    const free = await new Promise((resolve) => {
+      const server = createServer()
+      server.on('error', () => resolve(false))
+      server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)))
+    })
+    if (free) {
+      return port
+    }
+  }
+}
+
+/* One redis-server process, which may be a sentinel. */
+export class RedisProcess {
+  #child
+  #command
+  name
+  host
+  port
+  auth = [] // words of AUTH, where connect() needs them
+  setup = null // a command after each start: what it does not find in its files
+
+  constructor(name, host, port, command) {
+    Object.assign(this, { name, host, port })
+    this.#command = command
+  }
+
+  async start() {
+    const [program, ...args] = this.#command
+    this.#child = startProcess(program, args, { stdio: 'ignore' })
+    await until(`redis ${this.name}`, () => this.command('PING'))
+    if (this.setup) {
+      await this.command(...this.setup)
+    }
+  }
+
+  get address() {
+    return `${this.host}:${this.port}`
+  }
+
+  get pid() {
+    return this.#child.pid
+  }
+
+  async connect() {
+    const redis = await Redis.connect({ host: this.host, port: this.port })
+    if (this.auth.length) {
+      await redis.text('AUTH', ...this.auth)
+    }
+    return redis
+  }
+
+  /* One command. */
+  async command(...args) {
+    const redis = await this.connect()
+    try {
+      return await redis.text(...args)
+    } finally {
+      redis.close()
+    }
+  }
+
+  async isMaster() {
+    return (await this.command('ROLE'))[0] === 'master'
+  }
+
+  async end(signal = 'SIGKILL') {
+    if (isRunning(this.#child)) {
+      const gone = new Promise((resolve) => this.#child.once('exit', resolve))
+      kill(this.#child.pid, signal)
+      await soon(`the end of redis ${this.name}`, gone)
+    }
+  }
+}
+
+/* What topologies have in common: a folder and processes. */
+class Topology {
+  processes = []
+
+  async prepare(where) {
+    this.where = { ...HERE, ...where }
+    this.folder = await temporaryFolder()
+  }
+
+  /* A server with a folder of its own. */
+  async server(name, args) {
+    const folder = join(this.folder, name)
+    await mkdir(folder)
+    const host = this.where.host(name)
+    const port = await freePort()
+    const own = ['--port', port, '--bind', host, '--dir', folder, '--save', '', '--logfile', 'log']
+    const command = [...this.where.prefix(name), 'redis-server', ...own, ...args].map(String)
+    const process = new RedisProcess(name, host, port, command)
+    this.processes.push(process)
+    return process
+  }
+
+  /* A login that roomd's URL has from now on, with the rights that proto/redis.md names. */
+  async login(...more) {
+    this.user = [...(await rightsOf('roomd')), ...more]
+    for (const server of this.servers) {
+      server.setup = this.user
+      await server.command(...this.user)
+    }
+  }
+
+  get credentials() {
+    return this.user ? `roomd:${encodeURIComponent(PASSWORD)}@` : ''
+  }
+
+  async stop() {
+    await Promise.all(this.processes.map((process) => process.end()))
+    await removeFolder(this.folder)
+  }
+}
+
+/* A master, its replicas, and sentinels that watch them. */
+export class SentinelTopology extends Topology {
+  static async start({ replicas = 2, sentinels = 3, args = [], downAfter = DOWN_AFTER_MS, ...where } = {}) {
+    const topology = new SentinelTopology()
+    await topology.prepare(where)
+    try {
+      await topology.#start(replicas, sentinels, args, downAfter)
+    } catch (error) {
+      await topology.stop()
+      throw error
+    }
+    return topology
+  }
+
+  async #start(replicas, sentinels, args, downAfter) {
+    const durable = ['--appendonly', 'yes', '--appendfsync', 'everysec', '--repl-diskless-sync-delay', '0']
+    const master = await this.server('redis-1', [...durable, ...args])
+    await master.start()
+    this.servers = [master]
+    for (let i = 0; i < replicas; i++) {
+      const replicaof = ['--replicaof', `${master.host} ${master.port}`]
+      const replica = await this.server(`redis-${i + 2}`, [...durable, ...args, ...replicaof])
+      await replica.start()
+      this.servers.push(replica)
+    }
+    await until('replicas in step', async () => {
+      const info = await master.command('INFO', 'replication')
+      return info.match(/state=online/g)?.length === replicas
+    })
+    this.sentinels = []
+    for (let i = 0; i < sentinels; i++) {
+      this.sentinels.push(await this.#sentinel(`sentinel-${i + 1}`, master, downAfter))
+    }
+    await until('sentinels that know each other', async () => {
+      const states = await Promise.all(this.sentinels.map((sentinel) => this.#state(sentinel)))
+      return states.every(
+        (state) => state['num-slaves'] === `${replicas}` && state['num-other-sentinels'] === `${sentinels - 1}`,
+      )
+    })
+  }
+
+  async #sentinel(name, master, downAfter) {
+    const host = this.where.host(name)
+    const port = await freePort()
+    const folder = join(this.folder, name)
+    await mkdir(folder)
+    const file = join(folder, 'sentinel.conf')
+    const lines = [
+      `port ${port}`,
+      `bind ${host}`,
+      `dir ${folder}`,
+      'logfile log',
+      `sentinel monitor main ${master.host} ${master.port} 2`,
+      `sentinel down-after-milliseconds main ${downAfter}`,
+      'sentinel failover-timeout main 5000',
+    ]
+    await writeFile(file, lines.join('\n') + '\n')
+    const process = new RedisProcess(name, host, port, [
+      ...this.where.prefix(name),
+      'redis-server',
+      file,
+      '--sentinel',
+    ])
+    this.processes.push(process)
+    await process.start()
+    return process
+  }
+
+  async login() {
+    await super.login()
+    const rights = await rightsOf('sentry')
+    await Promise.all(this.sentinels.map((sentinel) => sentinel.command(...rights)))
+  }
+
+  async #state(sentinel) {
+    const flat = await sentinel.command('SENTINEL', 'MASTER', 'main')
+    return Object.fromEntries(flat.flatMap((name, i) => (i % 2 ? [] : [[name, flat[i + 1]]])))
+  }
+
+  get url() {
+    const query = this.user ? `?sentinel_user=sentry&sentinel_password=${encodeURIComponent(PASSWORD)}` : ''
+    return `sentinel://${this.credentials}${this.sentinels.map(({ address }) => address).join(',')}/main${query}`
+  }
+
+  /* The server that a sentinel names. */
+  async master(sentinel = this.sentinels[0]) {
+    const [host, port] = await sentinel.command('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', 'main')
+    return this.servers.find((server) => server.address === `${host}:${port}`)
+  }
+
+  /* Once all sentinels name the same, which is another one than `old` and takes writes. */
+  newMaster(old) {
+    return until('another master', async () => {
+      const named = await Promise.all(this.sentinels.map((sentinel) => this.master(sentinel)))
+      return named.every((one) => one && one === named[0] && one !== old) && (await named[0].isMaster()) && named[0]
+    })
+  }
+}
+
+/* Masters, each with replicas. */
+export class ClusterTopology extends Topology {
+  static async start({ masters = 3, replicas = 0, args = [], nodeTimeout = 2000, ...where } = {}) {
+    const topology = new ClusterTopology()
+    await topology.prepare(where)
+    try {
+      await topology.#start(masters, replicas, args, nodeTimeout)
+    } catch (error) {
+      await topology.stop()
+      throw error
+    }
+    return topology
+  }
+
+  async #start(masters, replicas, args, nodeTimeout) {
+    this.args = [
+      ...['--cluster-enabled', 'yes', '--cluster-node-timeout', nodeTimeout],
+      ...['--appendonly', 'yes', '--appendfsync', 'everysec', '--repl-diskless-sync-delay', '0'],
+      /* A cluster that lost a master goes on with the rest. */
+      ...['--cluster-require-full-coverage', 'no', ...args],
+    ]
+    this.servers = []
+    for (let i = 0; i < masters * (1 + replicas); i++) {
+      await this.add()
+    }
+    const addresses = this.servers.map(({ address }) => address)
+    await this.cli('--cluster', 'create', ...addresses, '--cluster-replicas', replicas, '--cluster-yes')
+    await this.isWhole()
+  }
+
+  /* One more process, which is no part of the cluster yet. */
+  async add() {
+    const bus = await freePort()
+    const server = await this.server(`redis-${this.servers.length + 1}`, [...this.args, '--cluster-port', bus])
+    this.servers.push(server)
+    server.setup = this.user
+    await server.start()
+    return server
+  }
+
+  login() {
+    return super.login('+cluster|slots', '+asking')
+  }
+
+  get url() {
+    return `redis-cluster://${this.credentials}${this.servers.map(({ address }) => address).join(',')}`
+  }
+
+  cli(...args) {
+    return run('redis-cli', args.map(String))
+  }
+
+  /* All that live agree, and each slot has a master. */
+  isWhole() {
+    return until('a whole cluster', async () => {
+      const living = this.servers.filter((server) => server.isLost !== true)
+      const infos = await Promise.all(living.map((server) => server.command('CLUSTER', 'INFO')))
+      return infos.every(
+        (info) => /cluster_state:ok/.test(info) && /cluster_slots_ok:16384/.test(info),
+      )
+    })
+  }
+
+  /* Who has the key, as any of the living says. */
+  async masterOf(key) {
+    const [asked] = this.servers.filter((server) => server.isLost !== true)
+    const slot = await asked.command('CLUSTER', 'KEYSLOT', key)
+    const ranges = await asked.command('CLUSTER', 'SLOTS')
+    const range = ranges.find(([first, last]) => first <= slot && slot <= last)
+    return this.servers.find((server) => server.port === range[2][1])
+  }
+
+  idOf(server) {
+    return server.command('CLUSTER', 'MYID')
+  }
+
+  /* Moves that many slots from one to the other, with all keys in them. */
+  async reshard(from, to, slots) {
+    const ids = await Promise.all([from, to].map((server) => this.idOf(server)))
+    const [asked] = this.servers
+    await this.cli(
+      ...['--cluster', 'reshard', asked.address, '--cluster-from', ids[0], '--cluster-to', ids[1]],
+      ...['--cluster-slots', slots, '--cluster-yes'],
+    )
+  }
+
+  /* kill -9 */
+  async lose(server) {
+    server.isLost = true
+    await server.end()
+  }
+}
+
+/* An authority of our own, and certificates for 127.0.0.1 and redis.test: of a server and of a client,
+ * and an authority that nobody should trust. */
+export async function makeCertificates(folder) {
+  const file = (name) => join(folder, name)
+  const openssl = (...args) => run('openssl', args)
+  const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2']
+  for (const name of ['ca', 'other-ca']) {
+    const subject = ['-subj', `/CN=roomd test ${name}`]
+    await openssl('req', '-x509', ...key, ...subject, '-keyout', file(`${name}.key`), '-out', file(`${name}.pem`))
+  }
+  for (const [name, san] of [
+    ['server', 'IP:127.0.0.1,DNS:redis.test'],
+    ['named', 'DNS:redis.test'],
+    ['client', 'DNS:client.test'],
+  ]) {
+    const signed = ['-CA', file('ca.pem'), '-CAkey', file('ca.key'), '-addext', `subjectAltName=${san}`]
+    const subject = ['-subj', `/CN=${name}`]
+    await openssl('req', '-x509', ...key, ...subject, ...signed, '-keyout', file(`${name}.key`), '-out', file(`${name}.pem`))
+  }
+  return file
+}
+
+/* One server, reached by TCP. */
+export class SingleTopology extends Topology {
+  static async start({ args = [], ...where } = {}) {
+    const topology = new SingleTopology()
+    await topology.prepare(where)
+    topology.redis = await topology.server('redis', ['--appendonly', 'yes', '--appendfsync', 'always', ...args])
+    topology.servers = [topology.redis]
+    await topology.redis.start()
+    return topology
+  }
+}
