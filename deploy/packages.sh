@@ -28,6 +28,7 @@ run   redis-server
 test  libcriterion-dev
 test  liblua5.1-0-dev
 test  chromium
+test  openssl
 test  duktape
 test  clang
 test  libclang-rt-14-dev|libclang-rt-dev

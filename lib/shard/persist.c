@@ -445,15 +445,20 @@ static void ask_for_log(struct shard_room *room)
         return;
     }
     struct shard_room_info info;
-    struct shard_batch batch = {&room->pending, NULL, room->appended + 1, room->appended};
+    struct shard_batch batch = {&room->pending, NULL, room->sent + 1, room->sent};
     shard_room_info(room, &info);
     shard->host->append(shard->ctx, room->number, &info, &batch);
+}
+
+static bool can_be_asked_about(const struct shard_room *room)
+{
+    return room->room && room->state != SHARD_ROOM_RELEASING && room->state != SHARD_ROOM_LOADING;
 }
 
 /* The store can be asked again about the room. */
 static void store_is_back(struct shard_room *room)
 {
-    if (room->state != SHARD_ROOM_SERVING && room->state != SHARD_ROOM_MOVING) {
+    if (!can_be_asked_about(room)) {
         return;
     }
     shard_turn_to(room->shard, str_of(room->name));
@@ -477,6 +482,22 @@ void shard_store_changed(struct shard *shard, bool up, uint64_t now_ms)
     }
 }
 
+/* The same where the store has been there for others all along: what is under way will be answered,
+ * or has been. */
+static void part_is_back(struct shard_room *room)
+{
+    if (!can_be_asked_about(room)) {
+        return;
+    }
+    shard_turn_to(room->shard, str_of(room->name));
+    room->retry_at = room->retry_ms = 0;
+    if (room->suspect) {
+        persist_snapshot(room, false);
+    } else {
+        ask_for_log(room);
+    }
+}
+
 void shard_store_part(struct shard *shard, shard_has_fn has, const void *part, uint64_t now_ms)
 {
     shard->now_ms = now_ms;
@@ -484,7 +505,7 @@ void shard_store_part(struct shard *shard, shard_has_fn has, const void *part, u
     struct shard_room *room;
     while (shard->store_up && (room = map_next(&shard->rooms, &pos))) {
         if (has(part, str_of(room->name))) {
-            store_is_back(room);
+            part_is_back(room);
         }
     }
 }

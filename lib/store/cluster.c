@@ -143,9 +143,13 @@ static void assign(struct cluster *cluster, unsigned slot, struct upstream *upst
     }
 }
 
-/* Servers that have no slots any more; not from within a callback of theirs. */
+/* Servers that have no slots any more; not from within a callback of theirs. One that does not
+ * answer either has been replaced: who waits for it has to know. */
 static void drop_idle_upstreams(struct cluster *cluster)
 {
+    enum {
+        SILENT_MS = STORE_SILENCE_MS / 5 * 3 / 2
+    }; /* it is sent a PING every STORE_SILENCE_MS / 5 */
     uint64_t now_ms = clock_ms();
     struct upstream *upstream;
     list_each(upstream, &cluster->upstreams, link, struct upstream)
@@ -154,6 +158,9 @@ static void drop_idle_upstreams(struct cluster *cluster)
         if (upstream->slots == 0 && !asked && upstream != cluster->store->main) {
             list_remove(&upstream->link);
             upstream_destroy(upstream);
+        } else if (upstream->slots == 0 && upstream->state == UPSTREAM_UP &&
+                   now_ms - upstream->heard_ms > SILENT_MS) {
+            upstream_cut(upstream, STORE_AWAY, "it does not answer, and has lost its slots");
         }
     }
 }

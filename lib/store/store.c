@@ -218,6 +218,7 @@ void store_destroy(struct store *store)
     }
     store->ending = true;
     sentinels_destroy(store->sentinels);
+    store->sentinels = NULL;
     if (store->cluster) {
         store->main = NULL;
         cluster_destroy(store->cluster);

@@ -77,7 +77,7 @@ const wrong = {
     ['--redis', `http://:${PASSWORD}@x`],
     {},
     '',
-    /^roomd: --redis: not a Redis URL; allowed is/,
+    /^roomd: --redis: not a Redis URL: it begins with none of .*; allowed is/,
   ],
   'a file that is not there': [
     ['--config', '/nonexistent/x'],

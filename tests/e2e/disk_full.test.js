@@ -2,6 +2,7 @@
  * is lost, nothing else is acknowledged, everybody is told why, and with room on the disk it goes on. */
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -10,7 +11,9 @@ import { Roomd, removeFolder, temporaryFolder } from './lib/roomd.js'
 import { until } from './lib/wait.js'
 
 const DISK = '4m'
-const TEXT = 'x'.repeat(2000) // so that a few of them are more than what an open page still takes
+/* So that a few of them are more than what an open page still takes, also in a snapshot, which is
+ * compressed. */
+const text = () => randomBytes(1500).toString('base64')
 
 /* A disk of a few MiB; null where we may not make one. */
 async function smallDisk() {
@@ -43,7 +46,7 @@ test('a full disk delays changes, is named, and loses none', async (t) => {
     await drawer.push({ diff: putNote('before') })
     await fill(disk)
 
-    const results = Array.from({ length: 20 }, (_, i) => drawer.push({ diff: putNote(String(i), { text: TEXT }) }))
+    const results = Array.from({ length: 20 }, (_, i) => drawer.push({ diff: putNote(String(i), { text: text() }) }))
     await roomd.logged('why', /error supervisor: the disk of the data directory is full; .*data="?\/.*free_bytes=\d/)
     await until('not ready, and why', async () => {
       const response = await roomd.get('/readyz')

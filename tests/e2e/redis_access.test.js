@@ -4,7 +4,14 @@ import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { Client, putNote, readRoom } from './lib/client.js'
-import { PASSWORD, SingleTopology, freePort, makeCertificates, rightsOf } from './lib/redis_topology.js'
+import {
+  ClusterTopology,
+  PASSWORD,
+  SingleTopology,
+  freePort,
+  makeCertificates,
+  rightsOf,
+} from './lib/redis_topology.js'
 import { Roomd, removeFolder, temporaryFolder, withRoomd } from './lib/roomd.js'
 import { until } from './lib/wait.js'
 
@@ -77,7 +84,8 @@ describe('a user with the rights that proto/redis.md names', () => {
         const used = new Set([...stats.matchAll(/^cmdstat_([^:]+):calls/gm)].map(([, name]) => name))
         /* Only where a room kills its worker or a worker takes its leave. */
         const seldom = ['eval', 'exists']
-        assert.deepEqual(names.filter((name) => !used.has(name) && !seldom.includes(name)), [])
+        const idle = names.filter((name) => !used.has(name) && !seldom.includes(name))
+        assert.deepEqual(idle, [])
       })
     }))
 
@@ -85,7 +93,8 @@ describe('a user with the rights that proto/redis.md names', () => {
     withRedis([], async (redis) => {
       await redis.command('CONFIG', 'SET', 'requirepass', 'secret')
       redis.auth = ['secret']
-      await withRoomd({ args: ['--redis', `redis://:secret@${redis.address}`] }, (roomd) => draw(roomd, 'one'))
+      const url = `redis://:secret@${redis.address}`
+      await withRoomd({ args: ['--redis', url] }, (roomd) => draw(roomd, 'one'))
     }))
 
   const wrong = {
@@ -156,10 +165,22 @@ describe('Redis under TLS', () => {
 
   const wrong = {
     'no authority': { params: () => mine(), says: /cannot reach Redis.*(issuer|self.signed)/ },
-    'another authority': { params: () => ({ cacert: file('other-ca.pem'), ...mine() }), says: /issuer|self.signed|verify/ },
-    'no certificate of ours': { params: () => ({ cacert: file('ca.pem') }), says: /certificate required|closed the connection/ },
-    'a file that is not there': { params: () => ({ cacert: '/no/such/file.pem' }), says: /cacert \/no\/such\/file.pem: / },
-    'a file that is no certificate': { params: () => ({ cacert: NO_CERTIFICATE }), says: /cacert \S+access.test.js: / },
+    'another authority': {
+      params: () => ({ cacert: file('other-ca.pem'), ...mine() }),
+      says: /issuer|self.signed|verify/,
+    },
+    'no certificate of ours': {
+      params: () => ({ cacert: file('ca.pem') }),
+      says: /certificate required|closed the connection/,
+    },
+    'a file that is not there': {
+      params: () => ({ cacert: '/no/such/file.pem' }),
+      says: /cacert \/no\/such\/file.pem: /,
+    },
+    'a file that is no certificate': {
+      params: () => ({ cacert: NO_CERTIFICATE }),
+      says: /cacert \S+access.test.js: /,
+    },
     "a key that is another certificate's": {
       params: () => ({ cacert: file('ca.pem'), cert: file('client.pem'), key: file('server.key') }),
       says: /key \S+server.key: key values mismatch/,
@@ -171,6 +192,27 @@ describe('Redis under TLS', () => {
         assert.rejects(Roomd.start({ args: ['--redis', `rediss://${address}?${query(params())}`] }), says),
       ))
   }
+
+  test('servers of a cluster name each other by their TLS ports', async () => {
+    const topology = await ClusterTopology.start({ masters: 3, certificates: file })
+    try {
+      await topology.login()
+      const url = `${topology.url}?${query({ cacert: file('ca.pem'), ...mine() })}`
+      await withRoomd({ args: ['--redis', url] }, async (roomd) => {
+        for (const room of ['one', 'two', 'three', 'four', 'five']) {
+          await draw(roomd, room)
+        }
+        for (const server of topology.servers) {
+          const clients = (await server.command('CLIENT', 'LIST')).split('\n')
+          const ours = clients.filter((line) => / user=roomd /.test(line))
+          assert.ok(ours.length >= 4)
+          assert.deepEqual(ours.filter((line) => !line.includes(` laddr=${server.tlsAddress} `)), [])
+        }
+      })
+    } finally {
+      await topology.stop()
+    }
+  })
 
   test('plain text to such a port is no use', () =>
     withTls('server', (address) =>

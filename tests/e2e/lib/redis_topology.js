@@ -121,10 +121,23 @@ class Topology {
     const host = this.where.host(name)
     const port = await freePort()
     const own = ['--port', port, '--bind', host, '--dir', folder, '--save', '', '--logfile', 'log']
-    const command = [...this.where.prefix(name), 'redis-server', ...own, ...args].map(String)
+    const tls = this.where.certificates && (await freePort())
+    const command = [...this.where.prefix(name), 'redis-server', ...own, ...args, ...this.#tls(tls)].map(String)
     const process = new RedisProcess(name, host, port, command)
+    process.tlsAddress = `${host}:${tls}`
     this.processes.push(process)
     return process
+  }
+
+  /* With `certificates` (of makeCertificates) each server has a second port, for TLS. */
+  #tls(port) {
+    const file = this.where.certificates
+    return file
+      ? [
+          ...['--tls-port', port, '--tls-cluster', 'yes', '--tls-ca-cert-file', file('ca.pem')],
+          ...['--tls-cert-file', file('server.pem'), '--tls-key-file', file('server.key')],
+        ]
+      : []
   }
 
   /* A login that roomd's URL has from now on, with the rights that proto/redis.md names. */
@@ -148,7 +161,8 @@ class Topology {
 
 /* A master, its replicas, and sentinels that watch them. */
 export class SentinelTopology extends Topology {
-  static async start({ replicas = 2, sentinels = 3, args = [], downAfter = DOWN_AFTER_MS, ...where } = {}) {
+  static async start(options = {}) {
+    const { replicas = 2, sentinels = 3, args = [], downAfter = DOWN_AFTER_MS, ...where } = options
     const topology = new SentinelTopology()
     await topology.prepare(where)
     try {
@@ -182,7 +196,8 @@ export class SentinelTopology extends Topology {
     await until('sentinels that know each other', async () => {
       const states = await Promise.all(this.sentinels.map((sentinel) => this.#state(sentinel)))
       return states.every(
-        (state) => state['num-slaves'] === `${replicas}` && state['num-other-sentinels'] === `${sentinels - 1}`,
+        (state) =>
+          state['num-slaves'] === `${replicas}` && state['num-other-sentinels'] === `${sentinels - 1}`,
       )
     })
   }
@@ -240,7 +255,8 @@ export class SentinelTopology extends Topology {
   newMaster(old) {
     return until('another master', async () => {
       const named = await Promise.all(this.sentinels.map((sentinel) => this.master(sentinel)))
-      return named.every((one) => one && one === named[0] && one !== old) && (await named[0].isMaster()) && named[0]
+      const agreed = named.every((one) => one && one === named[0] && one !== old)
+      return agreed && (await named[0].isMaster()) && named[0]
     })
   }
 }
@@ -290,7 +306,8 @@ export class ClusterTopology extends Topology {
   }
 
   get url() {
-    return `redis-cluster://${this.credentials}${this.servers.map(({ address }) => address).join(',')}`
+    const hosts = this.servers.map(({ address, tlsAddress }) => (this.where.certificates ? tlsAddress : address))
+    return `${this.where.certificates ? 'rediss' : 'redis'}-cluster://${this.credentials}${hosts.join(',')}`
   }
 
   cli(...args) {
@@ -324,11 +341,33 @@ export class ClusterTopology extends Topology {
   /* Moves that many slots from one to the other, with all keys in them. */
   async reshard(from, to, slots) {
     const ids = await Promise.all([from, to].map((server) => this.idOf(server)))
-    const [asked] = this.servers
+    const asked = from
+    await until('servers that agree', () => this.cli('--cluster', 'check', asked.address))
     await this.cli(
       ...['--cluster', 'reshard', asked.address, '--cluster-from', ids[0], '--cluster-to', ids[1]],
       ...['--cluster-slots', slots, '--cluster-yes'],
     )
+  }
+
+  /* As reshard does it, key by key, for one slot; `between` is called after each key and awaited. */
+  async moveSlot(slot, from, to, between) {
+    const [fromId, toId] = await Promise.all([from, to].map((server) => this.idOf(server)))
+    await to.command('CLUSTER', 'SETSLOT', slot, 'IMPORTING', fromId)
+    await from.command('CLUSTER', 'SETSLOT', slot, 'MIGRATING', toId)
+    let key
+    while (([key] = await from.command('CLUSTER', 'GETKEYSINSLOT', slot, 1)) && key) {
+      await from.command('MIGRATE', to.host, to.port, key, 0, 5000)
+      const [left] = await from.command('CLUSTER', 'GETKEYSINSLOT', slot, 1)
+      await between(key, left === undefined)
+    }
+    await to.command('CLUSTER', 'SETSLOT', slot, 'NODE', toId)
+    await from.command('CLUSTER', 'SETSLOT', slot, 'NODE', toId)
+  }
+
+  /* How often a server has answered with that error. */
+  async errors(server, code) {
+    const stats = await server.command('INFO', 'errorstats')
+    return Number(new RegExp(`^errorstat_${code}:count=(\\d+)`, 'm').exec(stats)?.[1] ?? 0)
   }
 
   /* kill -9 */
@@ -336,17 +375,29 @@ export class ClusterTopology extends Topology {
     server.isLost = true
     await server.end()
   }
+
+  /* It comes back as a replica of who has taken its place. */
+  async revive(server) {
+    await server.start()
+    await until('a replica in step', async () => {
+      const info = await server.command('INFO', 'replication')
+      return /role:slave/.test(info) && /master_link_status:up/.test(info)
+    })
+    server.isLost = false
+  }
 }
 
-/* An authority of our own, and certificates for 127.0.0.1 and redis.test: of a server and of a client,
- * and an authority that nobody should trust. */
+/* Certificates: an authority (ca), of it a server of 127.0.0.1 and redis.test (server), one of redis.test
+ * alone (named) and a client (client), and an authority that nobody should trust (other-ca). Returns
+ * where a file of them is. */
 export async function makeCertificates(folder) {
   const file = (name) => join(folder, name)
   const openssl = (...args) => run('openssl', args)
   const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2']
   for (const name of ['ca', 'other-ca']) {
     const subject = ['-subj', `/CN=roomd test ${name}`]
-    await openssl('req', '-x509', ...key, ...subject, '-keyout', file(`${name}.key`), '-out', file(`${name}.pem`))
+    const out = ['-keyout', file(`${name}.key`), '-out', file(`${name}.pem`)]
+    await openssl('req', '-x509', ...key, ...subject, ...out)
   }
   for (const [name, san] of [
     ['server', 'IP:127.0.0.1,DNS:redis.test'],
@@ -355,7 +406,8 @@ export async function makeCertificates(folder) {
   ]) {
     const signed = ['-CA', file('ca.pem'), '-CAkey', file('ca.key'), '-addext', `subjectAltName=${san}`]
     const subject = ['-subj', `/CN=${name}`]
-    await openssl('req', '-x509', ...key, ...subject, ...signed, '-keyout', file(`${name}.key`), '-out', file(`${name}.pem`))
+    const out = ['-keyout', file(`${name}.key`), '-out', file(`${name}.pem`)]
+    await openssl('req', '-x509', ...key, ...subject, ...signed, ...out)
   }
   return file
 }
