@@ -1,6 +1,7 @@
 /* Getting at a Redis that does not let everybody in: a password, a user with no more rights than
  * proto/redis.md says, TLS; and what is said where it does not work. */
 import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
 import { after, before, describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { Client, putNote, readRoom } from './lib/client.js'
@@ -38,6 +39,12 @@ describe('a user with the rights that proto/redis.md names', () => {
   async function doEverything(roomd, redis) {
     await draw(roomd, 'drawn')
     await until('an unloaded room', async () => !(await redis.command('HGET', 'roomd:{drawn}', 'owner')))
+    /* One that is stored in pieces, and changes meanwhile. */
+    const big = await Client.connect(roomd, 'big')
+    const texts = Array.from({ length: 8 }, () => randomBytes(600_000).toString('base64'))
+    await Promise.all(texts.map((text, i) => big.push({ diff: putNote(`big-${i}`, { text }) })))
+    await big.push({ diff: putNote('small') })
+    await big.leave()
     await draw(roomd, 'moved')
     const client = await Client.connect(roomd, 'moved')
     await roomd.replace('worker-1') // taken over
