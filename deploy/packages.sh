@@ -24,6 +24,7 @@ build libssl-dev
 build libhttp-parser-dev
 build duktape-dev
 build libicu-dev
+build libsystemd-dev
 run   redis-server
 test  libcriterion-dev
 test  liblua5.1-0-dev

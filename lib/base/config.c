@@ -6,6 +6,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -360,7 +361,8 @@ static enum err apply_sources(struct loading *loading, const struct flag *flags,
     return err;
 }
 
-static enum err check_required(struct loading *loading)
+/* What no option can say alone. */
+static enum err check_together(struct loading *loading)
 {
     for (size_t i = 0; i < config_option_count; i++) {
         if ((config_options[i].required & loading->role) && !loading->config->text[i]) {
@@ -368,6 +370,16 @@ static enum err check_required(struct loading *loading)
                        loading->program, config_options[i].name);
             return ERR_USAGE;
         }
+    }
+    const struct config *config = loading->config;
+    uint64_t least = (uint64_t)config->stop_delay_s + config->stop_spread_s + CONFIG_STOP_REST_S;
+    if (loading->role == CONFIG_ROOMD && config->stop_timeout_s < least) {
+        buf_printf(loading->text,
+                   "%s: --stop-timeout: %u s are too few behind a stop-delay of %u and a "
+                   "stop-spread of %u; allowed are %" PRIu64 " and more\n",
+                   loading->program, config->stop_timeout_s, config->stop_delay_s,
+                   config->stop_spread_s, least);
+        return ERR_USAGE;
     }
     if (!loading->config->data) {
         buf_printf(loading->text, "%s: --data: there is no HOME to put the default in; give one\n",
@@ -403,7 +415,7 @@ enum config_outcome config_load(struct config *config, enum config_role role, in
         outcome = CONFIG_BAD;
         break;
     case FLAGS_OK:
-        outcome = apply_sources(&loading, flags, count, env) || check_required(&loading)
+        outcome = apply_sources(&loading, flags, count, env) || check_together(&loading)
                       ? CONFIG_BAD
                       : CONFIG_OK;
         break;

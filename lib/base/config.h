@@ -27,6 +27,9 @@ enum durability {
 
 #define CONFIG_OPTIONS_MAX 48
 
+/* What is left of stop_timeout_s for the end itself, behind the delay and the spread. */
+#define CONFIG_STOP_REST_S 12
+
 struct config {
     /* Everybody's. */
     struct address listen;  /* for clients */
@@ -52,6 +55,9 @@ struct config {
     char *cluster_secret_file;     /* what they must know */
     bool cluster_tls;
     uint32_t link_version_max; /* of the link's protocol, at most; 0: all that this build speaks */
+    uint32_t stop_delay_s;     /* a stopping node still takes clients for so long */
+    uint32_t stop_spread_s;    /* and sends them away over so long, if others can take them */
+    uint32_t stop_timeout_s;   /* from the signal to the exit; with the rest in it */
 
     /* A child's alone, always by flag. */
     char *process;  /* "worker-1": the slot's name, for logs and metrics */

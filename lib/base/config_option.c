@@ -78,6 +78,17 @@ const struct config_option config_options[] = {
      .value_name = "N", .max = 255,
      .help = "highest version of the protocol between processes to speak,\n"
              "for trying an upgrade; 0: the newest"},
+    {"stop-delay", CONFIG_KIND_NUMBER, AT(stop_delay_s), CONFIG_ROOMD, .fallback = "0",
+     .value_name = "SECONDS", .max = 3600,
+     .help = "how long a stopping node, not ready any more, still takes\n"
+             "clients: until its load balancer has seen it"},
+    {"stop-spread", CONFIG_KIND_NUMBER, AT(stop_spread_s), CONFIG_ROOMD, .fallback = "5",
+     .value_name = "SECONDS", .max = 3600,
+     .help = "over how long it sends its clients away, one after the other,\n"
+             "where other nodes take them"},
+    {"stop-timeout", CONFIG_KIND_NUMBER, AT(stop_timeout_s), CONFIG_ROOMD, .fallback = "25",
+     .value_name = "SECONDS", .min = CONFIG_STOP_REST_S, .max = 7200,
+     .help = "when it has ended at the latest; at least 12 more than the two"},
     {"log-level", CONFIG_KIND_CHOICE, AT(log_level), ALL, .fallback = "info", .value_name = "LEVEL",
      .choices = {"debug", "info", "warn", "error"}, .help = "debug, info, warn or error"},
     {"log-format", CONFIG_KIND_CHOICE, AT(log_format), ALL, .fallback = "text",

@@ -30,7 +30,7 @@ enum metric_role {
     X(CONNECTIONS_TOTAL, COUNTER, ROLE_GATEWAY, "roomd_connections_total",                         \
       "Client connections accepted.")                                                              \
     X(UPGRADES_REFUSED, COUNTER, ROLE_GATEWAY, "roomd_upgrades_refused_total",                     \
-      "HTTP requests that did not become a WebSocket.")                                            \
+      "Requests for a room that did not become a WebSocket.")                                            \
     X(SESSIONS, GAUGE, ROLE_WORKER, "roomd_sessions",                                              \
       "Sessions in rooms now.")                                                                    \
     X(ROOMS, GAUGE, ROLE_WORKER, "roomd_rooms",                                                    \

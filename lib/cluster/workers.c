@@ -97,21 +97,25 @@ struct str worker_address(const struct worker_info *worker, struct str node)
     return str_of(own || !worker->remote[0] ? worker->address : worker->remote);
 }
 
-/* Who may get a room from a gateway of `node`. */
-static bool is_candidate(const struct worker_info *worker, struct str node, bool own_only)
+/* Among whom a room's next owner is chosen. */
+enum whose { ANYBODYS, ITS_OWN, OTHERS };
+
+/* Whether the worker may get a room from a gateway, or a worker, of `node`. */
+static bool is_candidate(const struct worker_info *worker, struct str node, enum whose whose)
 {
     bool own = str_eq(str_of(worker->node), node);
-    return !worker->draining && (own || (!own_only && worker->remote[0]));
+    bool wanted = whose == ANYBODYS || own == (whose == ITS_OWN);
+    return !worker->draining && wanted && (own || worker->remote[0]);
 }
 
 /* The less loaded of two random candidates. */
-static struct worker_info *pick(struct workers *workers, struct str node, bool own_only,
+static struct worker_info *pick(struct workers *workers, struct str node, enum whose whose,
                                 uint64_t random)
 {
     struct worker_info *worker;
     uint32_t candidates = 0;
     for (uint32_t pos = 0; (worker = map_next(&workers->by_id, &pos));) {
-        candidates += is_candidate(worker, node, own_only);
+        candidates += is_candidate(worker, node, whose);
     }
     if (candidates == 0) {
         return NULL;
@@ -121,7 +125,7 @@ static struct worker_info *pick(struct workers *workers, struct str node, bool o
     struct worker_info *best = NULL;
     uint32_t index = 0;
     for (uint32_t pos = 0; (worker = map_next(&workers->by_id, &pos));) {
-        if (!is_candidate(worker, node, own_only)) {
+        if (!is_candidate(worker, node, whose)) {
             continue;
         }
         if ((index == first || index == second) && (!best || worker->load < best->load)) {
@@ -134,12 +138,22 @@ static struct worker_info *pick(struct workers *workers, struct str node, bool o
 
 const struct worker_info *workers_place(struct workers *workers, struct str node, uint64_t random)
 {
-    struct worker_info *own = pick(workers, node, true, random);
-    struct worker_info *any = pick(workers, node, false, random);
+    struct worker_info *own = pick(workers, node, ITS_OWN, random);
+    struct worker_info *any = pick(workers, node, ANYBODYS, random);
     struct worker_info *chosen = own ? own : any;
     if (own && any && own->load > 2 * any->load && own->load > any->load + WORKERS_LOAD_SLACK) {
         chosen = any;
     }
+    if (chosen) {
+        chosen->load++;
+    }
+    return chosen;
+}
+
+const struct worker_info *workers_place_away(struct workers *workers, struct str node,
+                                             uint64_t random)
+{
+    struct worker_info *chosen = pick(workers, node, OTHERS, random);
     if (chosen) {
         chosen->load++;
     }

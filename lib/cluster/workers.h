@@ -49,5 +49,8 @@ struct str worker_address(const struct worker_info *worker, struct str node);
  * the chosen one by one, so that a burst spreads before the next reading. */
 enum { WORKERS_LOAD_SLACK = 50 };
 const struct worker_info *workers_place(struct workers *workers, struct str node, uint64_t random);
+/* The same among the workers of all other nodes, because `node` ends. */
+const struct worker_info *workers_place_away(struct workers *workers, struct str node,
+                                             uint64_t random);
 
 #endif

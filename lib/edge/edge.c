@@ -149,12 +149,38 @@ uint64_t edge_deadline(const struct edge *edge)
     return earlier(deadline, &edge->detached, wait);
 }
 
-void edge_stop(struct edge *edge, uint64_t now_ms)
+static bool is_open(const struct edge_conn *conn)
+{
+    return conn->state != EDGE_CLOSING && conn->state != EDGE_ENDED;
+}
+
+uint64_t edge_open_count(const struct edge *edge)
+{
+    uint64_t count = 0;
+    uint32_t pos = 0;
+    const struct edge_conn *conn;
+    while ((conn = map_next(&edge->conns, &pos))) {
+        count += is_open(conn);
+    }
+    return count;
+}
+
+uint64_t edge_stop_some(struct edge *edge, uint64_t count, uint64_t now_ms)
 {
     edge->now_ms = now_ms;
+    uint64_t closed = 0;
     uint32_t pos = 0;
     struct edge_conn *conn;
-    while ((conn = map_next(&edge->conns, &pos))) {
-        conn_close(conn, WS_CODE_RESTART, STR("server is restarting"));
+    while (closed < count && (conn = map_next(&edge->conns, &pos))) {
+        if (is_open(conn)) {
+            conn_close(conn, WS_CODE_RESTART, STR("server is restarting"));
+            closed++;
+        }
     }
+    return closed;
+}
+
+void edge_stop(struct edge *edge, uint64_t now_ms)
+{
+    edge_stop_some(edge, UINT64_MAX, now_ms);
 }

@@ -142,5 +142,9 @@ void edge_tick(struct edge *edge, uint64_t now_ms);
 uint64_t edge_deadline(const struct edge *edge);
 /* Closes every connection with 1012. */
 void edge_stop(struct edge *edge, uint64_t now_ms);
+/* Closes up to so many of those that are open in the same way; returns how many it has. */
+uint64_t edge_stop_some(struct edge *edge, uint64_t count, uint64_t now_ms);
+/* Connections that are not closed, or being closed. */
+uint64_t edge_open_count(const struct edge *edge);
 
 #endif

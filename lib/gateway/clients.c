@@ -193,11 +193,16 @@ static void answer_and_end(struct client *client, struct buf *response)
 {
     outq_append(&client->out, buf_head(response), buf_len(response));
     buf_finish(response);
-    metrics_add(METRIC_UPGRADES_REFUSED, 1);
     client->state = CLIENT_ENDING;
     event_del(&client->read);
     list_remove(&client->wait_link);
     client_ready(client);
+}
+
+static void refuse_with(struct client *client, struct buf *response)
+{
+    metrics_add(METRIC_UPGRADES_REFUSED, 1);
+    answer_and_end(client, response);
 }
 
 static void refuse(struct client *client, int status, const char *phrase, const char *extra,
@@ -205,7 +210,7 @@ static void refuse(struct client *client, int status, const char *phrase, const 
 {
     struct buf response = {0};
     pages_write_error(&response, status, phrase, extra, text);
-    answer_and_end(client, &response);
+    refuse_with(client, &response);
 }
 
 static void upgrade(struct client *client, const struct connect_target *target, struct str key)
@@ -233,6 +238,17 @@ static void upgrade(struct client *client, const struct connect_target *target, 
     client_ready(client);
 }
 
+/* Why a load balancer should send clients elsewhere; NULL: it need not. What a supervisor says of
+ * the whole node is on the admin port. */
+static const char *trouble_of(const struct gateway *gateway)
+{
+    struct gateway_core_health health = gateway_core_health(gateway->core);
+    return gateway->stop_by || gateway->leaving ? "stopping"
+           : !health.known                      ? "starting"
+           : !health.store_ok                   ? "redis is away"
+                                                : NULL;
+}
+
 static void on_head(struct client *client)
 {
     struct connect_target target;
@@ -241,7 +257,7 @@ static void on_head(struct client *client)
     enum err err = request_target(client->request, &target, &bad_id);
     if (err == ERR_NOT_FOUND) {
         struct buf response = {0};
-        pages_answer(&response, client->request);
+        pages_answer(&response, client->request, trouble_of(client->gateway));
         answer_and_end(client, &response);
         return;
     }
@@ -258,7 +274,7 @@ static void on_head(struct client *client)
     case WS_HANDSHAKE_BAD:
     case WS_HANDSHAKE_VERSION:
         ws_write_refusal(&response, verdict, why);
-        answer_and_end(client, &response);
+        refuse_with(client, &response);
         return;
     }
     if (err) {

@@ -11,7 +11,12 @@
 /* Of events to clients. */
 static const struct loop_batching batching = {.from = 5000, .full = 18000, .apart_us = 2000};
 
-enum { TICK_MS = 250, STOPPING_TICK_MS = 10, STOP_MS = 3000 };
+enum {
+    TICK_MS = 250,
+    STOPPING_TICK_MS = 10,
+    STOP_MS = 3000, /* for clients to close their ends, once all are told */
+    HURRY_MS = 300, /* the same after a second request */
+};
 
 static uint64_t now_of(const struct gateway *gateway)
 {
@@ -21,9 +26,9 @@ static uint64_t now_of(const struct gateway *gateway)
 static void report(struct gateway *gateway)
 {
     struct gateway_core_health health = gateway_core_health(gateway->core);
-    enum control_state state = gateway->stop_by ? CONTROL_DRAINING
-                               : health.known   ? CONTROL_READY
-                                                : CONTROL_STARTING;
+    enum control_state state = gateway->stop_by || gateway->leaving ? CONTROL_DRAINING
+                               : health.known                       ? CONTROL_READY
+                                                                    : CONTROL_STARTING;
     control_report(gateway->control, state, health.store_ok, health.trouble);
 }
 
@@ -47,6 +52,13 @@ static const struct gateway_core_host core_host = {
 
 /* ---- time and ending ---- */
 
+/* Those that are due. */
+static void close_some(struct gateway *gateway, uint64_t now_ms)
+{
+    struct edge *edge = gateway_core_edge(gateway->core);
+    edge_stop_some(edge, spread_due(&gateway->spread, edge_open_count(edge), now_ms), now_ms);
+}
+
 static void on_tick(evutil_socket_t fd, short events, void *ctx)
 {
     struct gateway *gateway = ctx;
@@ -55,27 +67,42 @@ static void on_tick(evutil_socket_t fd, short events, void *ctx)
     uint64_t now = now_of(gateway);
     clients_tick(gateway, now);
     alloc_trim(now);
+    if (gateway->stop_by) {
+        close_some(gateway, now);
+    }
     if (gateway->stop_by && (list_empty(&gateway->clients) || now >= gateway->stop_by)) {
         gateway->done = true;
     }
     loop_arm(gateway->tick, gateway->stop_by ? STOPPING_TICK_MS : TICK_MS);
 }
 
-static void on_stop(void *ctx, uint64_t deadline_ms)
+/* A second request: who is still open is told, and not waited for. */
+static void hurry(struct gateway *gateway, uint64_t deadline_ms)
+{
+    uint64_t now = now_of(gateway);
+    uint64_t wait = deadline_ms / 2 < HURRY_MS ? deadline_ms / 2 : HURRY_MS;
+    edge_stop(gateway_core_edge(gateway->core), now);
+    gateway->stop_by = now + wait < gateway->stop_by ? now + wait : gateway->stop_by;
+}
+
+static void on_stop(void *ctx, uint64_t deadline_ms, uint64_t spread_ms)
 {
     struct gateway *gateway = ctx;
     if (gateway->stop_by) {
-        gateway->done = true; /* a second request hurries */
+        hurry(gateway, deadline_ms);
         return;
     }
-    uint64_t wait = deadline_ms / 2 < STOP_MS ? deadline_ms / 2 : STOP_MS;
-    struct edge *edge = gateway_core_edge(gateway->core);
-    gateway->stop_by = now_of(gateway) + wait;
+    uint64_t now = now_of(gateway);
+    uint64_t spread = spread_ms < deadline_ms ? spread_ms : deadline_ms;
+    uint64_t rest = deadline_ms - spread;
+    gateway->spread = (struct spread){.last_ms = now, .end_ms = now + spread};
+    gateway->stop_by = now + spread + (rest / 2 < STOP_MS ? rest / 2 : STOP_MS);
     log_info(NULL, "stopping: closing all connections",
-             LOG_U64("connections", edge_count(edge)->conns));
+             LOG_U64("connections", edge_count(gateway_core_edge(gateway->core))->conns),
+             LOG_U64("over_ms", spread));
     report(gateway);
     clients_stop_listening(gateway);
-    edge_stop(edge, now_of(gateway));
+    close_some(gateway, now);
     loop_arm(gateway->tick, 0);
 }
 
@@ -85,8 +112,15 @@ static void on_reload(void *ctx)
     peer_renew(gateway->peer);
 }
 
-static const struct control_handlers control_handlers = {.on_stop = on_stop,
-                                                         .on_reload = on_reload};
+static void on_draining(void *ctx, bool on)
+{
+    struct gateway *gateway = ctx;
+    gateway->leaving = on;
+    report(gateway);
+}
+
+static const struct control_handlers control_handlers = {
+    .on_stop = on_stop, .on_draining = on_draining, .on_reload = on_reload};
 
 static void end_of_turn(struct gateway *gateway)
 {

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "gateway/core.h"
 #include "gateway/gateway.h"
+#include "gateway/spread.h"
 #include "net/control.h"
 #include "net/loop.h"
 #include "net/stream.h"
@@ -30,7 +31,9 @@ struct gateway {
     struct list links_ready; /* of struct gateway_link.ready_link */
     struct log_limit accept_failures;
     struct log_limit link_failures, link_refusals;
-    uint64_t stop_by; /* when stopping ends whatever happens; 0: not stopping */
+    uint64_t stop_by;     /* when stopping ends whatever happens; 0: not stopping */
+    struct spread spread; /* which connections are closed when, while it stops */
+    bool leaving;         /* the node is about to stop: nobody new is to be sent here */
     bool done;
 };
 

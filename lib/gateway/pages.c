@@ -1,4 +1,4 @@
-/* The built-in demo over HTTP. */
+/* The built-in demo, and readiness, over HTTP. */
 #include "gateway/pages.h"
 
 extern const unsigned char page_index[], page_css[], page_demo[], page_diff[], page_sync[];
@@ -39,12 +39,28 @@ static void write_page(struct buf *out, const struct page *page, bool head)
     }
 }
 
-void pages_answer(struct buf *out, const struct request *request)
+static void write_ready(struct buf *out, const char *trouble, bool head)
+{
+    const char *text = trouble ? trouble : "ready";
+    buf_printf(out,
+               "HTTP/1.1 %s\r\nContent-Type: text/plain; charset=utf-8\r\n"
+               "Content-Length: %zu\r\nCache-Control: no-store\r\nConnection: close\r\n\r\n",
+               trouble ? "503 Service Unavailable" : "200 OK", strlen(text) + 1);
+    if (!head) {
+        buf_printf(out, "%s\n", text);
+    }
+}
+
+void pages_answer(struct buf *out, const struct request *request, const char *trouble)
 {
     struct str path = request_path(request);
     if (!request_is_get(request)) {
         pages_write_error(out, 405, "Method Not Allowed", "Allow: GET, HEAD\r\n",
                           "only GET and HEAD are answered here");
+        return;
+    }
+    if (str_eq(path, STR("/readyz"))) {
+        write_ready(out, trouble, request_is_head(request));
         return;
     }
     for (size_t i = 0; i < sizeof(pages) / sizeof(pages[0]); i++) {

@@ -28,13 +28,13 @@ static void on_message(void *ctx, const struct control_message *message)
         break;
     }
     case CONTROL_STOP:
-        control->handlers->on_stop(control->ctx, message->deadline_ms);
+        control->handlers->on_stop(control->ctx, message->deadline_ms, message->spread_ms);
         break;
     case CONTROL_DRAIN:
         if (control->handlers->on_drain) {
-            control->handlers->on_drain(control->ctx, message->deadline_ms);
+            control->handlers->on_drain(control->ctx, message->deadline_ms, message->away);
         } else {
-            control->handlers->on_stop(control->ctx, message->deadline_ms);
+            control->handlers->on_stop(control->ctx, message->deadline_ms, message->spread_ms);
         }
         break;
     case CONTROL_SET_DRAINING:

@@ -13,13 +13,14 @@ struct control;
 struct event_base;
 
 struct control_handlers {
-    /* The node ends: finish what is at hand and exit with 0 within this time; more than once:
-     * hurry. */
-    void (*on_stop)(void *ctx, uint64_t deadline_ms);
-    /* Hand over what you have to others that go on, and exit with 0 within this time; an on_stop
-     * may follow. NULL: the same as on_stop. */
-    void (*on_drain)(void *ctx, uint64_t deadline_ms);
-    /* On: give your rooms away, take no new ones, and stay; off: take part again. NULL: no. */
+    /* The node ends: finish what is at hand and exit with 0 within this time, of which
+     * `spread_ms` are for closing connections one after the other; more than once: hurry. */
+    void (*on_stop)(void *ctx, uint64_t deadline_ms, uint64_t spread_ms);
+    /* Hand over what you have to others that go on, `away`: to those of other nodes only, and exit
+     * with 0 within this time; an on_stop may follow. NULL: the same as on_stop. */
+    void (*on_drain)(void *ctx, uint64_t deadline_ms, bool away);
+    /* On: give your rooms away, take no new ones, and stay; a gateway: say that nobody new is to
+     * be sent here, and serve who comes all the same. Off: take part again. NULL: no. */
     void (*on_draining)(void *ctx, bool on);
     /* Give this room to that worker, and answer with control_answer_move. NULL: no. */
     void (*on_move)(void *ctx, uint64_t request, const struct control_move *move);

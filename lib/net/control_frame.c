@@ -74,14 +74,16 @@ static void pack_message(msgpack_packer *packer, const struct control_message *m
         msgpack_pack_uint64(packer, message->request);
         break;
     case CONTROL_STOP:
-        msgpack_pack_array(packer, 2);
+        msgpack_pack_array(packer, 3);
         pack_text(packer, "stop");
         msgpack_pack_uint64(packer, message->deadline_ms);
+        msgpack_pack_uint64(packer, message->spread_ms);
         break;
     case CONTROL_DRAIN:
-        msgpack_pack_array(packer, 2);
+        msgpack_pack_array(packer, 3);
         pack_text(packer, "drain");
         msgpack_pack_uint64(packer, message->deadline_ms);
+        message->away ? msgpack_pack_true(packer) : msgpack_pack_false(packer);
         break;
     case CONTROL_SET_DRAINING:
         msgpack_pack_array(packer, 2);
@@ -281,6 +283,24 @@ static bool read_outcome(const msgpack_object *fields, uint32_t count, struct co
     return false;
 }
 
+/* Supervisors of before say nothing of a spread. */
+static bool read_stop(const msgpack_object *fields, uint32_t count, struct control_message *out)
+{
+    out->kind = CONTROL_STOP;
+    out->spread_ms = 0;
+    return count >= 2 && is_count(&fields[1], &out->deadline_ms) &&
+           (count < 3 || is_count(&fields[2], &out->spread_ms));
+}
+
+/* Nor of where to. */
+static bool read_drain(const msgpack_object *fields, uint32_t count, struct control_message *out)
+{
+    out->kind = CONTROL_DRAIN;
+    out->away = count >= 3 && fields[2].type == MSGPACK_OBJECT_BOOLEAN && fields[2].via.boolean;
+    return count >= 2 && is_count(&fields[1], &out->deadline_ms) &&
+           (count < 3 || fields[2].type == MSGPACK_OBJECT_BOOLEAN);
+}
+
 /* CONTROL_NEED_MORE stands for a kind that we do not know. */
 static enum control_parse read_message(const msgpack_object *object, struct control_message *out)
 {
@@ -300,11 +320,9 @@ static enum control_parse read_message(const msgpack_object *object, struct cont
         out->kind = CONTROL_STATS;
         fine = count >= 2 && is_count(&fields[1], &out->request);
     } else if (str_eq(kind, STR("stop"))) {
-        out->kind = CONTROL_STOP;
-        fine = count >= 2 && is_count(&fields[1], &out->deadline_ms);
+        fine = read_stop(fields, count, out);
     } else if (str_eq(kind, STR("drain"))) {
-        out->kind = CONTROL_DRAIN;
-        fine = count >= 2 && is_count(&fields[1], &out->deadline_ms);
+        fine = read_drain(fields, count, out);
     } else if (str_eq(kind, STR("draining"))) {
         out->kind = CONTROL_SET_DRAINING;
         fine = count >= 2 && fields[1].type == MSGPACK_OBJECT_BOOLEAN;

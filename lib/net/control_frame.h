@@ -42,8 +42,8 @@ enum control_kind {
     CONTROL_REPORT,       /* child: state, store_ok, why, version */
     CONTROL_METRICS,      /* child: request, metrics; the answer to CONTROL_STATS */
     CONTROL_STATS,        /* supervisor: request */
-    CONTROL_STOP,         /* supervisor: deadline_ms; the node ends */
-    CONTROL_DRAIN,        /* supervisor: deadline_ms; others go on */
+    CONTROL_STOP,         /* supervisor: deadline_ms, spread_ms; the node ends */
+    CONTROL_DRAIN,        /* supervisor: deadline_ms, away; others go on */
     CONTROL_SET_DRAINING, /* supervisor: on */
     CONTROL_MOVE,         /* supervisor: request, move */
     CONTROL_RELOAD,       /* supervisor: nothing */
@@ -58,7 +58,9 @@ struct control_message {
     char version[CONTROL_VERSION_MAX + 1]; /* of its program; empty if it does not say */
     uint64_t request;                      /* chosen by the supervisor, repeated in the answer */
     uint64_t deadline_ms;                  /* time left for stopping or draining, from now */
-    bool on; /* whether it is to give its rooms away, and take no new ones, but stay */
+    uint64_t spread_ms; /* how much of it to take for closing connections, one after the other */
+    bool away;          /* drain to workers of other nodes only: this one ends */
+    bool on;            /* whether it is to give its rooms away, and take no new ones, but stay */
     struct control_move move;
     enum control_outcome outcome;
     uint64_t epoch;         /* of the new ownership; 0 unless it moved */

@@ -30,6 +30,8 @@ struct child {
     enum child_part part;
     struct child_life life;
     bool drains;         /* is asked to drain when it is asked to stop */
+    bool away;           /* and where to */
+    uint32_t spread_ms;  /* else in which time it closes connections */
     struct event *timer; /* owned; life.wake_ms */
     pid_t pid;
     struct control_channel *control; /* owned; NULL while there is none */
@@ -152,7 +154,9 @@ static void ask_to_stop(struct child *child, uint64_t now_ms)
 {
     if (child->control) {
         struct control_message stop = {.kind = child->drains ? CONTROL_DRAIN : CONTROL_STOP,
-                                       .deadline_ms = child->life.wake_ms - now_ms};
+                                       .deadline_ms = child->life.wake_ms - now_ms,
+                                       .spread_ms = child->spread_ms,
+                                       .away = child->away};
         control_channel_send(child->control, &stop);
     } else if (child->pid > 0) {
         kill(child->pid, SIGTERM);
@@ -246,15 +250,17 @@ void child_ready(struct child *child)
     step(child, CHILD_EV_READY, 0);
 }
 
-void child_stop(struct child *child, uint32_t limit_ms)
+void child_stop(struct child *child, uint32_t limit_ms, uint32_t spread_ms)
 {
     child->drains = false;
+    child->spread_ms = spread_ms;
     step(child, CHILD_EV_STOP, limit_ms);
 }
 
-void child_drain(struct child *child, uint32_t limit_ms)
+void child_drain(struct child *child, uint32_t limit_ms, bool away)
 {
     child->drains = true;
+    child->away = away;
     step(child, CHILD_EV_STOP, limit_ms);
 }
 

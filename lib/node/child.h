@@ -61,10 +61,12 @@ struct child *child_create(struct event_base *base, const struct child_spec *spe
                            const struct child_handlers *handlers, void *ctx);
 void child_start(struct child *child);
 void child_ready(struct child *child);
-/* Asks it to stop, kills it after `limit_ms`. Again with less: hurry. */
-void child_stop(struct child *child, uint32_t limit_ms);
-/* The same for one that can hand over to others, which go on; child_stop may follow. */
-void child_drain(struct child *child, uint32_t limit_ms);
+/* Asks it to stop, kills it after `limit_ms`. Again with less: hurry. A gateway closes its
+ * connections over `spread_ms` of that. */
+void child_stop(struct child *child, uint32_t limit_ms, uint32_t spread_ms);
+/* The same for one that can hand over to others, which go on, `away`: to those of other nodes;
+ * child_stop may follow. */
+void child_drain(struct child *child, uint32_t limit_ms, bool away);
 /* To be called about once a second: one that spends `hang_ms` of CPU time inside one step of a
  * room is killed for hanging. 0: it may take any. */
 void child_look(struct child *child, uint64_t hang_ms);
@@ -72,8 +74,8 @@ void child_look(struct child *child, uint64_t hang_ms);
 void child_reaped(struct child *child, int status);
 /* Asks for its metrics; false if there is nobody to ask. */
 bool child_ask_metrics(struct child *child, uint64_t request);
-/* Whether a worker gives its rooms away, and takes no new ones, but stays; forgotten when it ends.
- * False if there is nobody to tell. */
+/* Whether a worker gives its rooms away, and takes no new ones, but stays; whether a gateway tells
+ * load balancers to send nobody new. Forgotten when it ends. False if there is nobody to tell. */
 bool child_set_draining(struct child *child, bool on);
 /* Asks it to read files that may have changed again, if it runs. */
 void child_ask_reload(struct child *child);

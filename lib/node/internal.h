@@ -11,7 +11,10 @@
 #include "node/phase.h"
 #include "node/redis_client.h"
 #include "node/replacement.h"
+#include "node/stop_plan.h"
 #include "peer/peer.h"
+
+#include <event2/util.h>
 
 enum { NODE_SIGNALS = 4 };
 enum { NODE_REDIS, NODE_WORKER, NODE_GATEWAY, NODE_PROGRAMS }; /* index into programs */
@@ -50,9 +53,12 @@ struct node {
     bool other_sockets;      /* which of two names the workers' sockets have */
     uint64_t replaced_at_ms; /* when it began */
     bool stop;
-    bool hurry;
-    bool redis_away; /* and that was said */
-    bool was_up;     /* reached PHASE_UP: from then on a child's death is not the end */
+    struct stop_plan plan;     /* once it stops */
+    enum node_others others;   /* once it has counted them */
+    uint64_t phase_end_ms;     /* when time is up for this phase of the stop; 0: none yet */
+    struct event *phase_timer; /* then */
+    bool redis_away;           /* and that was said */
+    bool was_up;               /* reached PHASE_UP: from then on a child's death is not the end */
     int status;
 };
 
@@ -62,7 +68,20 @@ void node_changed(struct node *node);
 /* What the supervisor shows of itself. */
 void node_show_own(void *ctx, struct admin_process *own);
 
+/* stop.c */
+/* Somebody wants an end of it; a second time: at once. `why` is for people. */
+void node_stop(struct node *node, const char *why);
+/* The first time, without a word. The loop is there. */
+void node_begin_stop(struct node *node);
+/* Does what belongs to the phase of the stop that was entered, or again if it is to hurry. */
+void node_enter_stop(struct node *node);
+/* Of the phase of the stop. */
+bool node_time_is_up(const struct node *node);
+void node_on_phase_timer(evutil_socket_t fd, short what, void *ctx);
+
 /* node_redis.c */
+/* The embedded one, or NULL. */
+struct child *node_own_redis(const struct node *node);
 extern const struct redis_client_handlers node_redis_handlers;
 
 /* Each makes its part of the node, or gives up and returns false. In this order; the loop is

@@ -6,6 +6,7 @@
 #include "net/loop.h"
 #include "node/disk.h"
 #include "node/internal.h"
+#include "node/notify.h"
 #include "node/quarantine.h"
 #include "node/redis_child.h"
 
@@ -15,12 +16,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Together 20 s, less than what systemd and Kubernetes allow. */
-#define STOP_GATEWAYS_MS 5000
-#define STOP_WORKERS_MS 12000
-#define STOP_REDIS_MS 3000
-/* After a second signal, for each group. */
-#define STOP_HURRY_MS 700
 /* For hanging children, and what waits for time to pass. */
 #define LOOK_EVERY_MS 1000
 
@@ -40,6 +35,9 @@ static struct node_view look(const struct node *node)
 {
     return (struct node_view){
         .stop = node->stop,
+        .hurry = node->plan.hurry,
+        .time_is_up = node_time_is_up(node),
+        .others = node->others,
         .redis_ready = redis_client_is_up(node->redis) && group_is(node, ROLE_REDIS, CHILD_UP),
         .workers_ready = group_is(node, ROLE_WORKER, CHILD_UP),
         .gateways_ready = group_is(node, ROLE_GATEWAY, CHILD_UP),
@@ -58,15 +56,6 @@ static void start_group(struct node *node, enum metric_role role)
     }
 }
 
-static void stop_group(struct node *node, enum metric_role role, uint32_t limit_ms)
-{
-    for (size_t i = 0; i < node->child_count; i++) {
-        if (child_role(node->children[i]) == role) {
-            child_stop(node->children[i], node->hurry ? STOP_HURRY_MS : limit_ms);
-        }
-    }
-}
-
 static void say_ready(const struct node *node)
 {
     char address[ADDRESS_TEXT_MAX];
@@ -75,12 +64,13 @@ static void say_ready(const struct node *node)
     address_format(&node->config->admin, admin);
     printf("roomd ready on http://%s\n", address);
     fflush(stdout);
+    notify_ready("serving");
     log_info(NULL, "ready", LOG_TEXTZ("listen", address), LOG_TEXTZ("admin", admin),
              LOG_TEXTZ("node", node->data.node_id), LOG_U64("workers", node->config->workers),
              LOG_U64("gateways", node->config->gateways));
 }
 
-/* Does what belongs to the phase that was just entered, or again to a stop that is to hurry. */
+/* Does what belongs to the phase that was just entered. */
 static void enter(struct node *node)
 {
     switch (node->phase) {
@@ -97,19 +87,14 @@ static void enter(struct node *node)
         node->was_up = true;
         say_ready(node);
         break;
+    case PHASE_LEAVING:
+    case PHASE_COUNTING:
+    case PHASE_HANDING_OVER:
     case PHASE_STOP_GATEWAYS:
-        node_moves_stop(node);
-        node_requests_stop(node);
-        stop_group(node, ROLE_GATEWAY, STOP_GATEWAYS_MS);
-        break;
     case PHASE_STOP_WORKERS:
-        stop_group(node, ROLE_WORKER, STOP_WORKERS_MS);
-        break;
     case PHASE_STOP_REDIS:
-        stop_group(node, ROLE_REDIS, STOP_REDIS_MS);
-        break;
     case PHASE_DONE:
-        event_base_loopbreak(node->base);
+        node_enter_stop(node);
         break;
     }
 }
@@ -124,7 +109,8 @@ static void on_turn(evutil_socket_t fd, short what, void *ctx)
     if (next != node->phase) {
         log_debug(NULL, "phase", LOG_TEXTZ("phase", phase_name(next)));
         node->phase = next;
-        if (next == PHASE_UP || next == PHASE_STOP_GATEWAYS) {
+        if (next == PHASE_UP || next == PHASE_LEAVING ||
+            (next == PHASE_STOP_GATEWAYS && !node->was_up)) {
             node->since_unix_ms = clock_unix_ms();
         }
         enter(node);
@@ -229,16 +215,7 @@ static const struct child_handlers child_handlers = {on_child_change, on_child_e
 static void on_stop_signal(evutil_socket_t number, short what, void *ctx)
 {
     (void)what;
-    struct node *node = ctx;
-    if (!node->stop) {
-        log_info(NULL, "stopping", LOG_TEXTZ("signal", strsignal((int)number)));
-        node->stop = true;
-        node_changed(node);
-    } else if (!node->hurry) {
-        log_info(NULL, "stopping in a hurry", LOG_TEXTZ("signal", strsignal((int)number)));
-        node->hurry = true;
-        enter(node);
-    }
+    node_stop(ctx, strsignal((int)number));
 }
 
 static void on_replace_signal(evutil_socket_t number, short what, void *ctx)
@@ -247,6 +224,26 @@ static void on_replace_signal(evutil_socket_t number, short what, void *ctx)
     (void)what;
     node_reload(ctx);
     node_replace_workers(ctx);
+}
+
+static bool is_ready(void *ctx, struct buf *reasons);
+
+/* For `systemctl status`: the first reason for not being ready, or that it is. */
+static void tell_status(struct node *node)
+{
+    struct buf reasons = {0};
+    if (node->replacement != REPLACEMENT_NONE && node->phase == PHASE_UP) {
+        notify_status("serving; all workers are being replaced");
+    } else if (is_ready(node, &reasons)) {
+        notify_status("serving");
+    } else {
+        struct str text = buf_str(&reasons);
+        const char *end = memchr(text.ptr, '\n', text.len);
+        char *line = xstrndup(text.ptr, end ? (size_t)(end - text.ptr) : text.len);
+        notify_status(line);
+        free(line);
+    }
+    buf_finish(&reasons);
 }
 
 static void on_look(evutil_socket_t fd, short what, void *ctx)
@@ -258,7 +255,10 @@ static void on_look(evutil_socket_t fd, short what, void *ctx)
         child_look(node->children[i], (uint64_t)node->config->hang_after_s * 1000);
     }
     node_changed(node); /* time has passed */
-    loop_arm(node->look, LOOK_EVERY_MS);
+    notify_alive();
+    tell_status(node);
+    uint64_t watchdog_ms = notify_watchdog_ms();
+    loop_arm(node->look, watchdog_ms && watchdog_ms < LOOK_EVERY_MS ? watchdog_ms : LOOK_EVERY_MS);
 }
 
 static void on_child_signal(evutil_socket_t number, short what, void *ctx)
@@ -380,7 +380,8 @@ static bool make_loop(struct node *node)
     }
     node->turn = event_new(node->base, -1, 0, on_turn, node);
     node->look = evtimer_new(node->base, on_look, node);
-    loop_arm(node->look, LOOK_EVERY_MS);
+    node->phase_timer = evtimer_new(node->base, node_on_phase_timer, node);
+    loop_arm(node->look, 0);
     return true;
 }
 
@@ -425,6 +426,7 @@ static void finish(struct node *node)
     if (node->turn) {
         event_free(node->turn);
         event_free(node->look);
+        event_free(node->phase_timer);
     }
     if (node->base) {
         event_base_free(node->base);

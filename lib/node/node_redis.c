@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-static struct child *own_redis(const struct node *node)
+struct child *node_own_redis(const struct node *node)
 {
     return node->child_count > 0 && child_role(node->children[0]) == ROLE_REDIS ? node->children[0]
                                                                                 : NULL;
@@ -77,8 +77,8 @@ static void on_redis_up(void *ctx)
 {
     struct node *node = ctx;
     forget_dead_workers(node);
-    if (own_redis(node)) {
-        child_ready(own_redis(node));
+    if (node_own_redis(node)) {
+        child_ready(node_own_redis(node));
     }
     if (node->redis_away) {
         log_info(NULL, "redis is back");
@@ -90,7 +90,7 @@ static void on_redis_up(void *ctx)
 static void on_redis_trouble(void *ctx, enum store_trouble_kind trouble, const char *why)
 {
     struct node *node = ctx;
-    struct child *own = own_redis(node);
+    struct child *own = node_own_redis(node);
     /* Ours needs a moment to open its socket, and says by dying that it cannot. */
     bool wait = trouble == STORE_LOADING || (own && trouble == STORE_AWAY);
     if (node->was_up && !node->stop && !node->redis_away) {

@@ -33,10 +33,7 @@ void node_give_up(struct node *node, const char *format, ...)
         free(why);
     }
     node->status = 1;
-    node->stop = true;
-    if (node->turn) {
-        event_active(node->turn, EV_TIMEOUT, 0);
-    }
+    node_begin_stop(node);
 }
 
 /* Workers read it themselves; but a file that none of them can use is to be known of before

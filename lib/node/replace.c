@@ -3,6 +3,7 @@
 #include "node/internal.h"
 
 #include "net/loop.h"
+#include "node/notify.h"
 #include "store/membership.h"
 
 #include <event2/event.h>
@@ -38,7 +39,7 @@ static void drain(struct node *node, enum child_part part)
 {
     for (size_t i = 0; i < node->child_count; i++) {
         if (child_part(node->children[i]) == part) {
-            child_drain(node->children[i], DRAIN_MS);
+            child_drain(node->children[i], DRAIN_MS, false);
         }
     }
 }
@@ -47,6 +48,7 @@ static void begin(struct node *node)
 {
     log_info(NULL, "replacing all workers; gateways and configuration stay as they are",
              LOG_U64("workers", node->config->workers));
+    notify_reloading();
     node->replacement = REPLACEMENT_STARTING;
     node->replacement_failed = false;
     node->replaced_at_ms = loop_now_ms(node->base);
@@ -123,6 +125,7 @@ static void enter(struct node *node)
             log_info(NULL, "all workers are replaced",
                      LOG_U64("ms", loop_now_ms(node->base) - node->replaced_at_ms));
         }
+        notify_ready("serving");
         if (node->replace_again) {
             node->replace_again = false;
             begin(node);

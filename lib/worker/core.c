@@ -34,6 +34,7 @@ struct worker_core {
     struct list moves; /* of struct move_wish.link; owned */
     uint64_t beat_at, ticked_at;
     bool announced, draining, leaving, stopping;
+    bool away; /* leaving for other nodes only */
 };
 
 /* A move that somebody has asked for and waits for the end of. */
@@ -196,8 +197,8 @@ static bool host_place(void *ctx, struct str room, struct shard_target *to)
 {
     struct worker_core *core = ctx;
     (void)room;
-    const struct worker_info *other =
-        workers_place(&core->workers, str_of(core->config->node), random_u64());
+    const struct worker_info *other = (core->away ? workers_place_away : workers_place)(
+        &core->workers, str_of(core->config->node), random_u64());
     bool found = other && !str_eq(str_of(other->id), str_of(core->config->id));
     if (found) {
         *to = (struct shard_target){str_of(other->id), str_of(other->node), str_of(other->address),
@@ -470,8 +471,9 @@ enum err worker_core_move(struct worker_core *core, uint64_t request, struct str
     return err;
 }
 
-void worker_core_leave(struct worker_core *core)
+void worker_core_leave(struct worker_core *core, bool away)
 {
+    core->away = away;
     worker_core_drain(core, true);
     core->leaving = true;
     core->host->changed(core->ctx);

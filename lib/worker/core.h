@@ -61,8 +61,9 @@ void worker_core_drain(struct worker_core *core, bool on);
  * that is not in use. Errors as of shard_move, and no end is told then. */
 enum err worker_core_move(struct worker_core *core, uint64_t request, struct str room,
                           const struct shard_target *to) NODISCARD;
-/* Drains, and is done when it has no room left. */
-void worker_core_leave(struct worker_core *core);
+/* Drains, and is done when it has no room left. `away`: its node ends, so rooms go to workers of
+ * other nodes only. */
+void worker_core_leave(struct worker_core *core, bool away);
 /* The node ends: writes all rooms, gives them up, and is done. */
 void worker_core_stop(struct worker_core *core);
 

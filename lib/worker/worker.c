@@ -217,9 +217,10 @@ static const struct worker_core_host core_host = {
 
 /* ---- ending ---- */
 
-static void on_stop(void *ctx, uint64_t deadline_ms)
+static void on_stop(void *ctx, uint64_t deadline_ms, uint64_t spread_ms)
 {
     struct worker *worker = ctx;
+    (void)spread_ms; /* it has no clients */
     if (worker->stopping) {
         return;
     }
@@ -228,8 +229,8 @@ static void on_stop(void *ctx, uint64_t deadline_ms)
     worker_core_stop(worker->core);
 }
 
-/* Hands over all rooms while the node goes on, and ends. */
-static void worker_drain(struct worker *worker, uint64_t deadline_ms)
+/* Hands over all rooms to workers that go on, `away`: of other nodes, and ends. */
+static void worker_drain(struct worker *worker, uint64_t deadline_ms, bool away)
 {
     if (worker_core_health(worker->core).ending) {
         return;
@@ -237,12 +238,12 @@ static void worker_drain(struct worker *worker, uint64_t deadline_ms)
     log_info(NULL, "leaving: rooms go to other workers", LOG_U64("deadline_ms", deadline_ms),
              LOG_U64("rooms", room_count(worker)));
     loop_arm(worker->too_late, deadline_ms);
-    worker_core_leave(worker->core);
+    worker_core_leave(worker->core, away);
 }
 
-static void on_drain(void *ctx, uint64_t deadline_ms)
+static void on_drain(void *ctx, uint64_t deadline_ms, bool away)
 {
-    worker_drain(ctx, deadline_ms);
+    worker_drain(ctx, deadline_ms, away);
 }
 
 /* ---- what an operator wants ---- */
@@ -284,7 +285,7 @@ static void on_terminate(evutil_socket_t number, short events, void *ctx)
     struct worker *worker = ctx;
     (void)events;
     log_info(NULL, "asked to go", LOG_TEXTZ("signal", strsignal((int)number)));
-    worker_drain(worker, TERMINATE_MS);
+    worker_drain(worker, TERMINATE_MS, false);
 }
 
 static void on_too_late(evutil_socket_t fd, short events, void *ctx)

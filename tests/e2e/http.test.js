@@ -141,6 +141,15 @@ describe('requests', { concurrency: true }, () => {
     assert.equal(head.headers.get('content-length'), String(Buffer.byteLength(await response.text())))
   })
 
+  test('readiness, for load balancers', async () => {
+    const response = await fetch(`${roomd.http}/readyz`)
+    assert.equal(response.status, 200)
+    assert.equal(response.headers.get('cache-control'), 'no-store')
+    assert.equal(await response.text(), 'ready\n')
+    assert.equal((await fetch(`${roomd.http}/readyz`, { method: 'HEAD' })).status, 200)
+    assert.equal((await fetch(`${roomd.http}/readyz`, { method: 'POST' })).status, 405)
+  })
+
   test('a head that never ends: 408', async () => {
     const started = Date.now()
     const raw = await RawSocket.open(roomd)

@@ -167,7 +167,7 @@ void node_drain_worker(int slot)
     if (worker && !worker->leaving && !worker->proc.frozen) {
         trace("%s is to leave", worker->id);
         worker->leaving = true;
-        worker_core_leave(worker->core);
+        worker_core_leave(worker->core, false);
         proc_touch(&worker->proc);
     }
 }

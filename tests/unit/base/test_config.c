@@ -67,6 +67,9 @@ Test(config, has_defaults)
     cr_assert(eq(u64, config.max_message_bytes, 16u * 1024 * 1024));
     cr_assert(eq(u32, config.unload_after_s, 30));
     cr_assert(eq(u32, config.idle_timeout_s, 20));
+    cr_assert(eq(u32, config.stop_delay_s, 0));
+    cr_assert(eq(u32, config.stop_spread_s, 5));
+    cr_assert(eq(u32, config.stop_timeout_s, 25));
     cr_assert(eq(int, config.log_level, LOG_INFO));
     cr_assert(eq(int, config.log_format, LOG_TEXT));
     cr_assert(eq(int, config.control_fd, -1));
@@ -194,6 +197,21 @@ Test(config, gives_each_worker_two_ports_for_other_nodes)
     cr_assert(eq(int, config_cluster_port(&config, 4, true), 65535));
     config.cluster_listen.port = 0;
     cr_assert(eq(int, config_cluster_port(&config, 4, true), 0));
+    config_finish(&config);
+    buf_finish(&text);
+}
+
+Test(config, wants_times_of_a_stop_that_fit_together)
+{
+    struct config config;
+    struct buf text = {0};
+    cr_assert(eq(int, load(&config, CONFIG_ROOMD, "--stop-delay 8", "", &text), CONFIG_OK));
+    config_finish(&config);
+    buf_clear(&text, SIZE_MAX);
+    cr_assert(eq(int, load(&config, CONFIG_ROOMD, "--stop-delay 9", "", &text), CONFIG_BAD));
+    check_text((const char *)buf_head(&text),
+               "roomd: --stop-timeout: 25 s are too few behind a stop-delay of 9 and a stop-spread "
+               "of 5; allowed are 26 and more\n");
     config_finish(&config);
     buf_finish(&text);
 }

@@ -180,3 +180,29 @@ Test(workers, a_burst_spreads_before_the_next_reading)
     cr_assert(eq(u64, total, 800));
     workers_finish(&workers);
 }
+
+Test(workers, a_node_that_ends_gives_to_others_only)
+{
+    struct workers workers;
+    workers_init(&workers);
+    workers_update_begin(&workers);
+    add(&workers, "sibling", "a", 0);
+    workers_update_end(&workers);
+    cr_assert(zero(ptr, (void *)(uintptr_t)workers_place_away(&workers, STR("a"), 7)));
+    workers_update_begin(&workers);
+    add(&workers, "sibling", "a", 0);
+    add(&workers, "there", "b", 900);
+    struct worker_sign leaving = {STR("leaving"), STR("c"), STR("unix:w"), STR("tcp:w"), 0, true};
+    workers_update_add(&workers, &leaving);
+    struct worker_sign unreachable = {
+        STR("unreachable"), STR("c"), STR("unix:w"), STR(""), 0, false};
+    workers_update_add(&workers, &unreachable);
+    workers_update_end(&workers);
+    for (uint64_t random = 0; random < 8; random++) {
+        const struct worker_info *to =
+            workers_place_away(&workers, STR("a"), random << 32 | random);
+        cr_assert(to && is(to->id, "there"));
+    }
+    cr_assert(eq(u64, workers_find(&workers, STR("there"))->load, 908));
+    workers_finish(&workers);
+}

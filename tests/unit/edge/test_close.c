@@ -126,6 +126,23 @@ Test(close, of_all_when_the_server_stops)
     cr_assert(eq(u64, edge_deadline(fake.edge), UINT64_MAX), "nothing is left to wait for");
 }
 
+Test(close, of_some_when_the_server_stops_slowly)
+{
+    struct fake_client *second = fake_open(&fake, "other", "b");
+    struct fake_client *closing = fake_open(&fake, "demo", "c");
+    worker_closes(3, 4099, "NOT_FOUND");
+    fake_asked(&fake);
+    cr_assert(eq(u64, edge_open_count(fake.edge), 2), "one is being closed already");
+    cr_assert(eq(u64, edge_stop_some(fake.edge, 0, fake.now), 0));
+    cr_assert(eq(u64, edge_stop_some(fake.edge, 1, fake.now), 1));
+    cr_assert(eq(u64, edge_open_count(fake.edge), 1));
+    cr_assert(eq(u64, edge_stop_some(fake.edge, 5, fake.now), 1));
+    cr_assert(eq(u64, edge_stop_some(fake.edge, 5, fake.now), 0));
+    got(client, "close 1012 server is restarting\n");
+    got(second, "close 1012 server is restarting\n");
+    got(closing, "close 4099 NOT_FOUND\n");
+}
+
 Test(close, of_a_socket_that_takes_nothing)
 {
     client->window = 0;

@@ -28,7 +28,9 @@ struct side { /* what one end has heard */
     size_t want; /* leave the loop at this many */
     bool closed;
     uint64_t deadline_ms;
+    uint64_t spread_ms;
     uint64_t drain_ms;
+    bool away;
     bool draining;
     uint64_t request;
     struct control_move move;
@@ -54,16 +56,18 @@ static void on_closed(void *ctx)
 
 static const struct control_channel_handlers supervisor_handlers = {on_message, on_closed};
 
-static void on_stop(void *ctx, uint64_t deadline_ms)
+static void on_stop(void *ctx, uint64_t deadline_ms, uint64_t spread_ms)
 {
     struct side *side = ctx;
+    side->spread_ms = spread_ms;
     side->deadline_ms = deadline_ms;
     event_base_loopbreak(side->base);
 }
 
-static void on_drain(void *ctx, uint64_t deadline_ms)
+static void on_drain(void *ctx, uint64_t deadline_ms, bool away)
 {
     struct side *side = ctx;
+    side->away = away;
     side->drain_ms = deadline_ms;
     event_base_loopbreak(side->base);
 }
@@ -150,15 +154,17 @@ Test(control, stop_and_drain_arrive_with_the_time_left)
     struct side supervisor = {0}, child_side = {0};
     struct control *child;
     open_pair(&supervisor, &child, &child_side);
-    struct control_message stop = {.kind = CONTROL_STOP, .deadline_ms = 4321};
+    struct control_message stop = {.kind = CONTROL_STOP, .deadline_ms = 4321, .spread_ms = 321};
     control_channel_send(supervisor.channel, &stop);
     event_base_dispatch(supervisor.base);
     cr_assert(eq(u64, child_side.deadline_ms, 4321));
-    struct control_message drain = {.kind = CONTROL_DRAIN, .deadline_ms = 30000};
+    cr_assert(eq(u64, child_side.spread_ms, 321));
+    struct control_message drain = {.kind = CONTROL_DRAIN, .deadline_ms = 30000, .away = true};
     control_channel_send(supervisor.channel, &drain);
     event_base_dispatch(supervisor.base);
     cr_assert(eq(u64, child_side.deadline_ms, 4321));
     cr_assert(eq(u64, child_side.drain_ms, 30000));
+    cr_assert(child_side.away);
     control_destroy(child);
     control_channel_destroy(supervisor.channel);
     event_base_free(supervisor.base);

@@ -20,6 +20,8 @@ static struct control_message sample(enum control_kind kind)
                                       .request = 1ull << 40,
                                       .version = "1.2.3-x",
                                       .deadline_ms = 12345,
+                                      .spread_ms = 5000,
+                                      .away = true,
                                       .on = true,
                                       .move = {"r {%}\xc3\xa9", "n-w1-abc", "n", "unix:/s", "tcp:h:1"},
                                       .outcome = CONTROL_BUSY,
@@ -50,8 +52,12 @@ static void check_same(const struct control_message *got, const struct control_m
         cr_assert(eq(u64, got->request, want->request));
         break;
     case CONTROL_STOP:
+        cr_assert(eq(u64, got->deadline_ms, want->deadline_ms));
+        cr_assert(eq(u64, got->spread_ms, want->spread_ms));
+        break;
     case CONTROL_DRAIN:
         cr_assert(eq(u64, got->deadline_ms, want->deadline_ms));
+        cr_assert(eq(int, got->away, want->away));
         break;
     case CONTROL_SET_DRAINING:
         cr_assert(eq(int, got->on, want->on));
@@ -116,8 +122,14 @@ ParameterizedTestParameters(control_frame, read)
     static struct bytes_case cases[] = {
         {"a kind we do not know is skipped", "\0\0\0\5\x91\xa3new\0\0\0\7\x92\xa4stop\x05", 20,
          CONTROL_MESSAGE},
-        {"what a newer version appends is ignored", "\0\0\0\x8\x93\xa4stop\x05\xc3", 12,
+        {"what a newer version appends is ignored", "\0\0\0\x9\x94\xa4stop\x05\x00\xc3", 13,
          CONTROL_MESSAGE},
+        {"stop as an older supervisor says it", "\0\0\0\7\x92\xa4stop\x05", 11, CONTROL_MESSAGE},
+        {"stop with a spread that is no time", "\0\0\0\x8\x93\xa4stop\x05\xc3", 12, CONTROL_BROKEN},
+        {"drain to a number",
+         "\0\0\0\x9\x93\xa5"
+         "drain\x05\x01",
+         13, CONTROL_BROKEN},
         {"too long", "\0\1\0\1", 4, CONTROL_BROKEN},
         {"as long as allowed", "\0\1\0\0", 4, CONTROL_NEED_MORE},
         {"empty", "\0\0\0\0", 4, CONTROL_BROKEN},
