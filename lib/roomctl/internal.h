@@ -58,6 +58,7 @@ void table_add_number(struct table *table, struct value object, const char *name
 void table_add_bytes(struct table *table, struct value object, const char *name);
 
 enum ctl_exit ctl_ps(struct ctl *ctl);
+enum ctl_exit ctl_ready(struct ctl *ctl);
 enum ctl_exit ctl_rooms(struct ctl *ctl);
 enum ctl_exit ctl_drain(struct ctl *ctl);
 enum ctl_exit ctl_move(struct ctl *ctl);

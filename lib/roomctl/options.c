@@ -23,6 +23,13 @@ static const struct ctl_command commands[] = {
             "external Redis there is no process for it.\n",
     },
     {
+        .id = CTL_READY,
+        .name = "ready",
+        .operands = "",
+        .summary = "whether clients can be sent to the node; if not, why, and status 1",
+        .details = "For health checks of containers, and scripts that wait for a start.\n",
+    },
+    {
         .id = CTL_ROOMS,
         .name = "rooms",
         .operands = "[ROOM]...",

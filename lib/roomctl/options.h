@@ -7,6 +7,7 @@
 
 enum ctl_command_id {
     CTL_PS,
+    CTL_READY,
     CTL_ROOMS,
     CTL_DRAIN,
     CTL_MOVE,

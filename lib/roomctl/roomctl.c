@@ -161,6 +161,8 @@ static enum ctl_exit run_command(struct ctl *ctl)
     switch (ctl->options.command->id) {
     case CTL_PS:
         return ctl_ps(ctl);
+    case CTL_READY:
+        return ctl_ready(ctl);
     case CTL_ROOMS:
         return ctl_rooms(ctl);
     case CTL_DRAIN:

@@ -13,7 +13,7 @@ import { until } from './lib/wait.js'
 
 const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/
 const COMMANDS = [
-  ...['ps', 'rooms', 'drain', 'move', 'release', 'room', 'snapshot', 'load', 'put', 'delete', 'record'],
+  ...['ps', 'ready', 'rooms', 'drain', 'move', 'release', 'room', 'snapshot', 'load', 'put', 'delete', 'record'],
   ...['sessions', 'close', 'readonly', 'send', 'delete-room'],
 ]
 const FAILED = 1
@@ -77,6 +77,32 @@ describe('roomctl without a node', { concurrency: true }, () => {
     const unknown = await run(['ps'], { ROOMD_ADMIN: 'nowhere.invalid:80' })
     assert.equal(unknown.code, UNREACHABLE)
   })
+})
+
+describe('roomctl ready', { concurrency: true }, () => {
+  test('says whether the node can serve, and why if not', () =>
+    withRoomd({}, async (roomd) => {
+      assert.deepEqual(await ctl(roomd, 'ready'), { code: 0, stdout: 'ready\n', stderr: '' })
+      assert.deepEqual(await ctlJson(roomd, 'ready'), { ready: true, reasons: [] })
+      const redis = await roomd.child('redis')
+      kill(redis, 'SIGSTOP')
+      try {
+        /* Processes notice one after the other; the supervisor's own word stands in front. */
+        const late = await until('that it is not', async () => {
+          const answer = await ctl(roomd, 'ready')
+          return /^roomctl: not ready: redis: /.test(answer.stderr) && answer
+        })
+        assert.deepEqual([late.code, late.stdout], [FAILED, ''])
+        const { code, stdout, stderr } = await ctl(roomd, 'ready', '--json')
+        assert.deepEqual([code, stderr], [FAILED, ''])
+        const { ready, reasons } = JSON.parse(stdout)
+        assert.equal(ready, false)
+        assert.ok(reasons.some((reason) => reason.startsWith('redis: ')), stdout)
+      } finally {
+        kill(redis, 'SIGCONT')
+      }
+      await until('that it is again', async () => (await ctl(roomd, 'ready')).code === 0)
+    }))
 })
 
 describe('roomctl ps', { concurrency: true }, () => {
