@@ -5,6 +5,7 @@
 #     . deploy/packages.sh
 #     need_packages build run
 #
+# Kinds: to build, to run from a build, to run from an image (what the programs link), to test, Node.
 # Installs what is missing and nothing else. Root is asked for (sudo) only then.
 
 # Kind, then the package, or several of which one is enough: Debian 12's name first.
@@ -26,6 +27,19 @@ build duktape-dev
 build libicu-dev
 build libsystemd-dev
 run   redis-server
+image libevent-core-2.1-7|libevent-core-2.1-7t64
+image libevent-extra-2.1-7|libevent-extra-2.1-7t64
+image libevent-openssl-2.1-7|libevent-openssl-2.1-7t64
+image libmsgpackc2|libmsgpack-c2
+image libhiredis0.14|libhiredis1.1.0
+image libdouble-conversion3
+image libzstd1
+image libxxhash0
+image libssl3|libssl3t64
+image libhttp-parser2.9
+image libduktape207
+image libicu72|libicu76
+image libsystemd0
 test  libcriterion-dev
 test  liblua5.1-0-dev
 test  chromium
@@ -33,6 +47,12 @@ test  openssl
 test  duktape
 test  clang
 test  libclang-rt-14-dev|libclang-rt-dev
+test  haproxy
+test  nginx-light
+test  prometheus
+test  docker-compose
+test  systemd
+test  python3-seccomp
 node  nodejs
 node  npm
 bench gnuplot-nox
