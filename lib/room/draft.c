@@ -84,19 +84,33 @@ bool draft_has(const struct draft *draft, struct str id)
     return map_get(&draft->by_id, id) != NULL;
 }
 
+bool draft_next(const struct draft *draft, struct draft_walk *walk, struct record **record)
+{
+    struct list *untouched = &draft->documents->by_clock;
+    walk->at = walk->at ? walk->at : draft->items.next;
+    if (!walk->untouched && walk->at == &draft->items) {
+        walk->untouched = true;
+        walk->at = untouched->next;
+    }
+    if (walk->untouched && walk->at == untouched) {
+        return false;
+    }
+    if (walk->untouched) {
+        *record = list_entry(walk->at, struct record, link);
+        *record = draft_has(draft, record_id(*record)) ? NULL : *record;
+    } else {
+        *record = list_entry(walk->at, struct draft_item, link)->after;
+    }
+    walk->at = walk->at->next;
+    return true;
+}
+
 void draft_each(const struct draft *draft, draft_visit_fn visit, void *ctx)
 {
-    struct draft_item *item;
-    list_each(item, &draft->items, link, struct draft_item)
-    {
-        if (item->after) {
-            visit(ctx, item->after);
-        }
-    }
+    struct draft_walk walk = {0};
     struct record *record;
-    list_each(record, &draft->documents->by_clock, link, struct record)
-    {
-        if (!draft_has(draft, record_id(record))) {
+    while (draft_next(draft, &walk, &record)) {
+        if (record) {
             visit(ctx, record);
         }
     }

@@ -31,6 +31,14 @@ struct record *draft_get(const struct draft *draft, struct str id);
 typedef void (*draft_visit_fn)(void *ctx, struct record *record);
 void draft_each(const struct draft *draft, draft_visit_fn visit, void *ctx);
 
+/* The same one by one. Starts zeroed; the draft does not change meanwhile. False behind the last;
+ * *record may be NULL in between, for what was only stepped over. */
+struct draft_walk {
+    struct list *at; /* NULL: at the beginning */
+    bool untouched;  /* what was put is through */
+};
+bool draft_next(const struct draft *draft, struct draft_walk *walk, struct record **record);
+
 /* The edits that lead there, in *edits, which the caller frees; what they point to is the draft's.
  */
 uint32_t draft_edits(const struct draft *draft, struct edit **edits);

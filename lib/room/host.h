@@ -61,10 +61,12 @@ struct room_loading;
 struct room_loading *room_load_begin(struct room *room, struct value snapshot);
 /* True when it is over. What there is to tell is told in the step that stores it. */
 bool room_load_step(struct room_loading *loading, struct slice *slice, uint64_t now_ms) NODISCARD;
+/* As room_settle_waits; nothing has been done to the room by then. */
+bool room_load_waits(const struct room_loading *loading);
 /* Then: what came of it; `why` is a view. */
 enum room_edited room_load_edited(const struct room_loading *loading, struct str *why);
-/* At any time; if it was not over, the room is good for nothing but to be destroyed. NULL is fine.
- */
+/* At any time; if it was neither over nor waits, the room is good for nothing but to be destroyed.
+ * NULL is fine. */
 void room_load_end(struct room_loading *loading);
 
 /* Puts a session straight into the connected state, on a socket that is open, from its snapshot

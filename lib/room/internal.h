@@ -86,6 +86,8 @@ struct str reject_reason(enum reject reject);
 
 /* room.c: the serialized schema that is kept with the documents; the room has one. */
 struct value stored_schema(const struct room *room);
+/* Keeps that one, or nothing where it is the room's own. */
+void room_keep_schema(struct room *room, struct value serialized);
 
 /* life.c */
 void session_free(struct room_session *session);

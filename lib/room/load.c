@@ -1,106 +1,12 @@
-/* Snapshots into rooms: loaded by the host (LOAD), and stored ones brought to the server's schema
- * (SNAP-7, SNAP-8). */
+/* Snapshots that the host loads into rooms (LOAD). */
 #include "base/alloc.h"
-#include "room/draft.h"
+#include "room/draft_migration.h"
 #include "room/host.h"
 #include "room/intake.h"
 #include "room/internal.h"
 #include "room/transaction.h"
-#include "value/pack.h"
 
-#include <assert.h>
 #include <stdlib.h>
-
-/* ---- a draft as the storage of migrations ---- */
-
-struct migrating {
-    struct draft *draft;
-    bool malformed; /* something was put that is no record of that id */
-};
-
-struct visit {
-    void (*fn)(void *arg, struct value record);
-    void *arg;
-};
-
-static void visit_one(void *ctx, struct record *record)
-{
-    const struct visit *visit = ctx;
-    visit->fn(visit->arg, record_value(record));
-}
-
-static void storage_each(void *ctx, void (*fn)(void *arg, struct value record), void *arg)
-{
-    const struct migrating *migrating = ctx;
-    struct visit visit = {fn, arg};
-    draft_each(migrating->draft, visit_one, &visit);
-}
-
-static struct value storage_get(void *ctx, struct str id)
-{
-    const struct migrating *migrating = ctx;
-    const struct record *record = draft_get(migrating->draft, id);
-    return record ? record_value(record) : VALUE_NONE;
-}
-
-static void storage_put(void *ctx, struct str id, struct value record)
-{
-    struct migrating *migrating = ctx;
-    struct str own;
-    struct str type;
-    if (record_identity(record, &own, &type) && str_eq(own, id)) {
-        draft_set(migrating->draft, id, record_create(record, 0));
-    } else {
-        migrating->malformed = true;
-    }
-}
-
-static void storage_remove(void *ctx, struct str id)
-{
-    struct migrating *migrating = ctx;
-    draft_set(migrating->draft, id, NULL);
-}
-
-static bool migrate(struct draft *draft, const struct schema_path *path, struct buf *why)
-{
-    struct migrating migrating = {.draft = draft};
-    struct schema_storage storage = {
-        .each = storage_each,
-        .get = storage_get,
-        .put = storage_put,
-        .remove = storage_remove,
-        .ctx = &migrating,
-    };
-    if (schema_migrate_storage(path, &storage, why) != SCHEMA_CHANGED) {
-        return false;
-    }
-    if (migrating.malformed) {
-        buf_append_str(why, STR("a migration made something that is no record"));
-    }
-    return !migrating.malformed;
-}
-
-/* What is kept beside the documents: nothing where it is the schema's own. */
-static void store_schema(struct room *room, struct value serialized)
-{
-    struct buf kept = {0};
-    if (!value_equal(serialized, schema_serialized(room->schema))) {
-        buf_append(&kept, serialized.data, serialized.len);
-    }
-    buf_finish(&room->stored_schema);
-    room->stored_schema = kept;
-}
-
-static bool too_large(const struct draft *draft, struct buf *why)
-{
-    bool large = draft->bytes > ROOM_MAX_BYTES && draft->bytes > draft->documents->bytes;
-    if (large) {
-        buf_append_str(why, STR("the room would be too large"));
-    }
-    return large;
-}
-
-/* ---- LOAD ---- */
 
 enum loading_state {
     LOADING_READ,
@@ -122,7 +28,8 @@ struct room_loading {
     struct documents given;
     struct schema_path *path; /* a reference; NULL: none is needed */
     struct draft draft;
-    struct list *at; /* next of a list of records that is walked */
+    struct draft_migration *migration; /* owned */
+    struct list *at;                   /* next of a list of records that is walked */
     struct draft_edits edits;
     struct transaction transaction;
     bool other; /* the room gets another schema */
@@ -216,13 +123,23 @@ static enum loading_state draft_puts(struct room_loading *loading, struct slice 
     return LOADING_PUTS;
 }
 
-static enum loading_state migrate_draft(struct room_loading *loading)
+static enum loading_state migrate_draft(struct room_loading *loading, struct slice *slice)
 {
-    if (loading->path && !migrate(&loading->draft, loading->path, &loading->why)) {
-        return end(loading, ROOM_EDIT_MIGRATION, STR(""));
+    enum err err = ERR_OK;
+    if (loading->path) {
+        if (!loading->migration) {
+            loading->migration = draft_migration_create(&loading->draft, loading->path);
+        }
+        err = draft_migration_step(loading->migration, slice, &loading->why);
+    } else {
+        err = draft_weigh(&loading->draft, &loading->why);
     }
-    return too_large(&loading->draft, &loading->why) ? end(loading, ROOM_EDIT_TOO_LARGE, STR(""))
-                                                     : LOADING_COLLECT;
+    if (err == ERR_AGAIN) {
+        return LOADING_MIGRATE;
+    }
+    return err ? end(loading, err == ERR_TOO_LARGE ? ROOM_EDIT_TOO_LARGE : ROOM_EDIT_MIGRATION,
+                     STR(""))
+               : LOADING_COLLECT;
 }
 
 static enum loading_state collect_edits(struct room_loading *loading, struct slice *slice)
@@ -237,7 +154,7 @@ static enum loading_state collect_edits(struct room_loading *loading, struct sli
         return end(loading, ROOM_UNCHANGED, STR(""));
     }
     if (loading->other) {
-        store_schema(room, schema);
+        room_keep_schema(room, schema);
     }
     transaction_begin(&loading->transaction, room, loading->edits.list, loading->edits.count,
                       loading->other ? schema : VALUE_NONE);
@@ -267,7 +184,7 @@ static enum loading_state step(struct room_loading *loading, struct slice *slice
     case LOADING_PUTS:
         return draft_puts(loading, slice);
     case LOADING_MIGRATE:
-        return migrate_draft(loading);
+        return migrate_draft(loading, slice);
     case LOADING_COLLECT:
         return collect_edits(loading, slice);
     case LOADING_COMMIT:
@@ -288,8 +205,17 @@ bool room_load_step(struct room_loading *loading, struct slice *slice, uint64_t 
 {
     while (loading->state != LOADING_OVER && slice_left(slice)) {
         loading->state = step(loading, slice, now_ms);
+        if (room_load_waits(loading)) {
+            return false;
+        }
     }
     return loading->state == LOADING_OVER;
+}
+
+bool room_load_waits(const struct room_loading *loading)
+{
+    return loading->state == LOADING_MIGRATE && loading->migration &&
+           draft_migration_waits(loading->migration);
 }
 
 enum room_edited room_load_edited(const struct room_loading *loading, struct str *why)
@@ -303,6 +229,7 @@ void room_load_end(struct room_loading *loading)
     if (loading) {
         transaction_finish(&loading->transaction);
         free(loading->edits.list);
+        draft_migration_destroy(loading->migration);
         draft_finish(&loading->draft);
         documents_finish(&loading->given);
         intake_destroy(loading->intake);
@@ -318,70 +245,10 @@ enum room_edited room_load(struct room *room, struct value snapshot, uint64_t no
     struct slice all = SLICE_ALL;
     struct str text;
     struct room_loading *loading = room_load_begin(room, snapshot);
-    bool over = room_load_step(loading, &all, now_ms);
-    assert(over);
+    while (!room_load_step(loading, &all, now_ms)) {
+    }
     enum room_edited edited = room_load_edited(loading, &text);
     buf_append_str(why, text);
     room_load_end(loading);
     return edited;
-}
-
-/* ---- what was stored ---- */
-
-/* Step 5 of the migration of a storage undoes all of it when anything fails: the draft is dropped.
- */
-static enum err bring_over(struct room *room, struct schema *schema, const struct schema_path *path,
-                           struct buf *why)
-{
-    struct draft draft;
-    draft_init(&draft, &room->documents);
-    enum err err = ERR_OK;
-    if (!migrate(&draft, path, why)) {
-        err = ERR_REFUSED;
-    } else if (too_large(&draft, why)) {
-        err = ERR_TOO_LARGE;
-    } else {
-        struct edit *edits;
-        uint32_t count = draft_edits(&draft, &edits);
-        schema_unref(room->schema);
-        room->schema = schema_ref(schema);
-        buf_finish(&room->stored_schema);
-        room_store(room, edits, count, schema_serialized(schema));
-        free(edits);
-    }
-    draft_finish(&draft);
-    return err;
-}
-
-enum err room_settle_schema(struct room *room, struct buf *why)
-{
-    struct schema *schema = room->config->schema;
-    bool nothing_stored = !room->schema && room->documents.records.count == 0;
-    if (!schema || nothing_stored) {
-        return ERR_OK; /* its first client begins it */
-    }
-    struct buf stored = {0};
-    struct value before = room->schema ? stored_schema(room) : schema_earliest(schema);
-    buf_append(&stored, before.data, before.len);
-    struct schema_path *path;
-    enum err err = ERR_OK;
-    if (schema_path_from(schema, buf_value(&stored), &path) != SCHEMA_SERVED) {
-        buf_append_str(why, STR("its schema is not known here; it may be newer"));
-        err = ERR_VERSION;
-    } else if (path) {
-        err = bring_over(room, schema, path, why);
-    } else {
-        schema_unref(room->schema);
-        room->schema = schema_ref(schema);
-        store_schema(room, buf_value(&stored));
-    }
-    if (err != ERR_VERSION) {
-        schema_path_unref(path);
-    }
-    if (!err && !value_equal(buf_value(&stored), schema_serialized(schema))) {
-        room->former_schema = stored;
-        stored = (struct buf){0};
-    }
-    buf_finish(&stored);
-    return err;
 }

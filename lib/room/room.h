@@ -138,8 +138,20 @@ enum err room_replay(struct room *room, const struct room_entry *entry) NODISCAR
 
 /* Brings what was read to the schema of the configuration, if there is one: a room that was stored
  * under another schema is migrated, as one transaction (SNAP-8). Once, after everything is read and
- * before there are sessions. ERR_SCHEMA: it cannot be, and stays as it is; `why` says for people
- * what is in the way. */
+ * before there are sessions; nobody touches the room meanwhile. */
+struct room_settling;
+struct room_settling *room_settle_begin(struct room *room);
+/* ERR_AGAIN: there is more to do; else final. ERR_VERSION: no way leads from its schema to ours.
+ * ERR_REFUSED, ERR_TOO_LARGE: it cannot be migrated. In these it stays as it is, and `why` says for
+ * people what is in the way. */
+enum err room_settle_step(struct room_settling *settling, struct slice *slice) NODISCARD;
+/* There is nothing to do but to wait for the engine: try again some milliseconds later. */
+bool room_settle_waits(const struct room_settling *settling);
+struct str room_settle_why(const struct room_settling *settling); /* a view */
+/* At any time; if it was not over, the room is good for nothing but to be destroyed. NULL is fine.
+ */
+void room_settle_end(struct room_settling *settling);
+/* All at once, waiting where it has to. */
 enum err room_settle_schema(struct room *room, struct buf *why) NODISCARD;
 
 /* Gives a new room the schema of the configuration, and the documents that it starts with (SNAP-9).

@@ -121,7 +121,7 @@ bool transaction_step(struct transaction *transaction, struct slice *slice)
     return false;
 }
 
-static void tell_log(struct transaction *transaction)
+void transaction_tell_log(struct transaction *transaction)
 {
     struct room *room = transaction->room;
     struct room_entry entry = {.clock = clock_after(transaction), .schema = transaction->schema};
@@ -136,7 +136,7 @@ static void tell_log(struct transaction *transaction)
 void transaction_end(struct transaction *transaction, uint64_t now_ms)
 {
     struct room *room = transaction->room;
-    tell_log(transaction);
+    transaction_tell_log(transaction);
     if (transaction->removes) {
         schedule_prune(room, now_ms); /* TOMB-2 */
     }
@@ -182,6 +182,6 @@ void room_store(struct room *room, const struct edit *edits, uint32_t count, str
 {
     struct transaction transaction;
     do_all(&transaction, room, edits, count, schema);
-    tell_log(&transaction);
+    transaction_tell_log(&transaction);
     transaction_finish(&transaction);
 }

@@ -34,7 +34,9 @@ void transaction_begin(struct transaction *transaction, struct room *room, const
                        uint32_t count, struct value schema);
 /* True when all is stored. */
 bool transaction_step(struct transaction *transaction, struct slice *slice);
-/* Then: tells the log, and everybody. */
+/* Then: tells the log, which is enough where there are no sessions yet. */
+void transaction_tell_log(struct transaction *transaction);
+/* Or the log, and everybody. */
 void transaction_end(struct transaction *transaction, uint64_t now_ms);
 void transaction_finish(struct transaction *transaction);
 

@@ -47,7 +47,7 @@ enum err frame_next(const uint8_t *bytes, size_t len, struct str *body, size_t *
 }
 
 /* call, whether there is a value, length of the name, name, value */
-void frame_write_job(const struct schema_job *job, struct buf *out)
+void frame_begin_job(const struct schema_job *job, struct buf *out)
 {
     uint8_t length[LENGTH_BYTES];
     size_t start = frame_begin(out);
@@ -56,8 +56,13 @@ void frame_write_job(const struct schema_job *job, struct buf *out)
     put_u32(length, job->function.len);
     buf_append(out, length, sizeof(length));
     buf_append_str(out, job->function);
+    put_u32(buf_head(out) + start, buf_len(out) - start - LENGTH_BYTES + job->value.len);
+}
+
+void frame_write_job(const struct schema_job *job, struct buf *out)
+{
+    frame_begin_job(job, out);
     buf_append(out, job->value.data, job->value.len);
-    frame_end(out, start);
 }
 
 enum err frame_read_job(struct str body, struct schema_job *job)
@@ -104,5 +109,24 @@ enum err frame_read_answer(struct str body, struct schema_job *job)
         buf_append(&job->result, at + 1, body.len - 1);
     }
     job->called = (enum schema_called)at[0];
+    return ERR_OK;
+}
+
+enum err frame_begin_answer(const uint8_t *bytes, size_t len, enum schema_called *called,
+                            size_t *result, size_t *used)
+{
+    if (len <= LENGTH_BYTES) {
+        return ERR_AGAIN;
+    }
+    size_t size = get_u32(bytes);
+    if (size > SANDBOX_FRAME_MAX) {
+        return ERR_TOO_LARGE;
+    }
+    if (size < 1 || bytes[LENGTH_BYTES] > SCHEMA_UNAVAILABLE) {
+        return ERR_MALFORMED;
+    }
+    *called = (enum schema_called)bytes[LENGTH_BYTES];
+    *result = size - 1;
+    *used = LENGTH_BYTES + 1;
     return ERR_OK;
 }

@@ -19,8 +19,14 @@ enum err frame_next(const uint8_t *bytes, size_t len, struct str *body, size_t *
 /* One job, and one answer. Read from outside: ERR_MALFORMED. What is read points into `body`, but
  * for the result, which is copied. */
 void frame_write_job(const struct schema_job *job, struct buf *out);
+/* All of it but the value, which is to follow it. */
+void frame_begin_job(const struct schema_job *job, struct buf *out);
 enum err frame_read_job(struct str body, struct schema_job *job) NODISCARD;
 void frame_write_answer(const struct schema_job *job, struct buf *out);
 enum err frame_read_answer(struct str body, struct schema_job *job) NODISCARD;
+/* How an answer begins: how the job went, and how many bytes of a result follow the *used that are
+ * read here. ERR_AGAIN: more of it is needed; ERR_MALFORMED; ERR_TOO_LARGE. */
+enum err frame_begin_answer(const uint8_t *bytes, size_t len, enum schema_called *called,
+                            size_t *result, size_t *used) NODISCARD;
 
 #endif

@@ -35,11 +35,23 @@ struct schema_job {
     struct buf result;         /* set by the engine; the caller's to finish */
 };
 
+/* A job that may take long, on its way. The engine's. */
+struct schema_errand;
+
 /* One loaded `code`. Owned by who loads the schema file; outlives the schema. */
 struct schema_engine {
     /* Runs independent jobs, in order, and comes back when all are done or the limits are reached:
      * the caller waits. */
     void (*run)(struct schema_engine *engine, struct schema_job *jobs, size_t count);
+
+    /* Begins one job, for which nobody waits; it stays where it is until `end`. NULL: so many are
+     * under way that it has to be tried again later. All three are NULL where the engine cannot do
+     * that. */
+    struct schema_errand *(*begin)(struct schema_engine *engine, struct schema_job *job);
+    /* Whether `called` and `result` are set. The result is not checked. */
+    bool (*ended)(struct schema_errand *errand);
+    /* Frees it; gives up what has not ended. */
+    void (*end)(struct schema_errand *errand);
 };
 
 #endif

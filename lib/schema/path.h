@@ -55,24 +55,4 @@ void schema_migrate(const struct schema_path *path, enum schema_direction direct
 bool schema_path_needs_engine(const struct schema_path *path, enum schema_direction direction,
                               struct value record);
 
-/* ---- whole storages (5.) ---- */
-
-/* Where a storage migration reads and writes. Ids are unique. */
-struct schema_storage {
-    /* Calls `visit` for each record; nothing is put or removed meanwhile. */
-    void (*each)(void *ctx, void (*visit)(void *arg, struct value record), void *arg);
-    /* The record of that id; absent if there is none. As long as nothing is put or removed. */
-    struct value (*get)(void *ctx, struct str id);
-    void (*put)(void *ctx, struct str id, struct value record);
-    void (*remove)(void *ctx, struct str id);
-    void *ctx;
-};
-
-/* Applies the path's migrations to the storage, and removes in the end what is not of document
- * scope. SCHEMA_CHANGED, or why not: then the storage is half migrated and must be thrown away,
- * and `why` (for people) names the migration and what was wrong. */
-enum schema_migrated schema_migrate_storage(const struct schema_path *path,
-                                            const struct schema_storage *storage,
-                                            struct buf *why) NODISCARD;
-
 #endif

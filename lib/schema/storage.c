@@ -1,47 +1,46 @@
-/* Migrating a whole storage (spec schema-and-migrations 5). */
+/* Migrating a whole storage. Each part of a migration first goes through all records, to find whom
+ * it is about, and then through those: nothing changes while the storage is walked. */
+#include "schema/storage.h"
+
 #include "base/alloc.h"
+#include "schema/ids.h"
 #include "schema/migrate.h"
 #include "schema/reader.h"
 #include "schema/steps.h"
-#include "value/check.h"
+#include "schema/storage_call.h"
 #include "value/pack.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
-struct run {
+enum {
+    BATCH = 64,            /* records that are migrated at once */
+    CODE_BYTES = 16 << 10, /* that a call of the engine counts as */
+};
+
+enum migration_phase {
+    PHASE_BEGINS, /* the next, or what follows the last */
+    PHASE_STEP,   /* the next of its steps */
+    PHASE_LOOKS,  /* for those that it is about */
+    PHASE_APPLIES,
+    PHASE_CALLS,
+    PHASE_TAKES, /* what the call gave */
+    PHASE_DONE,
+    PHASE_FAILED,
+};
+
+struct storage_migration {
+    struct schema_path *path; /* a reference */
     const struct content *content;
-    const struct schema_storage *storage;
-    struct buf *why;
+    struct schema_storage storage;
+    enum migration_phase phase;
+    size_t at;     /* in the path; behind it come the strays */
+    uint32_t step; /* of a migration by steps */
+    struct ids ids;
+    size_t done;               /* of those */
+    struct storage_call *call; /* owned; of a migration by code */
+    struct buf reason, why;
 };
-
-/* Texts that outlive changes of the storage. */
-struct ids {
-    struct buf text;
-    size_t *ends; /* owned; of each id in `text` */
-    size_t count, cap;
-};
-
-static void ids_add(struct ids *ids, struct str id)
-{
-    if (ids->count == ids->cap) {
-        ids->cap = ids->cap ? ids->cap * 2 : 64;
-        ids->ends = xrealloc(ids->ends, ids->cap * sizeof(*ids->ends));
-    }
-    buf_append_str(&ids->text, id);
-    ids->ends[ids->count++] = buf_len(&ids->text);
-}
-
-static struct str ids_at(const struct ids *ids, size_t at)
-{
-    size_t start = at > 0 ? ids->ends[at - 1] : 0;
-    return (struct str){buf_str(&ids->text).ptr + start, ids->ends[at] - start};
-}
-
-static void ids_finish(struct ids *ids)
-{
-    buf_finish(&ids->text);
-    free(ids->ends);
-}
 
 static struct str id_of(struct value record)
 {
@@ -50,311 +49,363 @@ static struct str id_of(struct value record)
     return id;
 }
 
+static struct value get(const struct storage_migration *m, struct str id)
+{
+    return m->storage.get(m->storage.ctx, id);
+}
+
 /* A record is stored by its own id. */
-static bool put(struct run *run, struct str id, struct value record)
+static bool put(struct storage_migration *m, struct str id, struct value record)
 {
     struct str own;
     if (!value_string(value_get(record, STR("id")), &own) || !str_eq(own, id)) {
-        return reader_fail(run->why, NULL, "\"%.*s\": the id becomes another",
+        return reader_fail(&m->reason, NULL, "\"%.*s\": the id becomes another",
                            STR_ARG(reader_cut(id)));
     }
-    run->storage->put(run->storage->ctx, id, record);
+    m->storage.put(m->storage.ctx, id, record);
     return true;
 }
 
-/* ---- migrations of records ---- */
-
-struct travellers {
-    struct schema_traveller *list; /* owned, with what came of them */
-    size_t count, cap;
-    struct value match; /* of the filter; absent: all records */
-};
-
-static void on_record(void *arg, struct value record)
+static const struct migration *current(const struct storage_migration *m)
 {
-    struct travellers *to = arg;
-    if (!steps_match(to->match, record)) {
-        return;
-    }
-    if (to->count == to->cap) {
-        to->cap = to->cap ? to->cap * 2 : 64;
-        to->list = xrealloc(to->list, to->cap * sizeof(*to->list));
-    }
-    to->list[to->count++] = (struct schema_traveller){.record = record};
+    return m->at < m->path->count ? path_migration(m->path, m->at) : NULL;
 }
+
+/* ---- beginning a migration, or one of its steps ---- */
+
+static enum migration_phase look(struct storage_migration *m)
+{
+    ids_finish(&m->ids);
+    m->done = 0;
+    m->storage.rewind(m->storage.ctx);
+    return PHASE_LOOKS;
+}
+
+static enum migration_phase begin(struct storage_migration *m)
+{
+    const struct migration *migration = current(m);
+    if (!migration || migration->scope == MIGRATION_RECORD) {
+        return look(m);
+    }
+    if (migration->up.kind == FUNCTION_CODE) {
+        m->call = storage_call_create(m->content, migration);
+        return look(m);
+    }
+    m->step = 0;
+    return PHASE_STEP;
+}
+
+static enum migration_phase next_migration(struct storage_migration *m)
+{
+    if (!current(m)) {
+        return PHASE_DONE;
+    }
+    m->at++;
+    return PHASE_BEGINS;
+}
+
+static const struct step *step_of(const struct storage_migration *m)
+{
+    return &current(m)->up.steps.list[m->step];
+}
+
+/* A store's records count as written only if they become different, a storage's always. */
+static bool writes_always(const struct storage_migration *m)
+{
+    return current(m)->scope == MIGRATION_STORAGE;
+}
+
+static void put_step(struct storage_migration *m, const struct step *step)
+{
+    struct str id = id_of(step->value);
+    struct value old = get(m, id);
+    if (step->only_if_missing ? !value_present(old)
+                              : writes_always(m) || !value_equal(old, step->value)) {
+        m->storage.put(m->storage.ctx, id, step->value);
+    }
+}
+
+static enum migration_phase begin_step(struct storage_migration *m)
+{
+    if (m->step == current(m)->up.steps.count) {
+        return next_migration(m);
+    }
+    const struct step *step = step_of(m);
+    if (step->op == STEP_FAIL) {
+        reader_fail(&m->reason, NULL, "a step fails");
+        return PHASE_FAILED;
+    }
+    if (step->op == STEP_PUT_RECORD) {
+        put_step(m, step);
+        m->step++;
+        return PHASE_STEP;
+    }
+    return look(m);
+}
+
+/* ---- whom it is about ---- */
+
+/* What is not of document scope goes; what nobody knows is refused. */
+static bool is_stray(struct storage_migration *m, struct value record, bool *stray)
+{
+    struct str name = STR("");
+    value_string(value_get(record, STR("typeName")), &name);
+    uint32_t type = names_find(&m->content->type_names, name);
+    if (type == NAMES_NONE) {
+        struct str id = reader_cut(id_of(record));
+        return reader_fail(&m->reason, NULL, "\"%.*s\" is of the unknown type \"%.*s\"",
+                           STR_ARG(id), STR_ARG(reader_cut(name)));
+    }
+    *stray = m->content->types[type].scope != SCHEMA_DOCUMENT;
+    return true;
+}
+
+static bool look_at(struct storage_migration *m, struct value record)
+{
+    const struct migration *migration = current(m);
+    bool wanted = true;
+    if (m->call) {
+        storage_call_add(m->call, id_of(record), record);
+        return true;
+    }
+    if (!migration) {
+        if (!is_stray(m, record, &wanted)) {
+            return false;
+        }
+    } else if (migration->scope != MIGRATION_RECORD) {
+        wanted = steps_match(step_of(m)->value, record);
+    } else if (migration->filter.kind == FILTER_MATCH) {
+        wanted = steps_match(migration->filter.match, record);
+    }
+    if (wanted) {
+        ids_add(&m->ids, id_of(record));
+    }
+    return true;
+}
+
+static enum migration_phase look_on(struct storage_migration *m, struct slice *slice)
+{
+    while (slice_left(slice)) {
+        struct value record = VALUE_NONE;
+        if (!m->storage.next(m->storage.ctx, &record)) {
+            return m->call ? PHASE_CALLS : PHASE_APPLIES;
+        }
+        if (value_present(record) && !look_at(m, record)) {
+            return PHASE_FAILED;
+        }
+        slice_spend(slice, record.len);
+    }
+    return PHASE_LOOKS;
+}
+
+/* ---- doing it ---- */
 
 /* All reads come before the first write; what is equal is not written. */
-static bool put_changed(struct run *run, struct travellers *travellers)
+static bool put_changed(struct storage_migration *m, const struct schema_traveller *travellers,
+                        size_t count)
 {
-    struct ids ids = {0};
-    size_t changed = 0;
-    for (size_t i = 0; i < travellers->count; i++) {
-        struct schema_traveller *traveller = &travellers->list[i];
-        if (traveller->migrated == SCHEMA_CHANGED &&
-            !value_equal(traveller->record, buf_value(&traveller->out))) {
-            ids_add(&ids, id_of(traveller->record));
-            struct schema_traveller moved = *traveller;
-            *traveller = travellers->list[changed];
-            travellers->list[changed++] = moved;
-        }
+    bool changed[BATCH];
+    for (size_t i = 0; i < count; i++) {
+        const struct schema_traveller *traveller = &travellers[i];
+        changed[i] = traveller->migrated == SCHEMA_CHANGED &&
+                     !value_equal(traveller->record, buf_value(&traveller->out));
     }
     bool ok = true;
-    for (size_t i = 0; ok && i < changed; i++) {
-        ok = put(run, ids_at(&ids, i), buf_value(&travellers->list[i].out));
+    for (size_t i = 0; ok && i < count; i++) {
+        ok = !changed[i] || put(m, ids_at(&m->ids, m->done + i), buf_value(&travellers[i].out));
     }
-    ids_finish(&ids);
     return ok;
 }
 
-static bool migrate_all_records(struct run *run, const struct migration *migration)
+static bool migrate_batch(struct storage_migration *m, size_t count, struct slice *slice)
 {
-    struct travellers travellers = {0};
-    if (migration->filter.kind == FILTER_MATCH) {
-        travellers.match = migration->filter.match;
+    const struct migration *migration = current(m);
+    bool code = migration->up.kind == FUNCTION_CODE || migration->filter.kind == FILTER_CODE;
+    struct schema_traveller travellers[BATCH] = {0};
+    for (size_t i = 0; i < count; i++) {
+        travellers[i].record = get(m, ids_at(&m->ids, m->done + i));
+        slice_spend(slice, travellers[i].record.len * 2 + (code ? CODE_BYTES : 0));
     }
-    run->storage->each(run->storage->ctx, on_record, &travellers);
-    migrate_records(run->content, migration, SCHEMA_UP, travellers.list, travellers.count,
-                    run->why);
-    bool ok = buf_len(run->why) == 0 && put_changed(run, &travellers);
-    for (size_t i = 0; i < travellers.count; i++) {
-        buf_finish(&travellers.list[i].out);
+    migrate_records(m->content, migration, SCHEMA_UP, travellers, count, &m->reason);
+    bool ok = buf_len(&m->reason) == 0 && put_changed(m, travellers, count);
+    for (size_t i = 0; i < count; i++) {
+        buf_finish(&travellers[i].out);
     }
-    free(travellers.list);
     return ok;
 }
 
-/* ---- steps on a store or a storage ---- */
-
-struct matching {
-    struct value match;
-    struct ids ids;
-};
-
-static void on_matching(void *arg, struct value record)
-{
-    struct matching *matching = arg;
-    if (steps_match(matching->match, record)) {
-        ids_add(&matching->ids, id_of(record));
-    }
-}
-
-/* A store's records count as written only if they become different (`always` false). */
-static bool update_one(struct run *run, const struct step *step, struct str id, bool always)
+static bool update_one(struct storage_migration *m, struct str id)
 {
     struct buf made = {0};
-    struct value record = run->storage->get(run->storage->ctx, id);
-    bool ok = steps_apply(&step->steps, record, &made);
+    struct value record = get(m, id);
+    bool ok = steps_apply(&step_of(m)->steps, record, &made);
     if (!ok) {
-        reader_fail(run->why, NULL, "a step fails");
-    } else if (always || !value_equal(record, buf_value(&made))) {
-        ok = put(run, id, buf_value(&made));
+        reader_fail(&m->reason, NULL, "a step fails");
+    } else if (writes_always(m) || !value_equal(record, buf_value(&made))) {
+        ok = put(m, id, buf_value(&made));
     }
     buf_finish(&made);
     return ok;
 }
 
-static void put_step(struct run *run, const struct step *step, bool always)
+/* One, or a batch of records; sets how many. */
+static bool apply_some(struct storage_migration *m, struct slice *slice, size_t *count)
 {
-    struct str id = id_of(step->value);
-    struct value old = run->storage->get(run->storage->ctx, id);
-    bool put =
-        step->only_if_missing ? !value_present(old) : always || !value_equal(old, step->value);
-    if (put) {
-        run->storage->put(run->storage->ctx, id, step->value);
+    const struct migration *migration = current(m);
+    struct str id = ids_at(&m->ids, m->done);
+    if (migration && migration->scope == MIGRATION_RECORD) {
+        size_t left = m->ids.count - m->done;
+        *count = left < BATCH ? left : BATCH;
+        return migrate_batch(m, *count, slice);
     }
-}
-
-static bool apply_step(struct run *run, const struct step *step, bool always)
-{
-    struct matching matching = {.match = step->value};
-    if (step->op == STEP_FAIL) {
-        return reader_fail(run->why, NULL, "a step fails");
-    }
-    if (step->op == STEP_PUT_RECORD) {
-        put_step(run, step, always);
+    *count = 1;
+    if (!migration || step_of(m)->op == STEP_REMOVE_WHERE) {
+        slice_spend(slice, 0);
+        m->storage.remove(m->storage.ctx, id);
         return true;
     }
-    bool ok = true;
-    run->storage->each(run->storage->ctx, on_matching, &matching);
-    for (size_t i = 0; ok && i < matching.ids.count; i++) {
-        if (step->op == STEP_REMOVE_WHERE) {
-            run->storage->remove(run->storage->ctx, ids_at(&matching.ids, i));
-        } else {
-            ok = update_one(run, step, ids_at(&matching.ids, i), always);
-        }
-    }
-    ids_finish(&matching.ids);
-    return ok;
+    slice_spend(slice, get(m, id).len * 2);
+    return update_one(m, id);
 }
 
-/* ---- code on a store or a storage ---- */
-
-struct packing {
-    struct buf records;
-    uint32_t count;
-};
-
-static void on_pack(void *arg, struct value record)
+static enum migration_phase apply(struct storage_migration *m, struct slice *slice)
 {
-    struct packing *packing = arg;
-    pack_member(&packing->records, id_of(record), record);
-    packing->count++;
+    const struct migration *migration = current(m);
+    while (m->done < m->ids.count) {
+        size_t count;
+        if (!slice_left(slice)) {
+            return PHASE_APPLIES;
+        }
+        if (!apply_some(m, slice, &count)) {
+            return PHASE_FAILED;
+        }
+        m->done += count;
+    }
+    if (migration && migration->scope != MIGRATION_RECORD) {
+        m->step++;
+        return PHASE_STEP;
+    }
+    return next_migration(m);
 }
 
-/* Whether it is {"puts": {id: record}, "deletes": [id]}. */
-static bool check_changes(struct value changes)
+/* ---- code on all of it ---- */
+
+static enum migration_phase call(struct storage_migration *m, struct slice *slice)
 {
-    struct value_walk puts = value_members(value_get(changes, STR("puts")));
-    struct value_walk deletes = value_items(value_get(changes, STR("deletes")));
-    struct str id;
-    struct value value;
-    while (value_next_member(&puts, &id, &value)) {
-        if (value_type(value) != VALUE_MAP) {
-            return false;
-        }
-    }
-    while (value_next_item(&deletes, &value)) {
-        if (!value_string(value, &id)) {
-            return false;
-        }
-    }
-    return value_type(value_get(changes, STR("puts"))) == VALUE_MAP &&
-           value_type(value_get(changes, STR("deletes"))) == VALUE_ARRAY;
+    enum err err = storage_call_run(m->call, slice, &m->reason);
+    return err == ERR_AGAIN ? PHASE_CALLS : err ? PHASE_FAILED : PHASE_TAKES;
 }
 
-static bool apply_changes(struct run *run, struct value changes)
+static bool take(struct storage_migration *m, struct str id, struct value record)
 {
-    struct value_walk puts = value_members(value_get(changes, STR("puts")));
-    struct value_walk deletes = value_items(value_get(changes, STR("deletes")));
-    struct str id;
-    struct value value;
-    while (value_next_member(&puts, &id, &value)) {
-        if (!put(run, id, value)) {
-            return false;
-        }
+    if (value_present(record)) {
+        return put(m, id, record);
     }
-    while (value_next_item(&deletes, &value)) {
-        value_string(value, &id);
-        if (value_present(run->storage->get(run->storage->ctx, id))) {
-            run->storage->remove(run->storage->ctx, id);
-        }
+    if (value_present(get(m, id))) {
+        m->storage.remove(m->storage.ctx, id);
     }
     return true;
 }
 
-static bool take_result(struct run *run, const struct schema_job *job)
+static enum migration_phase take_changes(struct storage_migration *m, struct slice *slice)
 {
-    struct value changes;
-    struct str text;
-    switch (job->called) {
-    case SCHEMA_RETURNED:
-        if (value_check(buf_head(&job->result), buf_len(&job->result), &changes) != ERR_OK ||
-            !check_changes(changes)) {
-            return reader_fail(run->why, NULL, "left something that is no record");
+    while (slice_left(slice)) {
+        struct str id;
+        struct value record;
+        enum err err = storage_call_next(m->call, &id, &record, &m->reason);
+        if (err == ERR_NOT_FOUND) {
+            storage_call_destroy(m->call);
+            m->call = NULL;
+            return next_migration(m);
         }
-        return apply_changes(run, changes);
-    case SCHEMA_THREW:
-        text = STR("threw");
-        value_string(buf_value(&job->result), &text);
-        return reader_fail(run->why, NULL, "%.*s", STR_ARG(text));
-    case SCHEMA_OVER_LIMIT:
-        return reader_fail(run->why, NULL, "exceeded a limit of time or memory");
-    case SCHEMA_UNAVAILABLE:
-        break;
+        slice_spend(slice, record.len);
+        if (err || !take(m, id, record)) {
+            return PHASE_FAILED;
+        }
     }
-    return reader_fail(run->why, NULL, "the engine does not run");
-}
-
-static bool call_on_storage(struct run *run, const struct migration *migration)
-{
-    struct packing packing = {0};
-    struct buf map = {0};
-    run->storage->each(run->storage->ctx, on_pack, &packing);
-    pack_map(&map, packing.count);
-    buf_append_str(&map, buf_str(&packing.records));
-    struct schema_job job = {.call = migration->scope == MIGRATION_STORE ? SCHEMA_CALL_STORE
-                                                                         : SCHEMA_CALL_STORAGE,
-                             .function = migration->up.name,
-                             .value = buf_value(&map)};
-    buf_finish(&packing.records);
-    engine_run(run->content, &job, 1);
-    bool ok = take_result(run, &job);
-    buf_finish(&job.result);
-    buf_finish(&map);
-    return ok;
+    return PHASE_TAKES;
 }
 
 /* ---- all of it ---- */
 
-static bool migrate_by(struct run *run, const struct migration *migration)
+struct storage_migration *storage_migration_create(struct schema_path *path,
+                                                   const struct schema_storage *storage)
 {
-    if (migration->scope == MIGRATION_RECORD) {
-        return migrate_all_records(run, migration);
+    struct storage_migration *m = xcalloc(1, sizeof(*m));
+    m->path = schema_path_ref(path);
+    m->content = path->schema->content;
+    m->storage = *storage;
+    return m;
+}
+
+static enum migration_phase go_on(struct storage_migration *m, struct slice *slice)
+{
+    switch (m->phase) {
+    case PHASE_BEGINS:
+        return begin(m);
+    case PHASE_STEP:
+        return begin_step(m);
+    case PHASE_LOOKS:
+        return look_on(m, slice);
+    case PHASE_APPLIES:
+        return apply(m, slice);
+    case PHASE_CALLS:
+        return call(m, slice);
+    case PHASE_TAKES:
+        return take_changes(m, slice);
+    case PHASE_DONE:
+    case PHASE_FAILED:
+        break;
     }
-    if (migration->up.kind == FUNCTION_CODE) {
-        return call_on_storage(run, migration);
+    return m->phase;
+}
+
+static void explain(struct storage_migration *m)
+{
+    if (buf_len(&m->why) == 0 && current(m)) {
+        struct str id = reader_cut(schema_path_id(m->path, m->at));
+        buf_printf(&m->why, "migration %.*s: ", STR_ARG(id));
     }
-    const struct steps *steps = &migration->up.steps;
-    for (uint32_t i = 0; i < steps->count; i++) {
-        if (!apply_step(run, &steps->list[i], migration->scope == MIGRATION_STORAGE)) {
-            return false;
+    buf_append_str(&m->why, buf_str(&m->reason));
+    buf_finish(&m->reason);
+}
+
+enum err storage_migration_step(struct storage_migration *m, struct slice *slice)
+{
+    while (m->phase != PHASE_DONE && m->phase != PHASE_FAILED) {
+        if (!slice_left(slice)) {
+            return ERR_AGAIN;
+        }
+        m->phase = go_on(m, slice);
+        if (storage_migration_waits(m)) {
+            return ERR_AGAIN;
         }
     }
-    return true;
+    if (m->phase == PHASE_FAILED) {
+        explain(m);
+        return ERR_REFUSED;
+    }
+    return ERR_OK;
 }
 
-struct strays {
-    const struct content *content;
-    struct ids ids;
-    struct buf *why;
-};
-
-static void on_stray(void *arg, struct value record)
+bool storage_migration_waits(const struct storage_migration *m)
 {
-    struct strays *strays = arg;
-    struct str name = STR("");
-    value_string(value_get(record, STR("typeName")), &name);
-    uint32_t type = names_find(&strays->content->type_names, name);
-    if (type == NAMES_NONE) {
-        if (buf_len(strays->why) == 0) {
-            struct str id = reader_cut(id_of(record));
-            struct str shown = reader_cut(name);
-            reader_fail(strays->why, NULL, "\"%.*s\" is of the unknown type \"%.*s\"", STR_ARG(id),
-                        STR_ARG(shown));
-        }
-    } else if (strays->content->types[type].scope != SCHEMA_DOCUMENT) {
-        ids_add(&strays->ids, id_of(record));
-    }
+    return m->phase == PHASE_CALLS && storage_call_waits(m->call);
 }
 
-static bool remove_strays(struct run *run)
+struct str storage_migration_why(const struct storage_migration *m)
 {
-    struct strays strays = {.content = run->content, .why = run->why};
-    run->storage->each(run->storage->ctx, on_stray, &strays);
-    bool ok = buf_len(run->why) == 0;
-    for (size_t i = 0; ok && i < strays.ids.count; i++) {
-        run->storage->remove(run->storage->ctx, ids_at(&strays.ids, i));
-    }
-    ids_finish(&strays.ids);
-    return ok;
+    return buf_str(&m->why);
 }
 
-enum schema_migrated schema_migrate_storage(const struct schema_path *path,
-                                            const struct schema_storage *storage, struct buf *why)
+void storage_migration_destroy(struct storage_migration *m)
 {
-    struct buf reason = {0};
-    struct run run = {path->schema->content, storage, &reason};
-    bool ok = true;
-    size_t at = 0;
-    for (; ok && at < path->count; at++) {
-        ok = migrate_by(&run, path_migration(path, at));
+    if (m) {
+        schema_path_unref(m->path);
+        storage_call_destroy(m->call);
+        ids_finish(&m->ids);
+        buf_finish(&m->reason);
+        buf_finish(&m->why);
+        free(m);
     }
-    if (!ok) {
-        struct str id = reader_cut(schema_path_id(path, at - 1));
-        buf_printf(why, "migration %.*s: ", STR_ARG(id));
-    }
-    ok = ok && remove_strays(&run);
-    buf_append_str(why, buf_str(&reason));
-    buf_finish(&reason);
-    return ok ? SCHEMA_CHANGED : SCHEMA_FAILED;
 }

@@ -24,6 +24,7 @@ struct shard {
     struct map by_number; /* of struct shard_room by number */
     struct list unsent;   /* of struct shard_room.unsent_link: with entries to flush */
     struct list busy;     /* of struct shard_room.busy_link: with work that is done in slices */
+    struct list waiting;  /* of the same: those that can only wait for the schema's engine */
     struct map conns;     /* of struct shard_conn by handle; owned */
     struct list links;    /* of struct shard_link.link; owned */
     uint64_t next_handle;
@@ -144,7 +145,7 @@ struct shard_room {
     enum shard_room_state state;
     struct room *room;       /* NULL unless serving or releasing */
     struct list unsent_link; /* in shard.unsent */
-    struct list busy_link;   /* in shard.busy */
+    struct list busy_link;   /* in shard.busy, or shard.waiting */
     uint64_t number; /* ours, never used again: for the store's answers, and as channel of casts to
                         sessions on the room's own schema */
     uint64_t epoch;
@@ -189,6 +190,7 @@ struct shard_room {
     uint64_t before_jump; /* document clock of before the clock jumped, and where history started */
     uint64_t history_before_jump;
     bool jumped;
+    bool maybe_behind; /* what its clients have seen, when it was read */
     bool fresh;        /* it was just read from the store: no need to ask whose it is */
     bool suspect;      /* an append failed: what the log holds is unknown, only a snapshot helps */
     bool dirty;        /* changed since the last snapshot was begun */
@@ -232,10 +234,18 @@ struct shard_request;
 /* Loads what the request gives into the room, and answers it. If that takes more than a slice the
  * room is held until then. */
 void held_load(struct shard_room *room, struct shard_request *request, uint64_t now_ms);
+/* The same with a room that was just read, which is brought to the server's schema: ends with
+ * persist_settled. */
+void held_settle(struct shard_room *room, uint64_t now_ms);
 /* Whoever asked for it is gone. */
 void held_forget_request(struct shard_room *room, const struct shard_request *request);
-/* Does the next slice, or all that is left. */
-void held_work(struct shard_room *room, struct slice *slice, uint64_t now_ms);
+/* Does the next slice. False: that was the last, and the room is not held, or not there, any more.
+ */
+bool held_work(struct shard_room *room, struct slice *slice, uint64_t now_ms);
+/* It can only wait for the engine now. */
+bool held_waits(const struct shard_room *room);
+/* The worker stops: does all that is left, or nothing of it. False: the room is gone. */
+bool held_stop(struct shard_room *room, uint64_t now_ms);
 /* The room ends. */
 void held_drop(struct shard_room *room);
 /* What may be done of anything in one turn. */
@@ -259,6 +269,8 @@ void persist_tick(struct shard_room *room, uint64_t now_ms);
  * free the room. */
 void persist_opened(struct shard_room *room, const struct shard_loaded *loaded, enum err err,
                     uint64_t now_ms);
+/* It is of the server's schema now, or cannot be (room_settle_step). */
+void persist_settled(struct shard_room *room, enum err err, struct str why, uint64_t now_ms);
 /* The snapshot in pieces is there, or will not be. */
 void persist_staged(struct shard_room *room, const struct shard_snapshot *snapshot);
 void persist_not_stored(struct shard_room *room, enum err err);

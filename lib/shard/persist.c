@@ -101,31 +101,6 @@ static void fail_to_settle(struct shard_room *room, enum err err, struct str why
     buf_finish(&text);
 }
 
-/* Brings what was read to the server's schema; false: the room is refused. */
-static bool settle_schema(struct shard_room *room, uint64_t now_ms)
-{
-    enum { LONG_BYTES = 1 << 20 };
-    struct shard *shard = room->shard;
-    struct buf why = {0};
-    uint64_t before = room_documents(room->room)->clock;
-    const struct schema *own = shard->config->room.schema;
-    const struct schema *stored = room_schema(room->room);
-    if (shard->host->long_step && own && room_documents(room->room)->bytes >= LONG_BYTES &&
-        !(stored && value_equal(schema_serialized(stored), schema_serialized(own)))) {
-        shard->host->long_step(shard->ctx); /* a migration of all of it may take seconds */
-    }
-    enum err err = room_settle_schema(room->room, &why);
-    if (err) {
-        fail_to_settle(room, err, buf_str(&why), now_ms);
-    } else if (room_has_changed_schema(room->room)) {
-        struct log_scope scope = shard_room_scope(room);
-        log_info(&scope, "room brought to the schema of this server", LOG_U64("from_clock", before),
-                 LOG_U64("clock", room_documents(room->room)->clock));
-    }
-    buf_finish(&why);
-    return !err;
-}
-
 void shard_loaded(struct shard *shard, uint64_t number, const struct shard_loaded *loaded,
                   uint64_t now_ms)
 {
@@ -162,21 +137,30 @@ void persist_opened(struct shard_room *room, const struct shard_loaded *loaded, 
     room->loaded_at = now_ms;
     room->told_clock = room_documents(room->room)->clock;
     room->changed_clock = room->told_clock;
-    room->state = SHARD_ROOM_SERVING;
+    room->maybe_behind = may_be_behind(shard, loaded);
     struct log_scope scope = shard_room_scope(room);
     log_info(&scope, "room loaded", LOG_U64("epoch", room->epoch),
              LOG_U64("clock", room_documents(room->room)->clock),
              LOG_U64("records", room_documents(room->room)->records.count),
              LOG_U64("log_entries", loaded->entry_count));
-    if (!settle_schema(room, now_ms)) {
+    held_settle(room, now_ms);
+}
+
+void persist_settled(struct shard_room *room, enum err err, struct str why, uint64_t now_ms)
+{
+    if (err) {
+        fail_to_settle(room, err, why, now_ms);
         return;
     }
-    if (may_be_behind(shard, loaded)) {
+    if (room_has_changed_schema(room->room)) {
+        struct log_scope scope = shard_room_scope(room);
+        log_info(&scope, "room brought to the schema of this server",
+                 LOG_U64("clock", room_documents(room->room)->clock));
+    }
+    room->state = SHARD_ROOM_SERVING;
+    if (room->maybe_behind) {
         resume_jump(room, room_documents(room->room)->clock);
     }
-    deferred_replay(room, now_ms);
-    requests_replay(room, now_ms);
-    room->fresh = false;
 }
 
 /* ---- log ---- */

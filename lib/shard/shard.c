@@ -65,6 +65,7 @@ struct shard *shard_create(const struct shard_config *config, const struct shard
     list_init(&shard->unsent);
     list_init(&shard->ready);
     list_init(&shard->busy);
+    list_init(&shard->waiting);
     return shard;
 }
 
@@ -356,10 +357,20 @@ static void check_stopped(struct shard *shard)
 
 void shard_room_worked(struct shard_room *room)
 {
+    bool waits = held_waits(room) && !pieces_have_work(room);
     bool busy = room->held || room->opening || pieces_have_work(room) ||
                 (room->room && room_is_busy(room->room));
     if (busy && list_empty(&room->busy_link)) {
-        list_append(&room->shard->busy, &room->busy_link);
+        list_append(waits ? &room->shard->waiting : &room->shard->busy, &room->busy_link);
+    }
+}
+
+void shard_engine_ended(struct shard *shard)
+{
+    while (!list_empty(&shard->waiting)) {
+        struct shard_room *room = list_entry(shard->waiting.next, struct shard_room, busy_link);
+        list_remove(&room->busy_link);
+        list_append(&shard->busy, &room->busy_link);
     }
 }
 
@@ -388,7 +399,9 @@ static void work_in_room(struct shard *shard, uint64_t now_ms)
     if (pieces_have_work(room)) {
         pieces_work(room, &slice);
     } else if (room->state == SHARD_ROOM_HELD) {
-        held_work(room, &slice, now_ms);
+        if (!held_work(room, &slice, now_ms)) {
+            return; /* as above */
+        }
     } else if (room->state == SHARD_ROOM_SERVING) {
         room_work(room->room, now_ms);
     }
@@ -431,6 +444,7 @@ void shard_tick(struct shard *shard, uint64_t now_ms)
         persist_tick(rooms[i], now_ms);
     }
     free(rooms);
+    shard_engine_ended(shard); /* what has taken too long has ended too */
     check_stopped(shard);
 }
 
@@ -447,9 +461,9 @@ void shard_stop(struct shard *shard, bool hand_over, uint64_t now_ms)
     struct shard_room *room;
     while ((room = map_next(&shard->rooms, &pos))) {
         shard_turn_to(shard, str_of(room->name));
-        while (room->state == SHARD_ROOM_HELD) {
-            struct slice all = SLICE_ALL;
-            held_work(room, &all, now_ms);
+        if (room->state == SHARD_ROOM_HELD && !held_stop(room, now_ms)) {
+            pos = 0;
+            continue;
         }
         if (room->state == SHARD_ROOM_MOVING && !move_asked(room)) {
             move_end(room, SHARD_MOVE_STAYS);

@@ -118,8 +118,8 @@ struct shard_batch {
 
 /* Requests about rooms name them by `room`, a number that is never used again, and are answered by
  * the shard_* call named with them, at most once: later, or, if the store is just going away, from
- * inside the request with ERR_UNAVAILABLE. An answer about a room that is gone meanwhile is ignored.
- * All pointers are views for the call. */
+ * inside the request with ERR_UNAVAILABLE. An answer about a room that is gone meanwhile is
+ * ignored. All pointers are views for the call. */
 struct shard_host {
     /* Bytes were added to shard_link_output. */
     void (*link_ready)(void *ctx, struct shard_link *link);
@@ -214,6 +214,10 @@ void shard_checked(struct shard *shard, uint64_t room, enum err err, uint64_t no
 void shard_handed(struct shard *shard, uint64_t room, enum err err, uint64_t now_ms);
 /* Whether requests have a chance now. While they have not, none is made. Starts as false. */
 void shard_store_changed(struct shard *shard, bool up, uint64_t now_ms);
+
+/* The engine of the schema has ended something (schema_engine.ended), or can begin something: rooms
+ * that have waited for it are busy again. shard_tick tries that too. */
+void shard_engine_ended(struct shard *shard);
 /* While it is up: other servers than before answer for a part of the rooms, or those that were away
  * are back. What was stored of these rooms may have lost its end. */
 typedef bool (*shard_has_fn)(const void *part, struct str room);

@@ -71,6 +71,43 @@ void app_finish(struct app *app)
 {
     schema_unref(app->schema);
     sandbox_destroy(app->sandbox);
+    if (app->ready) {
+        event_free(app->ready);
+    }
+}
+
+static void on_ready(evutil_socket_t fd, short events, void *ctx)
+{
+    struct app *app = ctx;
+    (void)fd;
+    (void)events;
+    if (sandbox_ready(app->sandbox)) {
+        app->on_ended(app->ctx);
+    }
+}
+
+static void watch(void *ctx, int fd, bool writes)
+{
+    struct app *app = ctx;
+    if (app->ready) {
+        event_free(app->ready);
+        app->ready = NULL;
+    }
+    if (fd >= 0) {
+        short events = (short)(EV_READ | EV_PERSIST | (writes ? EV_WRITE : 0));
+        app->ready = event_new(app->base, fd, events, on_ready, app);
+        event_add(app->ready, NULL);
+    }
+}
+
+void app_watch(struct app *app, struct event_base *base, void (*on_ended)(void *ctx), void *ctx)
+{
+    app->base = base;
+    app->on_ended = on_ended;
+    app->ctx = ctx;
+    if (app->sandbox) {
+        sandbox_watch(app->sandbox, watch, app);
+    }
 }
 
 void app_count(const struct app *app)

@@ -207,6 +207,13 @@ static void host_done(void *ctx)
     worker->done = true;
 }
 
+/* Rooms that have waited for it go on in the next turns. */
+static void on_code_ended(void *ctx)
+{
+    const struct worker *worker = ctx;
+    shard_engine_ended(worker_core_shard(worker->core));
+}
+
 static const struct worker_core_host core_host = {
     .link_ready = host_link_ready,
     .link_drop = host_link_drop,
@@ -371,6 +378,7 @@ static enum err start(struct worker *worker)
     event_add(worker->accept, NULL);
     worker->control = control_create(worker->base, config->control_fd, &control_handlers, worker);
     worker->core = worker_core_create(worker->base, config, worker->app.schema, &core_host, worker);
+    app_watch(&worker->app, worker->base, on_code_ended, worker);
     enum err err = listen_for_peers(worker);
     if (err) {
         return err;

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { Client } from './lib/client.js'
 import { allGone, kill } from './lib/processes.js'
-import { Roomd, removeFolder, temporaryFolder } from './lib/roomd.js'
+import { Roomd, removeFolder, temporaryFolder, withRoomd } from './lib/roomd.js'
 import { until } from './lib/wait.js'
 
 const SCHEMA = {
@@ -107,4 +107,64 @@ describe('code that misbehaves', () => {
     await allGone([pid])
     assert.notEqual(scriptPid(), pid)
   })
+})
+
+/* Works on all of a room, for so long. */
+const TAKES_MS = 1500
+const SLOW_SCHEMA = {
+  roomdSchema: 1,
+  types: { note: { scope: 'document' }, cursor: { scope: 'presence' } },
+  sequences: [
+    {
+      sequenceId: 'note',
+      retroactive: true,
+      migrations: [{ id: 'note/1', scope: 'storage', up: { function: 'up' } }],
+    },
+  ],
+  code: `({
+    up: function (storage) {
+      for (var began = Date.now(); Date.now() - began < ${TAKES_MS}; ) {}
+      storage.set('a', { id: 'a', typeName: 'note', n: 2 })
+    },
+  })`,
+}
+
+describe('code that takes long', () => {
+  test('holds up the room that it works on, and no other', () =>
+    withRoomd({ args: ['--workers', '1'] }, async (roomd) => {
+      const folder = await temporaryFolder()
+      try {
+        const first = await Client.connect(roomd, 'slow', { connect: { schema: serialized(0) } })
+        await first.push(put(note('a', 1)))
+        await first.leave()
+
+        const file = join(folder, 'slow.schema')
+        await writeFile(file, JSON.stringify(SLOW_SCHEMA))
+        await roomd.stop()
+        await roomd.start(['--workers', '1', '--schema', file])
+
+        const other = await Client.connect(roomd, 'other', { connect: { schema: serialized(1) } })
+        let there = false
+        const began = Date.now()
+        const opened = Client.connect(roomd, 'slow', { connect: { schema: serialized(1) } })
+        const noted = opened.then(
+          () => (there = true),
+          () => (there = true),
+        )
+        const waits = []
+        for (let n = 0; !there; n++) {
+          const before = Date.now()
+          assert.equal(await other.push(put(note(`b${n}`, n))), 'commit')
+          waits.push(Date.now() - before)
+        }
+        await noted
+        assert.ok(Date.now() - began >= TAKES_MS)
+        const longest = Math.max(...waits)
+        assert.ok(longest < TAKES_MS / 2, `another room waited for ${longest} ms`)
+        const { diff } = (await opened).heard.find(({ type }) => type === 'connect')
+        assert.deepEqual(diff, { a: ['put', note('a', 2)] })
+      } finally {
+        await removeFolder(folder)
+      }
+    }))
 })

@@ -117,7 +117,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static const char border[] = "\n----\n";
     const uint8_t *cut = memmem(data, size, border, sizeof(border) - 1);
     struct str text = {(const char *)data, cut ? (size_t)(cut - data) : size};
-    struct schema_engine engine = {run};
+    struct schema_engine engine = {.run = run};
     struct schema *schema;
     struct buf why = {0};
     struct buf values = {0};

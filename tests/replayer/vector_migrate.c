@@ -2,7 +2,7 @@
  * of cases brings along. */
 #include "base/alloc.h"
 #include "schema/file.h"
-#include "schema/path.h"
+#include "schema/storage.h"
 #include "value/pack.h"
 #include "vectors.h"
 
@@ -122,6 +122,7 @@ struct entry {
 struct storage {
     struct entry *entries; /* owned */
     size_t count;
+    size_t at; /* next */
 };
 
 static struct entry *entry_of(struct storage *storage, struct str id)
@@ -136,14 +137,21 @@ static struct entry *entry_of(struct storage *storage, struct str id)
     return &storage->entries[storage->count++];
 }
 
-static void storage_each(void *ctx, void (*visit)(void *arg, struct value record), void *arg)
+static void storage_rewind(void *ctx)
 {
     struct storage *storage = ctx;
-    for (size_t i = 0; i < storage->count; i++) {
-        if (buf_len(&storage->entries[i].record) > 0) {
-            visit(arg, buf_value(&storage->entries[i].record));
-        }
+    storage->at = 0;
+}
+
+static bool storage_next(void *ctx, struct value *record)
+{
+    struct storage *storage = ctx;
+    if (storage->at == storage->count) {
+        return false;
     }
+    const struct buf *at = &storage->entries[storage->at++].record;
+    *record = buf_len(at) > 0 ? buf_value(at) : VALUE_NONE;
+    return true;
 }
 
 static struct value storage_get(void *ctx, struct str id)
@@ -223,17 +231,28 @@ static void pack_storage(struct storage *storage, struct value schema, struct bu
     }
 }
 
-static bool run_storage(const struct schema *schema, bool found, const struct schema_path *path,
+static bool migrate_storage(struct schema_path *path, const struct schema_storage *storage,
+                            struct buf *why)
+{
+    struct slice all = SLICE_ALL;
+    struct storage_migration *migration = storage_migration_create(path, storage);
+    enum err err = storage_migration_step(migration, &all);
+    buf_append_str(why, storage_migration_why(migration));
+    storage_migration_destroy(migration);
+    return !err;
+}
+
+static bool run_storage(const struct schema *schema, bool found, struct schema_path *path,
                         struct value one, struct buf *why)
 {
     struct storage storage = {0};
-    struct schema_storage functions = {storage_each, storage_get, storage_put, storage_remove,
-                                       &storage};
+    struct schema_storage functions = {storage_rewind, storage_next,   storage_get,
+                                       storage_put,    storage_remove, &storage};
     struct buf reason = {0};
     struct buf got = {0};
     storage_fill(&storage, value_get(one, STR("records")));
     if (path) {
-        found = schema_migrate_storage(path, &functions, &reason) == SCHEMA_CHANGED;
+        found = migrate_storage(path, &functions, &reason);
     }
     if (found) {
         pack_storage(&storage, path ? schema_serialized(schema) : value_get(one, STR("persisted")),

@@ -15,7 +15,11 @@
 #define CODE                                                                                       \
     "({up: function (v) { v.n++ }, hang: function (v) { for (;;) {} },"                            \
     " bomb: function (v) { var a = []; for (;;) a.push(new Array(10000).join('x') + a.length) },"  \
-    " sometimes: function (v) { while (v.n === 3) {} v.n++ }})"
+    " sometimes: function (v) { while (v.n === 3) {} v.n++ },"                                     \
+    " mark: function (s) { for (var id in s) s[id].n++ },"                                         \
+    " fill: function (s) { var a = []; for (;;) a.push(new Array(1 << 20).join('x') + a.length) "  \
+    "},"                                                                                           \
+    " refuse: function (s) { throw new Error('no') }})"
 
 static struct sandbox *sandbox;
 
@@ -167,5 +171,142 @@ Test(sandbox, code_that_cannot_be_loaded_fails_calls)
     sandbox = sandbox_create(SCRIPT_PROGRAM, STR("({"));
     cr_assert(eq(int, run_one("up"), SCHEMA_UNAVAILABLE));
     sandbox_destroy(sandbox);
+    sandbox = real;
+}
+
+/* ---- errands ---- */
+
+/* What the loop of a worker would do. */
+struct watched {
+    int fd;
+    bool writes;
+};
+static struct watched watched;
+
+static void watch(void *ctx, int fd, bool writes)
+{
+    (void)ctx;
+    watched = (struct watched){fd, writes};
+}
+
+/* One record with so long a text. */
+static void pack_store(struct buf *out, size_t len)
+{
+    static char text[3 << 20];
+    memset(text, 'x', sizeof(text));
+    pack_map(out, 1);
+    pack_str(out, STR("a"));
+    pack_map(out, 2);
+    pack_str(out, STR("n"));
+    pack_u64(out, 1);
+    pack_str(out, STR("text"));
+    pack_str(out, (struct str){text, len});
+}
+
+static struct schema_errand *begin(struct schema_job *job, struct buf *value, const char *function,
+                                   size_t len)
+{
+    struct schema_engine *engine = sandbox_engine(sandbox);
+    sandbox_watch(sandbox, watch, NULL);
+    buf_truncate(value, 0);
+    pack_store(value, len);
+    *job = (struct schema_job){
+        .call = SCHEMA_CALL_STORE, .function = str_of(function), .value = buf_value(value)};
+    return engine->begin(engine, job);
+}
+
+static void finish(struct schema_errand *errand)
+{
+    struct schema_engine *engine = sandbox_engine(sandbox);
+    while (!engine->ended(errand)) {
+        struct pollfd one = {watched.fd, (short)(POLLIN | (watched.writes ? POLLOUT : 0)), 0};
+        if (poll(&one, 1, 250) > 0) { /* else it is time to look at the clock */
+            sandbox_ready(sandbox);
+        }
+    }
+    engine->end(errand);
+    cr_assert(eq(int, watched.fd, -1));
+}
+
+static void release(struct schema_job *job, struct buf *value)
+{
+    buf_finish(&job->result);
+    buf_finish(value);
+}
+
+Test(sandbox, an_errand_goes_its_way_while_others_call)
+{
+    struct schema_job job;
+    struct schema_job other;
+    struct buf value = {0};
+    struct buf more = {0};
+    struct schema_errand *errand = begin(&job, &value, "mark", 3 << 20);
+    cr_assert(ne(ptr, errand, NULL));
+    cr_assert(eq(ptr, begin(&other, &more, "mark", 1), NULL), "one at a time");
+    cr_assert(eq(int, run_one("up"), SCHEMA_RETURNED));
+    finish(errand);
+    cr_assert(eq(int, job.called, SCHEMA_RETURNED));
+    struct value puts = value_get(buf_value(&job.result), STR("puts"));
+    uint64_t n = 0;
+    value_u64(value_get(value_get(puts, STR("a")), STR("n")), &n);
+    cr_assert(eq(u64, n, 2));
+    cr_assert(eq(u64, sandbox_count(sandbox)->starts, 2));
+    release(&job, &value);
+    release(&other, &more);
+}
+
+Test(sandbox, errands_follow_each_other_in_one_process)
+{
+    struct buf value = {0};
+    for (int i = 0; i < 3; i++) {
+        struct schema_job job;
+        finish(begin(&job, &value, i == 1 ? "refuse" : "mark", 1));
+        cr_assert(eq(int, job.called, i == 1 ? SCHEMA_THREW : SCHEMA_RETURNED));
+        buf_finish(&job.result);
+    }
+    cr_assert(eq(u64, sandbox_count(sandbox)->starts, 2));
+    buf_finish(&value);
+}
+
+Test(sandbox, an_errand_that_is_given_up_makes_way)
+{
+    struct schema_job job;
+    struct buf value = {0};
+    struct schema_engine *engine = sandbox_engine(sandbox);
+    struct schema_errand *errand = begin(&job, &value, "hang", 1);
+    cr_assert(not(engine->ended(errand)));
+    engine->end(errand);
+    finish(begin(&job, &value, "mark", 1));
+    cr_assert(eq(int, job.called, SCHEMA_RETURNED));
+    release(&job, &value);
+}
+
+Test(sandbox, an_errand_of_too_much_memory_fails_alone)
+{
+    struct schema_job job;
+    struct buf value = {0};
+    finish(begin(&job, &value, "fill", 1));
+    cr_assert(eq(int, job.called, SCHEMA_OVER_LIMIT));
+    release(&job, &value);
+    finish(begin(&job, &value, "mark", 1));
+    cr_assert(eq(int, job.called, SCHEMA_RETURNED));
+    release(&job, &value);
+}
+
+Test(sandbox, without_a_program_errands_end_at_once)
+{
+    struct sandbox *real = sandbox;
+    struct schema_job job;
+    struct buf value = {0};
+    sandbox = sandbox_create("/nowhere/roomd-script", STR(CODE));
+    finish(begin(&job, &value, "mark", 1));
+    cr_assert(eq(int, job.called, SCHEMA_UNAVAILABLE));
+    sandbox_destroy(sandbox);
+    release(&job, &value);
+    sandbox = sandbox_create(SCRIPT_PROGRAM, STR("({"));
+    finish(begin(&job, &value, "mark", 1));
+    cr_assert(eq(int, job.called, SCHEMA_UNAVAILABLE));
+    sandbox_destroy(sandbox);
+    release(&job, &value);
     sandbox = real;
 }

@@ -1,6 +1,7 @@
 #include "helpers.h"
 
 #include "base/alloc.h"
+#include "schema/storage.h"
 #include "value/json.h"
 #include "value/pack.h"
 
@@ -16,16 +17,24 @@ enum { ROOM = 8 };
 struct storage {
     struct buf records[ROOM]; /* empty: free */
     unsigned puts, removes;
+    int at; /* next */
 };
 
-static void each(void *ctx, void (*visit)(void *arg, struct value record), void *arg)
+static void rewind_records(void *ctx)
 {
     struct storage *storage = ctx;
-    for (int i = 0; i < ROOM; i++) {
-        if (buf_len(&storage->records[i]) > 0) {
-            visit(arg, buf_value(&storage->records[i]));
-        }
+    storage->at = 0;
+}
+
+static bool next(void *ctx, struct value *record)
+{
+    struct storage *storage = ctx;
+    if (storage->at == ROOM) {
+        return false;
     }
+    const struct buf *at = &storage->records[storage->at++];
+    *record = buf_len(at) > 0 ? buf_value(at) : VALUE_NONE;
+    return true;
 }
 
 static struct buf *find(struct storage *storage, struct str id)
@@ -107,13 +116,74 @@ static void write(struct storage *storage, struct buf *out)
 /* ---- */
 
 struct outcome {
-    enum schema_migrated migrated;
+    enum err err;
     struct buf why, records;
     unsigned puts, removes;
 };
 
-static struct outcome migrate(const char *migrations, const char *records,
-                              struct schema_engine *engine)
+/* An engine with which nobody waits: it is busy when it is first asked, and has not ended when it
+ * is next looked at. */
+struct patient_engine {
+    struct schema_engine engine; /* first */
+    struct schema_engine *inner;
+    struct schema_job *job;
+    unsigned asked, looked, open;
+};
+
+static void never_run(struct schema_engine *engine, struct schema_job *jobs, size_t count)
+{
+    struct patient_engine *patient = (struct patient_engine *)engine;
+    for (size_t i = 0; i < count; i++) {
+        cr_assert(jobs[i].call != SCHEMA_CALL_STORE && jobs[i].call != SCHEMA_CALL_STORAGE);
+    }
+    patient->inner->run(patient->inner, jobs, count);
+}
+
+static struct schema_errand *begin(struct schema_engine *engine, struct schema_job *job)
+{
+    struct patient_engine *patient = (struct patient_engine *)engine;
+    if (patient->asked++ == 0) {
+        return NULL;
+    }
+    patient->job = job;
+    patient->open++;
+    return (struct schema_errand *)patient;
+}
+
+static bool ended(struct schema_errand *errand)
+{
+    struct patient_engine *patient = (struct patient_engine *)errand;
+    if (patient->looked++ == 0) {
+        return false;
+    }
+    patient->inner->run(patient->inner, patient->job, 1);
+    return true;
+}
+
+static void end(struct schema_errand *errand)
+{
+    ((struct patient_engine *)errand)->open--;
+}
+
+static void patient_engine_init(struct patient_engine *patient, struct schema_engine *inner)
+{
+    *patient = (struct patient_engine){{never_run, begin, ended, end}, inner, NULL, 0, 0, 0};
+}
+
+static enum err go(struct storage_migration *migration, size_t slice_bytes)
+{
+    enum err err;
+    unsigned turns = 0;
+    do {
+        struct slice slice = {slice_bytes};
+        err = storage_migration_step(migration, &slice);
+        cr_assert(lt(uint, ++turns, 1000));
+    } while (err == ERR_AGAIN);
+    return err;
+}
+
+static struct outcome run(const char *migrations, const char *records, struct schema_engine *engine,
+                          size_t slice_bytes)
 {
     struct storage storage = {0};
     struct outcome outcome = {0};
@@ -127,8 +197,11 @@ static struct outcome migrate(const char *migrations, const char *records,
     struct schema *schema = compile((const char *)buf_head(&json), engine);
     cr_assert(eq(int, schema_path_from(schema, schema_earliest(schema), &path), SCHEMA_SERVED));
     fill(&storage, records);
-    struct schema_storage functions = {each, get, put, remove_record, &storage};
-    outcome.migrated = schema_migrate_storage(path, &functions, &outcome.why);
+    struct schema_storage functions = {rewind_records, next, get, put, remove_record, &storage};
+    struct storage_migration *migration = storage_migration_create(path, &functions);
+    outcome.err = go(migration, slice_bytes);
+    buf_append_str(&outcome.why, storage_migration_why(migration));
+    storage_migration_destroy(migration);
     write(&storage, &outcome.records);
     outcome.puts = storage.puts;
     outcome.removes = storage.removes;
@@ -141,11 +214,35 @@ static struct outcome migrate(const char *migrations, const char *records,
     return outcome;
 }
 
+/* At once; and the same must come of it in the smallest slices, where nobody waits for the engine.
+ */
+static struct outcome migrate(const char *migrations, const char *records, struct fake_engine *fake)
+{
+    struct patient_engine patient;
+    struct outcome slow;
+    if (fake) {
+        struct fake_engine other = *fake;
+        patient_engine_init(&patient, &other.engine);
+        slow = run(migrations, records, &patient.engine, 1);
+        cr_assert(eq(uint, patient.open, 0));
+    } else {
+        slow = run(migrations, records, NULL, 1);
+    }
+    struct outcome outcome = run(migrations, records, fake ? &fake->engine : NULL, SIZE_MAX);
+    cr_assert(eq(int, slow.err, outcome.err));
+    cr_assert(str_eq(buf_str(&slow.why), buf_str(&outcome.why)));
+    cr_assert(str_eq(buf_str(&slow.records), buf_str(&outcome.records)));
+    cr_assert(eq(uint, slow.puts, outcome.puts));
+    buf_finish(&slow.why);
+    buf_finish(&slow.records);
+    return outcome;
+}
+
 static void check_records(struct outcome *outcome, const char *want)
 {
     struct storage sorted = {0};
     struct buf text = {0};
-    cr_assert(eq(int, outcome->migrated, SCHEMA_CHANGED), "%.*s", STR_ARG(buf_str(&outcome->why)));
+    cr_assert(eq(int, outcome->err, ERR_OK), "%.*s", STR_ARG(buf_str(&outcome->why)));
     cr_assert(eq(sz, buf_len(&outcome->why), 0));
     fill(&sorted, want);
     write(&sorted, &text);
@@ -161,7 +258,7 @@ static void check_records(struct outcome *outcome, const char *want)
 
 static void check_failure(struct outcome *outcome, const char *why)
 {
-    cr_assert(eq(int, outcome->migrated, SCHEMA_FAILED));
+    cr_assert(eq(int, outcome->err, ERR_REFUSED));
     cr_assert(str_eq(buf_str(&outcome->why), str_of(why)), "%.*s", STR_ARG(buf_str(&outcome->why)));
     buf_finish(&outcome->why);
     buf_finish(&outcome->records);
@@ -219,7 +316,7 @@ Test(storage, code_of_stores_and_storages)
         buf_printf(&migration, "{'id':'a/1','scope':'%s','up':{'function':'sweep'}}", scopes[i]);
         buf_append_byte(&migration, 0);
         struct outcome outcome =
-            migrate((const char *)buf_head(&migration), "[" N1 "," N2 "]", &fake.engine);
+            migrate((const char *)buf_head(&migration), "[" N1 "," N2 "]", &fake);
         cr_assert(eq(uint, fake.jobs, 1));
         check_records(&outcome, "[{'id':'n1','typeName':'note','stamp':true}]");
         buf_finish(&migration);
@@ -270,7 +367,7 @@ Test(storage, failures_say_where_and_why)
          "\"n1\" is of the unknown type \"x\""},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        struct outcome outcome = migrate(cases[i].migrations, "[" N1 "]", &fake.engine);
+        struct outcome outcome = migrate(cases[i].migrations, "[" N1 "]", &fake);
         check_failure(&outcome, cases[i].why);
     }
     struct outcome outcome =

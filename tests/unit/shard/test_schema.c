@@ -24,14 +24,19 @@ static struct schema *schema;
 #define RENAME "{\"op\":\"rename\",\"from\":[\"n\"],\"to\":[\"m\"]}"
 #define FAIL "{\"op\":\"fail\"}"
 
-static void use(const char *text)
+static void use_with(const char *text, struct schema_engine *engine)
 {
     struct buf why = {0};
     schema_unref(schema);
-    cr_assert(eq(int, schema_parse(str_of(text), NULL, &schema, &why), ERR_OK), "%.*s",
+    cr_assert(eq(int, schema_parse(str_of(text), engine, &schema, &why), ERR_OK), "%.*s",
               STR_ARG(buf_str(&why)));
     buf_finish(&why);
     fake.config.room.schema = schema;
+}
+
+static void use(const char *text)
+{
+    use_with(text, NULL);
 }
 
 static void setup(void)
@@ -212,4 +217,137 @@ Test(schema, what_cannot_be_read_at_all_is_for_now)
     fake_turn(&fake);
     fake_fail(&fake, ERR_VERSION, false);
     told("refuse 1 unreadable\n");
+}
+
+/* ---- code on a whole room takes its time ---- */
+
+#define CODE_FILE                                                                                  \
+    "{\"roomdSchema\":1,\"types\":{\"note\":{\"scope\":\"document\"}},\"code\":\"x\","             \
+    "\"sequences\":[{\"sequenceId\":\"note\",\"retroactive\":true,\"migrations\":["                \
+    "{\"id\":\"note/1\",\"scope\":\"storage\",\"up\":{\"function\":\"sweep\"}}]}]}"
+
+/* Ends when the test says so: with what it was told to give. */
+static struct slow_engine {
+    struct schema_engine engine; /* first */
+    struct schema_job *job;      /* under way */
+    enum schema_called called;
+    bool done;
+    int begun;
+} slow;
+
+static struct schema_errand *slow_begin(struct schema_engine *engine, struct schema_job *job)
+{
+    (void)engine;
+    if (slow.job) {
+        return NULL;
+    }
+    slow.job = job;
+    slow.done = false;
+    slow.begun++;
+    job->called = SCHEMA_UNAVAILABLE;
+    return (struct schema_errand *)&slow;
+}
+
+static bool slow_ended(struct schema_errand *errand)
+{
+    (void)errand;
+    return slow.done;
+}
+
+static void slow_end(struct schema_errand *errand)
+{
+    (void)errand;
+    slow.job = NULL;
+}
+
+static void slow_is_done(void)
+{
+    static const char changes[] = "{\"puts\":{\"a\":{\"id\":\"a\",\"typeName\":\"note\",\"n\":6}},"
+                                  "\"deletes\":[]}";
+    slow.job->called = slow.called;
+    if (slow.called == SCHEMA_RETURNED) {
+        cr_assert(zero(int, json_parse(str_of(changes), &slow.job->result)));
+    }
+    slow.done = true;
+    shard_engine_ended(fake.shard);
+    while (shard_is_busy(fake.shard)) {
+        shard_work(fake.shard, fake.now);
+        fake_turn(&fake);
+    }
+}
+
+/* "demo" was stored before, and somebody opens it. */
+static void open_slowly(void)
+{
+    slow = (struct slow_engine){.engine = {NULL, slow_begin, slow_ended, slow_end},
+                                .called = SCHEMA_RETURNED};
+    store_a_room(CONNECT("-1", OLD));
+    use_with(CODE_FILE, &slow.engine);
+    gateway_open(gateway, 1, "demo", "b");
+    gateway_message(gateway, 1, 1, CONNECT("-1", NEW));
+    fake_turn(&fake);
+    fake_answer(&fake); /* the load */
+    SAME_LINES(fake_asked(&fake), "load demo\n");
+    told("");
+    cr_assert(eq(int, slow.begun, 1));
+    cr_assert(not(shard_is_busy(fake.shard)));
+}
+
+Test(schema, while_a_room_is_migrated_by_code_others_are_served)
+{
+    open_slowly();
+    gateway_open(gateway, 2, "other", "c");
+    gateway_message(gateway, 2, 1, CONNECT("-1", NEW));
+    fake_turn(&fake);
+    fake_answer_all(&fake);
+    told("connect 2 1 wipe_all 0 0\n");
+    fake_asked(&fake);
+    slow_is_done();
+    SAME_LINES(fake_asked(&fake), "append demo 1-1\n");
+    fake_answer_all(&fake);
+    told("connect 1 1 wipe_all 2 1\n");
+}
+
+Test(schema, who_comes_meanwhile_waits_too)
+{
+    open_slowly();
+    gateway_open(gateway, 2, "demo", "c");
+    gateway_message(gateway, 2, 1, CONNECT("-1", NEW));
+    fake_pass(&fake, 300);
+    fake_answer_all(&fake);
+    told("");
+    slow_is_done();
+    fake_answer_all(&fake);
+    told("connect 1 1 wipe_all 2 1\nconnect 2 1 wipe_all 2 1\n");
+}
+
+Test(schema, code_that_fails_refuses_the_room_and_leaves_it_alone)
+{
+    open_slowly();
+    slow.called = SCHEMA_OVER_LIMIT;
+    slow_is_done();
+    told("refuse 1 unreadable\n");
+    SAME_LINES(fake_asked(&fake), "");
+}
+
+Test(schema, a_worker_that_stops_does_not_wait_for_code)
+{
+    open_slowly();
+    shard_stop(fake.shard, false, fake.now);
+    fake_turn(&fake);
+    told("close 1 1012 server is stopping\n");
+    SAME_LINES(fake_asked(&fake), "");
+    cr_assert(eq(ptr, slow.job, NULL));
+    cr_assert(eq(int, fake.stopped, 1));
+}
+
+Test(schema, it_is_migrated_also_if_everybody_leaves_meanwhile)
+{
+    open_slowly();
+    gateway_gone(gateway, 1);
+    fake_turn(&fake);
+    cr_assert(ne(ptr, slow.job, NULL), "it is done all the same");
+    slow_is_done();
+    fake_answer_all(&fake);
+    told("connect 1 1 wipe_all 2 1\n");
 }
