@@ -201,6 +201,9 @@ static void check_one(const struct client *client, const struct acked *acked,
                       const struct client *stored)
 {
     const struct known *known = map_get(&stored->documents, acked->id);
+    if (acked->clock < history_loaded_clock(stored->room)) {
+        return; /* a host has put something else in its place */
+    }
     if (!known) {
         if (history_removed_clock(acked->id) < acked->clock) {
             violated("%s had %.*s acknowledged at clock %" PRIu64 ", and %.*s is lost",

@@ -75,6 +75,17 @@ static void send_message(struct client *client, struct value message)
     buf_finish(&text);
 }
 
+void client_pack_schema(struct buf *out)
+{
+    pack_map(out, 2);
+    pack_str(out, STR("schemaVersion"));
+    pack_u64(out, 2);
+    pack_str(out, STR("sequences"));
+    pack_map(out, 1);
+    pack_str(out, STR("com.example.note"));
+    pack_u64(out, 1);
+}
+
 static void send_connect(struct client *client)
 {
     struct buf message = {0};
@@ -84,13 +95,7 @@ static void send_connect(struct client *client)
     pack_str(&message, STR("connectRequestId"));
     pack_u64(&message, client->incarnation);
     pack_str(&message, STR("schema"));
-    pack_map(&message, 2);
-    pack_str(&message, STR("schemaVersion"));
-    pack_u64(&message, 2);
-    pack_str(&message, STR("sequences"));
-    pack_map(&message, 1);
-    pack_str(&message, STR("com.example.note"));
-    pack_u64(&message, 1);
+    client_pack_schema(&message);
     pack_str(&message, STR("protocolVersion"));
     pack_u64(&message, 8);
     pack_str(&message, STR("lastServerClock"));

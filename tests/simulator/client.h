@@ -82,6 +82,9 @@ bool client_is_calm(const struct client *client);
 void client_change(struct client *client);
 void client_say_presence(struct client *client);
 
+/* The schema that all clients have, serialized. */
+void client_pack_schema(struct buf *out);
+
 /* client_ops.c: appends a push's network diff, or nothing. */
 void client_choose_change(struct client *client, struct buf *diff);
 /* client_apply.c */

@@ -25,6 +25,7 @@ static struct history {
     struct map messages;  /* of struct noted, by room, connection and seq: change */
     struct map clocks;    /* of struct noted, by log key: clock of the last entry */
     struct map snapshots; /* of struct noted, by key: clock of the newest */
+    struct map loads;     /* of struct noted, by room and token: nothing */
     struct arena memory;
     uint64_t entries;
     bool lossy;
@@ -66,6 +67,7 @@ void history_begin(void)
     map_init(&history.messages, noted_name);
     map_init(&history.clocks, noted_name);
     map_init(&history.snapshots, noted_name);
+    map_init(&history.loads, noted_name);
 }
 
 void history_end(void)
@@ -75,6 +77,7 @@ void history_end(void)
     map_finish(&history.messages);
     map_finish(&history.clocks);
     map_finish(&history.snapshots);
+    map_finish(&history.loads);
     arena_finish(&history.memory);
 }
 
@@ -88,6 +91,27 @@ uint64_t history_snapshot_clock(const char *room)
     char key[64];
     snprintf(key, sizeof(key), "roomd:{%s}:snapshot", room);
     return number_of(&history.snapshots, str_of(key));
+}
+
+void history_expect_load(const char *room, struct str token)
+{
+    char name[64];
+    int len = snprintf(name, sizeof(name), "%s %.*s", room, STR_ARG(token));
+    note(&history.loads, (struct str){name, (size_t)len}, 0);
+}
+
+uint64_t history_loaded_clock(const char *room)
+{
+    uint64_t last = 0;
+    size_t prefix = strlen(room) + 1;
+    const struct noted *load;
+    for (uint32_t pos = 0; (load = map_next(&history.loads, &pos));) {
+        struct str token = {load->name + prefix, load->len - prefix};
+        uint64_t clock =
+            strncmp(load->name, room, prefix - 1) == 0 ? history_token_clock(token) : 0;
+        last = clock > last ? clock : last;
+    }
+    return last;
 }
 
 uint64_t history_removed_clock(struct str id)

@@ -22,10 +22,16 @@ void history_snapshot(const struct data_key *key);
 /* The last changes are taken back; `answered`: also such as somebody had an answer to. */
 void history_lost(bool answered, uint64_t changes_left);
 
+/* Somebody is about to load the room; `token` will be a change of that load. */
+void history_expect_load(const char *room, struct str token);
+
 /* ---- asked by clients and at the end ---- */
 
 /* The clock that a token's change got in Redis; 0: it has not been there. */
 uint64_t history_token_clock(struct str token);
+/* The clock of the last load of the room that is in Redis, which may have replaced whatever came
+ * before it; 0: there is none. */
+uint64_t history_loaded_clock(const char *room);
 /* The clock of the newest snapshot of the room that was stored: what led to it is in it. */
 uint64_t history_snapshot_clock(const char *room);
 /* The last clock at which the record was removed; 0: never. */

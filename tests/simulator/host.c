@@ -5,6 +5,7 @@
 #include "base/alloc.h"
 #include "link/frame.h"
 #include "link/request.h"
+#include "simulator/client.h"
 #include "simulator/history.h"
 #include "simulator/node_internal.h"
 #include "value/pack.h"
@@ -19,6 +20,7 @@ struct host {
     struct worker *worker;
     struct shard_link *shard; /* NULL before it is accepted, and once it is down */
     bool ready;
+    bool loads; /* all of the room anew, or puts one record */
     char room[16], token[24];
 };
 
@@ -70,7 +72,8 @@ static void check_answer(const struct host *host, const struct link_frame *frame
         return;
     }
     value_u64(value_get(frame->payload, STR("clock")), &clock);
-    if (frame->code == LINK_STATUS_OK && stored != clock) {
+    bool replaced = !stored && history_loaded_clock(host->room) > clock; /* in one snapshot */
+    if (frame->code == LINK_STATUS_OK && stored != clock && !replaced) {
         violated("edit %s was answered at clock %" PRIu64 ", and is stored at %" PRIu64,
                  host->token, clock, stored);
     } else if (frame->code != LINK_STATUS_OK && frame->code != LINK_STATUS_UNKNOWN && stored) {
@@ -141,29 +144,69 @@ void hosts_of_dead_worker(struct worker *worker)
 
 /* ---- the question ---- */
 
+static void pack_note(struct str id, struct str token, struct buf *out)
+{
+    pack_map(out, 4);
+    pack_str(out, STR("id"));
+    pack_str(out, id);
+    pack_str(out, STR("typeName"));
+    pack_str(out, STR("note"));
+    pack_str(out, STR("t"));
+    pack_str(out, token);
+    pack_str(out, STR("text"));
+    pack_str(out, STR(""));
+}
+
+static struct str own_id(const struct host *host, char out[32])
+{
+    int len = snprintf(out, 32, "note:%s", host->token);
+    return (struct str){out, (size_t)len};
+}
+
 /* A new one: over what others have written it would look like a loss. */
 static void pack_update(const struct host *host, struct buf *out)
 {
     char id[32];
-    snprintf(id, sizeof(id), "note:%s", host->token);
     pack_map(out, 1);
     pack_str(out, STR("puts"));
     pack_array(out, 1);
-    pack_map(out, 4);
-    pack_str(out, STR("id"));
-    pack_str(out, str_of(id));
-    pack_str(out, STR("typeName"));
-    pack_str(out, STR("note"));
-    pack_str(out, STR("t"));
-    pack_str(out, str_of(host->token));
-    pack_str(out, STR("text"));
-    pack_str(out, STR(""));
+    pack_note(own_id(host, id), str_of(host->token), out);
+}
+
+/* It may be there, or have been: but nobody except hosts puts it, in one room. */
+static void pack_other(const struct host *host, uint64_t number, struct buf *out)
+{
+    char id[32];
+    char token[48];
+    int id_len = snprintf(id, sizeof(id), "note:%s.%" PRIu64, host->room, number);
+    int token_len = snprintf(token, sizeof(token), "%.*s.%" PRIu64 "!",
+                             (int)strlen(host->token) - 1, host->token, number);
+    pack_str(out, (struct str){id, (size_t)id_len});
+    pack_note((struct str){id, (size_t)id_len}, (struct str){token, (size_t)token_len}, out);
+}
+
+/* A store snapshot. What else there was goes. */
+static void pack_load(const struct host *host, struct buf *out)
+{
+    enum { OTHERS = 12 };
+    char id[32];
+    uint64_t others = rnd_below(OTHERS);
+    pack_map(out, 2);
+    pack_str(out, STR("schema"));
+    client_pack_schema(out);
+    pack_str(out, STR("store"));
+    pack_map(out, (uint32_t)others + 1);
+    pack_str(out, own_id(host, id));
+    pack_note(own_id(host, id), str_of(host->token), out);
+    for (uint64_t i = 1; i <= others; i++) {
+        pack_other(host, i, out);
+    }
 }
 
 static void on_arrive(void *arg)
 {
     struct host *host = arg;
-    struct buf update = {0};
+    struct buf operand = {0};
     struct buf bytes = {0};
     size_t used;
     struct link_frame hello = {.type = LINK_HELLO,
@@ -171,12 +214,12 @@ static void on_arrive(void *arg)
                                .version_max = LINK_VERSION_MAX,
                                .id = STR("host"),
                                .node = STR("host")};
-    pack_update(host, &update);
+    (host->loads ? pack_load : pack_update)(host, &operand);
     struct link_frame request = {.type = LINK_REQUEST,
                                  .request = 1,
-                                 .verb = LINK_VERB_UPDATE,
+                                 .verb = host->loads ? LINK_VERB_LOAD : LINK_VERB_UPDATE,
                                  .room = str_of(host->room),
-                                 .payload = buf_value(&update)};
+                                 .payload = buf_value(&operand)};
     host->shard = shard_link_create(worker_core_shard(host->worker->core));
     list_append(&hosts.all, &host->link);
     link_write(&bytes, &hello);
@@ -186,7 +229,7 @@ static void on_arrive(void *arg)
     }
     host->ready = true;
     proc_touch(&host->worker->proc);
-    buf_finish(&update);
+    buf_finish(&operand);
     buf_finish(&bytes);
 }
 
@@ -201,7 +244,12 @@ void host_edit(struct str room)
     list_init(&host->link);
     snprintf(host->room, sizeof(host->room), "%.*s", STR_ARG(room));
     snprintf(host->token, sizeof(host->token), "h%" PRIu64 "!", ++hosts.count);
-    trace("a host puts %s into %s at %s", host->token, host->room, worker->proc.name);
+    host->loads = chance(15);
+    trace("a host %s %s into %s at %s", host->loads ? "loads" : "puts", host->token, host->room,
+          worker->proc.name);
+    if (host->loads) {
+        history_expect_load(host->room, str_of(host->token));
+    }
     world_after(travel(), &worker->proc, on_arrive, host);
     if (chance(20)) {
         world_after(rnd_below(20000), &worker->proc, on_leave, host); /* and does not wait */

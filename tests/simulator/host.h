@@ -7,7 +7,7 @@
 
 struct shard_link;
 
-/* Puts a record into the room, by a worker that may be its owner. */
+/* Puts a record into the room, or loads it anew, by a worker that may be its owner. */
 void host_edit(struct str room);
 
 /* The worker has said something on one of its links; at the end of its turn; and when it is dead.
