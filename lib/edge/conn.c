@@ -38,7 +38,7 @@ struct edge_conn *edge_conn_create(struct edge *edge, const struct edge_conn_con
     struct edge_conn *conn = xcalloc(1, sizeof(*conn) + config->session.len);
     conn->edge = edge;
     conn->user = config->user;
-    conn->number = ++edge->next_number;
+    conn->number = conn->wire = ++edge->next_number;
     conn->readonly = config->readonly;
     conn->object_readonly = config->object_readonly;
     conn->session_len = (uint32_t)config->session.len;

@@ -18,9 +18,9 @@ static void set_paused(struct edge_conn *conn, bool paused)
     }
 }
 
-static void send_one(struct edge_link *link, uint64_t number, const struct inbox_message *message)
+static void send_one(struct edge_link *link, uint64_t wire, const struct inbox_message *message)
 {
-    struct link_frame frame = {.conn = number, .seq = message->seq};
+    struct link_frame frame = {.conn = wire, .seq = message->seq};
     if (message->broken) {
         frame.type = LINK_BROKEN;
         frame.flags = message->fatal ? LINK_BROKEN_FATAL : 0;
@@ -37,12 +37,12 @@ uint64_t inbox_last(struct inbox *inbox, uint64_t answered)
     return last == &inbox->messages ? answered : list_entry(last, struct inbox_message, link)->seq;
 }
 
-void inbox_send(struct edge_link *link, uint64_t number, const struct inbox *inbox)
+void inbox_send(struct edge_link *link, uint64_t wire, const struct inbox *inbox)
 {
     struct inbox_message *message;
     list_each(message, &inbox->messages, link, struct inbox_message)
     {
-        send_one(link, number, message);
+        send_one(link, wire, message);
     }
 }
 
@@ -82,7 +82,7 @@ void inbox_add(struct edge_conn *conn, struct str payload, bool broken, bool fat
     conn->edge->counts.messages++;
     conn->room->heat++;
     if (conn->state == EDGE_OPENED) {
-        send_one(conn->room->link, conn->number, message);
+        send_one(conn->room->link, conn->wire, message);
     }
     set_paused(conn, inbox_full(conn));
 }

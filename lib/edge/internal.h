@@ -77,7 +77,7 @@ struct edge_linger {
     struct list time_link; /* in edge.lingering */
     struct edge_room *room;
     uint64_t due;
-    uint64_t number;
+    uint64_t wire; /* as of a connection */
     bool readonly, object_readonly;
     struct inbox inbox;
     struct kept kept;
@@ -89,6 +89,7 @@ struct edge_conn {
     struct edge *edge;
     void *user;
     uint64_t number;
+    uint64_t wire;          /* what its owner calls it: the number, and which opening this is */
     struct edge_room *room; /* NULL once closing */
     struct list room_link;  /* in edge_room.conns */
     struct list wait_link;  /* in the list that belongs to its state */
@@ -175,7 +176,7 @@ void inbox_answered(struct edge_conn *conn, uint64_t seq);
 void inbox_clear(struct edge_conn *conn);
 /* The number of the last message in it, of which `answered` went before. */
 uint64_t inbox_last(struct inbox *inbox, uint64_t answered);
-void inbox_send(struct edge_link *link, uint64_t number, const struct inbox *inbox);
+void inbox_send(struct edge_link *link, uint64_t wire, const struct inbox *inbox);
 void inbox_free(struct edge *edge, struct inbox *inbox);
 /* The owner is lost: pings need none, and are answered here. */
 void inbox_answer_pings(struct edge_conn *conn);

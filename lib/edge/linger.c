@@ -12,7 +12,7 @@ void linger_add(struct edge_conn *conn)
     struct edge_linger *linger = xcalloc(1, sizeof(*linger) + conn->session_len);
     linger->room = conn->room;
     linger->due = edge->now_ms + EDGE_LINGER_MS;
-    linger->number = conn->number;
+    linger->wire = conn->wire;
     linger->readonly = conn->readonly;
     linger->object_readonly = conn->object_readonly;
     linger->kept = conn->kept;
@@ -35,7 +35,7 @@ void linger_resume(struct edge_linger *linger)
     struct buf ops = {0};
     struct link_frame frame = {
         .type = LINK_RESUME,
-        .conn = linger->number,
+        .conn = linger->wire,
         .room = str_of(room->name),
         .session = {linger->session, linger->session_len},
         .flags = LINK_OPEN_GONE | owner_access(linger->readonly, linger->object_readonly),
@@ -43,7 +43,7 @@ void linger_resume(struct edge_linger *linger)
     kept_write(&linger->kept, &frame, &ops);
     frame.seq = inbox_last(&linger->inbox, frame.answered);
     edge_link_send(room->link, &frame);
-    inbox_send(room->link, linger->number, &linger->inbox);
+    inbox_send(room->link, linger->wire, &linger->inbox);
     buf_finish(&ops);
 }
 
@@ -56,12 +56,12 @@ void linger_free(struct edge_linger *linger)
     free(linger);
 }
 
-static struct edge_linger *find(struct edge_link *link, uint64_t number)
+static struct edge_linger *find(struct edge_link *link, uint64_t wire)
 {
     struct edge_linger *linger;
     list_each(linger, &link->edge->lingering, time_link, struct edge_linger)
     {
-        if (linger->number == number && linger->room->link == link) {
+        if (linger->wire == wire && linger->room->link == link) {
             return linger;
         }
     }

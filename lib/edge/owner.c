@@ -63,7 +63,7 @@ static void conn_resume(struct edge_conn *conn)
     struct buf ops = {0};
     struct link_frame frame = {
         .type = LINK_RESUME,
-        .conn = conn->number,
+        .conn = conn->wire,
         .room = str_of(conn->room->name),
         .session = {conn->session, conn->session_len},
         .flags = open_flags(conn),
@@ -79,7 +79,7 @@ static void conn_open(struct edge_conn *conn)
 {
     struct link_frame frame = {
         .type = LINK_OPEN,
-        .conn = conn->number,
+        .conn = conn->wire,
         .room = str_of(conn->room->name),
         .session = {conn->session, conn->session_len},
         .flags = open_flags(conn),
@@ -95,14 +95,35 @@ void owner_take(struct edge_conn *conn)
     } else {
         conn_open(conn);
     }
-    inbox_send(conn->room->link, conn->number, &conn->inbox);
+    inbox_send(conn->room->link, conn->wire, &conn->inbox);
 }
 
-/* Without an owner the connection waits for the next; who was turned away too often gives up. */
-static void conn_lost(struct edge_conn *conn)
+/* The next opening of the same connection is another one to its owner. */
+static uint64_t next_wire(uint64_t wire)
+{
+    uint64_t opening = wire >> LINK_CONN_BITS;
+    return LINK_CONN_NUMBER(wire) | ((opening + 1) % LINK_OPENINGS) << LINK_CONN_BITS;
+}
+
+/* It was opened there and nothing has come of that yet: the open may have crossed the word that the
+ * room is gone, and find it there again. What comes of it then is not for the next opening, which
+ * may go to the same worker. */
+static void take_back(struct edge_link *link, struct edge_conn *conn)
+{
+    struct link_frame gone = {.type = LINK_GONE, .conn = conn->wire};
+    edge_link_send(link, &gone);
+    conn->wire = next_wire(conn->wire);
+}
+
+/* Without an owner the connection waits for the next; who was turned away too often gives up.
+ * `link`: of the owner that was lost, if it stands. */
+static void conn_lost(struct edge_conn *conn, struct edge_link *link)
 {
     if (conn->state != EDGE_OPENED) {
         return;
+    }
+    if (link && !conn->channel) {
+        take_back(link, conn);
     }
     channel_leave(conn);
     conn_set_wait(conn, EDGE_WAITING);
@@ -114,14 +135,25 @@ static void conn_lost(struct edge_conn *conn)
     }
 }
 
+static bool link_stands(const struct edge_link *link)
+{
+    return map_get(&link->edge->links, str_of(link->worker)) == link;
+}
+
 void room_lost(struct edge_room *room, bool at_once)
 {
-    room_unlink(room);
+    struct edge_link *link = link_stands(room->link) ? room->link : NULL;
     struct edge_conn *conn;
     list_each(conn, &room->conns, room_link, struct edge_conn)
     {
-        conn_lost(conn);
+        conn_lost(conn, link);
     }
+    struct edge_linger *linger;
+    list_each(linger, &room->lingers, room_link, struct edge_linger)
+    {
+        linger->wire = link ? next_wire(linger->wire) : linger->wire; /* it leaves by itself */
+    }
+    room_unlink(room);
     if (list_empty(&room->conns) && list_empty(&room->lingers)) {
         room->state = EDGE_ROOM_IDLE;
     } else if (at_once) {

@@ -73,7 +73,7 @@ void route_leave(struct edge_conn *conn, bool owner_knows)
         return;
     }
     if (conn->state == EDGE_OPENED && !owner_knows) {
-        struct link_frame frame = {.type = LINK_GONE, .conn = conn->number};
+        struct link_frame frame = {.type = LINK_GONE, .conn = conn->wire};
         edge_link_send(room->link, &frame);
     }
     if (conn->joined && !owner_knows && buf_len(&conn->kept.state) > 0) {
@@ -193,7 +193,7 @@ static void on_cast(struct edge_link *link, const struct link_frame *frame)
     struct edge_conn *conn;
     list_each(conn, &room->conns, room_link, struct edge_conn)
     {
-        if (conn->channel == channel && conn->number != frame->conn) {
+        if (conn->channel == channel && conn->wire != frame->conn) {
             kept_brought(&conn->kept, frame);
             deliver_event(conn, &event);
         }
@@ -325,14 +325,16 @@ static enum err on_frame(struct edge_link *link, const struct link_frame *frame)
         on_cast(link, frame);
         return ERR_OK;
     }
+    uint64_t number = LINK_CONN_NUMBER(frame->conn);
     struct edge_conn *conn =
-        map_get(&edge->conns, (struct str){(const char *)&frame->conn, sizeof(frame->conn)});
+        map_get(&edge->conns, (struct str){(const char *)&number, sizeof(number)});
     if ((!conn || !conn->room) && (frame->type == LINK_DETACH || frame->type == LINK_CLOSE ||
                                    frame->type == LINK_REFUSE || frame->type == LINK_FLAGS)) {
         linger_frame(link, frame);
     }
     /* What was under way for a connection that has left, or has another owner now, is void. */
-    if (conn && conn->state == EDGE_OPENED && conn->room->link == link) {
+    if (conn && conn->state == EDGE_OPENED && conn->room->link == link &&
+        conn->wire == frame->conn) {
         on_conn_frame(conn, frame);
     }
     return ERR_OK;

@@ -75,10 +75,16 @@ enum link_refusal {
     LINK_REFUSED_VERSION,       /* the room was stored by a server with a newer schema */
 };
 
+/* What a connection is called on a link: a number that its gateway uses once, and above that how
+ * many openings of it the gateway has taken back unanswered. It is another connection to the
+ * worker, and the same one to whoever remembers its messages. */
+enum { LINK_CONN_BITS = 40, LINK_OPENINGS = 1 << 12 };
+#define LINK_CONN_NUMBER(conn) ((conn) & ((UINT64_C(1) << LINK_CONN_BITS) - 1))
+
 struct link_frame {
     enum link_type type;
     uint64_t version_min, version_max;
-    uint64_t conn;           /* the gateway's number of a connection; never reused in its life */
+    uint64_t conn;           /* LINK_CONN_NUMBER of it is the gateway's; never reused in its life */
     uint64_t seq;            /* place among the connection's messages, from 1 */
     uint64_t answered;       /* messages up to this one need not be kept any more */
     uint64_t clock;          /* document clock that the frame brings the session to */

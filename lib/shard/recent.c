@@ -11,7 +11,8 @@
 
 struct str conn_name(const struct shard_conn *conn, char out[CONN_NAME_MAX])
 {
-    int len = snprintf(out, CONN_NAME_MAX, "%s.%" PRIu64, conn->link->peer, conn->number);
+    int len = snprintf(out, CONN_NAME_MAX, "%s.%" PRIu64, conn->link->peer,
+                       LINK_CONN_NUMBER(conn->number));
     return (struct str){out, (size_t)len};
 }
 

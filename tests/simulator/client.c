@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 #include "simulator/history.h"
+#include "simulator/network.h"
 #include "value/check.h"
 #include "value/json.h"
 #include "value/pack.h"
@@ -264,11 +265,12 @@ static void on_draw(void *arg)
 static void on_closed(void *ctx)
 {
     struct client *client = ctx;
-    bool had_cause = wsconn_gateway_died(client->conn);
+    /* Where nodes do not reach each other people are sent to another one (proto/cluster.md). */
+    bool had_cause = wsconn_gateway_died(client->conn) || !network_is_calm();
     if (!had_cause && client->state == CLIENT_ONLINE) {
         client->closes++;
     }
-    trace("%s: its socket is closed%s", client->session, had_cause ? " with its gateway" : "");
+    trace("%s: its socket is closed%s", client->session, had_cause ? ", for a reason" : "");
     leave(client);
     come_back(client);
 }

@@ -225,10 +225,55 @@ static void slow_link(void)
     mend_after(us, NULL, NULL);
 }
 
-static const struct kind {
+/* ---- whole nodes, where there are some ---- */
+
+static int some_place(void)
+{
+    return (int)rnd_below((uint64_t)node.places);
+}
+
+static void lose_node(void)
+{
+    uint64_t us = some_time(8000);
+    node_lose(some_place(), us);
+    mend_after(us + 2000 * MS, NULL, NULL);
+}
+
+static void freeze_node(void)
+{
+    uint64_t us = some_time(12000);
+    node_freeze(some_place(), us);
+    mend_after(us, NULL, NULL);
+}
+
+static void cut_node_from_redis(void)
+{
+    uint64_t us = some_time(9000);
+    node_cut_from_redis(some_place(), us);
+    mend_after(us, NULL, NULL);
+}
+
+static void cut_nodes(void)
+{
+    uint64_t us = some_time(15000);
+    int one = some_place();
+    int other = (one + 1 + (int)rnd_below((uint64_t)node.places - 1)) % node.places;
+    node_cut_from_node(one, other, us);
+    mend_after(us, NULL, NULL);
+}
+
+static void node_leaves(void)
+{
+    node_leave(some_place());
+    mend_after(6000 * MS, NULL, NULL);
+}
+
+struct kind {
     void (*happen)(void);
     uint32_t weight;
-} kinds[] = {
+};
+
+static const struct kind kinds[] = {
     {kill_worker, 20},   {kill_workers, 3},   {kill_in_a_row, 8},      {freeze_worker, 14},
     {drain_worker, 7},   {set_draining, 6},   {move_room, 12},         {kill_gateway, 5},
     {freeze_gateway, 4}, {crash_redis, 7},    {hang_redis, 5},         {refuse_writes, 4},
@@ -236,18 +281,29 @@ static const struct kind {
     {slow_link, 4},
 };
 
-void fault_happen(void)
+static const struct kind node_kinds[] = {
+    {lose_node, 10}, {freeze_node, 6}, {cut_node_from_redis, 8}, {cut_nodes, 12}, {node_leaves, 8},
+};
+
+static void one_of(const struct kind *list, size_t count)
 {
     uint32_t sum = 0;
-    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-        sum += kinds[i].weight;
+    for (size_t i = 0; i < count; i++) {
+        sum += list[i].weight;
     }
     uint32_t at = (uint32_t)rnd_below(sum);
-    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-        if (at < kinds[i].weight) {
-            kinds[i].happen();
-            return;
-        }
-        at -= kinds[i].weight;
+    while (at >= list->weight) {
+        at -= list->weight;
+        list++;
+    }
+    list->happen();
+}
+
+void fault_happen(void)
+{
+    if (node.places > 1 && chance(30)) {
+        one_of(node_kinds, sizeof(node_kinds) / sizeof(node_kinds[0]));
+    } else {
+        one_of(kinds, sizeof(kinds) / sizeof(kinds[0]));
     }
 }

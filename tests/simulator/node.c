@@ -15,9 +15,9 @@ struct node node;
 enum { RESTART_MIN_US = 100000, RESTART_MAX_US = 1500000 };
 
 static char socket_path[] = "/sim/redis.sock";
-static char node_name[] = "n1";
+static char node_names[NETWORK_PLACES][4] = {"n1", "n2", "n3"};
 
-static void set_config(struct config *config, char *id)
+static void set_config(struct config *config, char *id, int place)
 {
     *config = (struct config){
         .max_message_bytes = 1 << 20,
@@ -28,7 +28,7 @@ static void set_config(struct config *config, char *id)
         .fold_bytes = node.fold_bytes,
         .slice_bytes = node.slice_bytes,
         .id = id,
-        .node = node_name,
+        .node = node_names[place],
         .socket = id,
         .control_fd = -1,
         .mark_fd = -1,
@@ -91,30 +91,51 @@ static void start_worker(int slot)
     struct worker *worker = world_keep(xcalloc(1, sizeof(*worker)));
     snprintf(worker->id, sizeof(worker->id), "w%d.%u", slot + 1, ++node.next_id);
     worker->slot = slot;
+    worker->place = slot % node.places;
     list_init(&worker->links);
-    set_config(&worker->config, worker->id);
+    set_config(&worker->config, worker->id, worker->place);
     proc_start(&worker->proc, worker->id, worker_end_turn, worker);
+    worker->proc.redis_cut_until_us = node.redis_cut_until_us[worker->place];
     worker->core =
         worker_core_create(os_base(&worker->proc), &worker->config, NULL, &worker_host, worker);
+    if (node.places > 1) {
+        snprintf(worker->remote, sizeof(worker->remote), "tcp:%d", slot);
+        worker_core_set_remote(worker->core, worker->remote);
+    }
     node.workers[slot] = worker;
-    trace("%s starts", worker->id);
+    trace("%s starts on %s", worker->id, node_names[worker->place]);
+}
+
+/* How long a slot's node is without power. */
+static uint64_t dark_for(int slot)
+{
+    uint64_t until = node.dark_until_us[slot % node.places];
+    return until > world_us() ? until - world_us() : 0;
 }
 
 static void on_start_worker(void *arg)
 {
-    start_worker((int)(intptr_t)arg);
+    int slot = (int)(intptr_t)arg;
+    if (dark_for(slot)) {
+        world_after(dark_for(slot), NULL, on_start_worker, arg);
+    } else {
+        start_worker(slot);
+    }
 }
 
+/* By TCP whoever has the slot now. */
 struct worker *node_find_worker(struct str address)
 {
-    static const struct str scheme = {"unix:", 5};
-    if (!str_starts(address, scheme)) {
-        return NULL;
-    }
-    struct str id = {address.ptr + scheme.len, address.len - scheme.len};
     for (int i = 0; i < node.worker_count; i++) {
-        if (node.workers[i] && str_eq(str_of(node.workers[i]->id), id)) {
-            return node.workers[i];
+        char local[40];
+        struct worker *worker = node.workers[i];
+        if (!worker) {
+            continue;
+        }
+        snprintf(local, sizeof(local), "unix:%s", worker->id);
+        if (str_eq(str_of(local), address) ||
+            (worker->remote[0] && str_eq(str_of(worker->remote), address))) {
+            return worker;
         }
     }
     return NULL;
@@ -136,14 +157,20 @@ static void on_forget_worker(void *arg)
     }
 }
 
-static void worker_die(struct worker *worker)
+static void worker_die(struct worker *worker, bool lost)
 {
     proc_die(&worker->proc);
-    links_of_dead_worker(worker);
+    links_of_dead_worker(worker, lost);
     hosts_of_dead_worker(worker);
     worker_core_destroy(worker->core);
     worker->core = NULL;
     node.workers[worker->slot] = NULL;
+}
+
+static void start_worker_soon(int slot)
+{
+    world_after(rnd_between(RESTART_MIN_US, RESTART_MAX_US), NULL, on_start_worker,
+                (void *)(intptr_t)slot);
 }
 
 void node_kill_worker(int slot)
@@ -153,23 +180,27 @@ void node_kill_worker(int slot)
         return;
     }
     trace("%s dies", worker->id);
-    worker_die(worker);
+    worker_die(worker, false);
     if (node.forget_dead) {
         world_after(rnd_between(500, 20000), NULL, on_forget_worker, worker->id);
     }
-    world_after(rnd_between(RESTART_MIN_US, RESTART_MAX_US), NULL, on_start_worker,
-                (void *)(intptr_t)slot);
+    start_worker_soon(slot);
 }
 
-void node_drain_worker(int slot)
+static void leave(int slot, bool away)
 {
     struct worker *worker = node.workers[slot];
     if (worker && !worker->leaving && !worker->proc.frozen) {
         trace("%s is to leave", worker->id);
         worker->leaving = true;
-        worker_core_leave(worker->core, false);
+        worker_core_leave(worker->core, away);
         proc_touch(&worker->proc);
     }
+}
+
+void node_drain_worker(int slot)
+{
+    leave(slot, false);
 }
 
 bool node_set_draining(int slot, bool on)
@@ -194,7 +225,8 @@ void node_move_room(struct str room, int to_slot)
         return;
     }
     snprintf(address, sizeof(address), "unix:%s", to->id);
-    struct shard_target target = {str_of(to->id), str_of(node_name), str_of(address), STR("")};
+    struct shard_target target = {str_of(to->id), str_of(node_names[to->place]), str_of(address),
+                                  str_of(to->remote)};
     for (int i = 0; i < node.worker_count; i++) {
         struct worker *from = node.workers[i];
         if (from && from != to && !from->proc.frozen &&
@@ -254,29 +286,42 @@ static void start_gateway(int slot)
     struct gateway *gateway = world_keep(xcalloc(1, sizeof(*gateway)));
     snprintf(gateway->id, sizeof(gateway->id), "g%d.%u", slot + 1, ++node.next_id);
     gateway->slot = slot;
+    gateway->place = slot % node.places;
     list_init(&gateway->links);
     list_init(&gateway->conns);
-    set_config(&gateway->config, gateway->id);
+    set_config(&gateway->config, gateway->id, gateway->place);
     proc_start(&gateway->proc, gateway->id, gateway_end_turn, gateway);
+    gateway->proc.redis_cut_until_us = node.redis_cut_until_us[gateway->place];
     gateway->core =
         gateway_core_create(os_base(&gateway->proc), &gateway->config, &gateway_host, gateway);
     node.gateways[slot] = gateway;
-    trace("%s starts", gateway->id);
+    trace("%s starts on %s", gateway->id, node_names[gateway->place]);
 }
 
 static void on_start_gateway(void *arg)
 {
-    start_gateway((int)(intptr_t)arg);
+    int slot = (int)(intptr_t)arg;
+    if (dark_for(slot)) {
+        world_after(dark_for(slot), NULL, on_start_gateway, arg);
+    } else {
+        start_gateway(slot);
+    }
 }
 
-static void gateway_die(struct gateway *gateway)
+static void gateway_die(struct gateway *gateway, bool lost)
 {
     proc_die(&gateway->proc);
-    links_of_dead_gateway(gateway);
+    links_of_dead_gateway(gateway, lost);
     wsconns_of_dead_gateway(gateway);
     gateway_core_destroy(gateway->core);
     gateway->core = NULL;
     node.gateways[gateway->slot] = NULL;
+}
+
+static void start_gateway_soon(int slot)
+{
+    world_after(rnd_between(RESTART_MIN_US, RESTART_MAX_US), NULL, on_start_gateway,
+                (void *)(intptr_t)slot);
 }
 
 void node_kill_gateway(int slot)
@@ -284,16 +329,98 @@ void node_kill_gateway(int slot)
     struct gateway *gateway = node.gateways[slot];
     if (gateway) {
         trace("%s dies", gateway->id);
-        gateway_die(gateway);
-        world_after(rnd_between(RESTART_MIN_US, RESTART_MAX_US), NULL, on_start_gateway,
-                    (void *)(intptr_t)slot);
+        gateway_die(gateway, false);
+        start_gateway_soon(slot);
+    }
+}
+
+/* ---- whole nodes ---- */
+
+void node_lose(int place, uint64_t us)
+{
+    trace("%s is lost", node_names[place]);
+    node.dark_until_us[place] = world_us() + us;
+    network_trouble(us);
+    for (int i = place; i < node.worker_count; i += node.places) {
+        if (node.workers[i]) {
+            worker_die(node.workers[i], true);
+            start_worker_soon(i);
+        }
+    }
+    for (int i = place; i < node.gateway_count; i += node.places) {
+        if (node.gateways[i]) {
+            gateway_die(node.gateways[i], true);
+            start_gateway_soon(i);
+        }
+    }
+}
+
+static void each_proc(int place, void (*fn)(struct proc *proc, uint64_t us), uint64_t us)
+{
+    for (int i = place; i < node.worker_count; i += node.places) {
+        if (node.workers[i]) {
+            fn(&node.workers[i]->proc, us);
+        }
+    }
+    for (int i = place; i < node.gateway_count; i += node.places) {
+        if (node.gateways[i]) {
+            fn(&node.gateways[i]->proc, us);
+        }
+    }
+}
+
+static void on_thaw(void *arg)
+{
+    struct proc *proc = arg;
+    if (proc->alive && proc->frozen) {
+        proc_thaw(proc);
+    }
+}
+
+static void freeze(struct proc *proc, uint64_t us)
+{
+    if (!proc->frozen) {
+        proc_freeze(proc);
+        world_after(us, NULL, on_thaw, proc);
+    }
+}
+
+void node_freeze(int place, uint64_t us)
+{
+    trace("%s is stopped", node_names[place]);
+    each_proc(place, freeze, us);
+    network_trouble(us);
+}
+
+void node_cut_from_redis(int place, uint64_t us)
+{
+    trace("%s is cut off from Redis", node_names[place]);
+    node.redis_cut_until_us[place] = world_us() + us;
+    each_proc(place, redis_cut, us);
+    network_trouble(us);
+}
+
+void node_cut_from_node(int place, int other, uint64_t us)
+{
+    network_cut(place, other, us);
+    links_are_cut(place, other);
+}
+
+void node_leave(int place)
+{
+    trace("%s is to leave", node_names[place]);
+    for (int i = place; i < node.worker_count; i += node.places) {
+        leave(i, true);
     }
 }
 
 /* ---- beginning and end ---- */
 
-void node_begin(int workers, int gateways)
+void node_begin(int places, int workers, int gateways)
 {
+    network_begin();
+    list_init(&node.links);
+    node.places = places;
     node.worker_count = workers;
     node.gateway_count = gateways;
     for (int i = 0; i < workers; i++) {
@@ -308,12 +435,13 @@ void node_end(void)
 {
     for (int i = 0; i < node.gateway_count; i++) {
         if (node.gateways[i]) {
-            gateway_die(node.gateways[i]);
+            gateway_die(node.gateways[i], false);
         }
     }
     for (int i = 0; i < node.worker_count; i++) {
         if (node.workers[i]) {
-            worker_die(node.workers[i]);
+            worker_die(node.workers[i], false);
         }
     }
+    links_finish();
 }

@@ -1,15 +1,17 @@
-/* The simulated node: worker and gateway processes that run the real cores, the links between them,
- * and a supervisor that starts again what dies. */
+/* The simulated nodes, one or some: worker and gateway processes that run the real cores, the links
+ * between them, and supervisors that start again what dies. Slots go round the nodes; `place` is
+ * the number of one. */
 #ifndef SIM_NODE_H
 #define SIM_NODE_H
 
 #include "base/config.h"
 #include "edge/edge.h"
+#include "simulator/network.h"
 #include "simulator/world.h"
 
 struct link;
 
-enum { NODE_WORKERS = 3, NODE_GATEWAYS = 2 };
+enum { NODE_WORKERS = 4, NODE_GATEWAYS = 3 };
 
 struct worker {
     struct proc proc;
@@ -17,7 +19,8 @@ struct worker {
     struct config config;
     struct worker_core *core;
     struct list links; /* of struct link.worker_link */
-    int slot;
+    int slot, place;
+    char remote[24];
     bool leaving;
 };
 
@@ -28,24 +31,27 @@ struct gateway {
     struct gateway_core *core;
     struct list links; /* of struct link.gateway_link */
     struct list conns; /* of struct wsconn.gateway_link */
-    int slot;
+    int slot, place;
 };
 
 struct node {
     struct worker *workers[NODE_WORKERS]; /* NULL: dead, to be started again */
     struct gateway *gateways[NODE_GATEWAYS];
-    int worker_count, gateway_count;
+    int worker_count, gateway_count, places;
+    uint64_t redis_cut_until_us[NETWORK_PLACES]; /* nobody there reaches Redis */
+    uint64_t dark_until_us[NETWORK_PLACES];      /* nothing runs there */
+    struct list links;                           /* of struct link.all: every one there ever was */
     uint32_t next_id;
     enum durability durability;
     uint32_t unload_after_s;
     uint32_t entry_max, fold_bytes, slice_bytes; /* 0: as workers have it */
-    bool forget_dead;                /* the supervisor takes dead workers off the list at once */
-    uint64_t link_unread_max;        /* the most that a link's reader has left unread */
+    bool forget_dead;         /* the supervisor takes dead workers off the list at once */
+    uint64_t link_unread_max; /* the most that a link's reader has left unread */
 };
 
 extern struct node node;
 
-void node_begin(int workers, int gateways);
+void node_begin(int places, int workers, int gateways);
 void node_end(void);
 
 /* kill -9; it is started again a little later. */
@@ -53,6 +59,14 @@ void node_kill_worker(int slot);
 void node_kill_gateway(int slot);
 /* SIGTERM to one worker: it hands over, ends, and is started again. */
 void node_drain_worker(int slot);
+/* A machine loses its power; nobody on another one hears of it at once. It comes back. */
+void node_lose(int place, uint64_t us);
+/* A whole node is stopped, or cut off from Redis, or from another one, for a while. */
+void node_freeze(int place, uint64_t us);
+void node_cut_from_redis(int place, uint64_t us);
+void node_cut_from_node(int place, int other, uint64_t us);
+/* All of its workers give their rooms to other nodes and end; they are started again. */
+void node_leave(int place);
 /* roomctl drain. */
 /* False: it is stopped just now, and cannot hear it. */
 bool node_set_draining(int slot, bool on);

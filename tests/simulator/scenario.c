@@ -221,7 +221,11 @@ static void begin(void)
     node.forget_dead = chance(70);
     faults_begin(run.rooms, run.room_count);
     trace("redis mode %d, durability %d", redis.mode, node.durability);
-    node_begin((int)rnd_between(2, NODE_WORKERS), (int)rnd_between(1, NODE_GATEWAYS));
+    /* Half of the runs are on one node. */
+    int places = chance(50) ? 1 : (int)rnd_between(2, NETWORK_PLACES);
+    int gateways = (int)rnd_between(places > 1 ? 2 : 1, NODE_GATEWAYS);
+    node_begin(places, (int)rnd_between((uint64_t)(places > 2 ? places : 2), NODE_WORKERS),
+               gateways);
     world_run_until(world_us() + 200 * MS);
     for (uint64_t i = rnd_between(2, 5); i > 0; i--) {
         new_client();

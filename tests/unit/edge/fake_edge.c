@@ -304,33 +304,45 @@ struct fake_worker *fake_worker(struct fake *fake, const char *id)
     return NULL;
 }
 
+/* " 2", and if openings of it were taken back " 2+1". */
+static void print_conn(struct buf *lines, uint64_t conn)
+{
+    if (conn) {
+        buf_printf(lines, " %d", (int)LINK_CONN_NUMBER(conn));
+    }
+    if (conn >> LINK_CONN_BITS) {
+        buf_printf(lines, "+%d", (int)(conn >> LINK_CONN_BITS));
+    }
+}
+
 static void print_frame(struct buf *lines, const struct link_frame *frame)
 {
     buf_printf(lines, "%s", link_type_name(frame->type));
+    print_conn(lines, frame->conn);
     switch (frame->type) {
     case LINK_HELLO:
         buf_printf(lines, " %.*s %.*s\n", STR_ARG(frame->id), STR_ARG(frame->node));
         break;
     case LINK_OPEN:
-        buf_printf(lines, " %d %.*s %.*s %d\n", (int)frame->conn, STR_ARG(frame->room),
-                   STR_ARG(frame->session), (int)frame->flags);
+        buf_printf(lines, " %.*s %.*s %d\n", STR_ARG(frame->room), STR_ARG(frame->session),
+                   (int)frame->flags);
         break;
     case LINK_MESSAGE:
-        buf_printf(lines, " %d %d ", (int)frame->conn, (int)frame->seq);
+        buf_printf(lines, " %d ", (int)frame->seq);
         json_write(frame->payload, lines);
         buf_printf(lines, "\n");
         break;
     case LINK_BROKEN:
-        buf_printf(lines, " %d %d %d\n", (int)frame->conn, (int)frame->seq, (int)frame->flags);
+        buf_printf(lines, " %d %d\n", (int)frame->seq, (int)frame->flags);
         break;
     case LINK_GONE:
-        buf_printf(lines, " %d\n", (int)frame->conn);
+        buf_printf(lines, "\n");
         break;
     case LINK_RESUME:
-        buf_printf(lines, " %d %.*s %.*s %d %d %d %d %d %d ", (int)frame->conn,
-                   STR_ARG(frame->room), STR_ARG(frame->session), (int)frame->flags,
-                   (int)frame->clock, (int)frame->presence_clock, (int)frame->presence_at,
-                   (int)frame->answered, (int)frame->seq);
+        buf_printf(lines, " %.*s %.*s %d %d %d %d %d %d ", STR_ARG(frame->room),
+                   STR_ARG(frame->session), (int)frame->flags, (int)frame->clock,
+                   (int)frame->presence_clock, (int)frame->presence_at, (int)frame->answered,
+                   (int)frame->seq);
         json_write(frame->payload, lines);
         buf_printf(lines, " ");
         json_write(frame->ops, lines);

@@ -7,7 +7,7 @@
  *      fake_told      "hello ID NODE" "open CONN ROOM SESSION FLAGS" "message CONN SEQ JSON"
  *                     "broken CONN SEQ FLAGS" "gone CONN" "roster ROOM JSON"
  *                     "resume CONN ROOM SESSION FLAGS CLOCK PRESENCE-CLOCK PRESENCE-AT ANSWERED
- *                      SEQ STATE OPS"
+ *                      SEQ STATE OPS"; CONN is "2+1" if one opening of it was taken back
  *      fake_got       "text JSON" "binary JSON" "pong BYTES" "close" "close CODE REASON" */
 #ifndef TEST_FAKE_EDGE_H
 #define TEST_FAKE_EDGE_H

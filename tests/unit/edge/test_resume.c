@@ -136,6 +136,27 @@ Test(resume, a_room_that_moved_is_followed_at_once)
     SAME_LINES(fake_got(client), "");
 }
 
+/* Its open crosses the word that the room has moved, and finds it there again. What comes of that
+ * is not the answer to its next open, which goes to the same worker on the same link. */
+Test(resume, what_was_not_answered_is_taken_back_where_the_link_stands)
+{
+    enum { SECOND = 2, OPENING = 1 };
+    uint64_t again = SECOND | (uint64_t)OPENING << LINK_CONN_BITS;
+    struct fake_client *other = fake_open(&fake, "demo", "b");
+    fake_told(&fake, "w1");
+    say("w1", (struct link_frame){.type = LINK_MOVED, .room = STR("demo")});
+    SAME_LINES(fake_told(&fake, "w1"), "gone 2\n");
+    fake_owner(&fake, "demo", "w1");
+    SAME_LINES(fake_told(&fake, "w1"), "resume 1 demo a 2 0 0 0 0 0 {\"who\":1} []\n"
+                                       "open 2+1 demo b 2\n");
+    join("w1", SECOND);
+    SAME_LINES(fake_got(other), "");
+    join("w1", again);
+    SAME_LINES(fake_got(other), "text {\"type\":\"connect\"}\n");
+    fake_cast(&fake, "w1", again, "{\"own\":1}");
+    SAME_LINES(fake_got(other), "");
+}
+
 Test(resume, an_owner_that_has_lost_it_makes_us_look)
 {
     say("w1", (struct link_frame){.type = LINK_MOVED, .room = STR("demo")});
@@ -233,8 +254,8 @@ Test(resume, who_has_just_left_finds_the_next_owner_if_one_refuses)
     fake_pass(&fake, EDGE_RETRY_MS);
     SAME_LINES(fake_asked(&fake), "find demo\n");
     fake_owner(&fake, "demo", "w3");
-    SAME_LINES(fake_told(&fake, "w3"), HELLO "resume 1 demo a 6 0 0 0 0 1 {\"who\":1} []\n"
-                                             "message 1 1 " PUSH(1) "\n");
+    SAME_LINES(fake_told(&fake, "w3"), HELLO "resume 1+1 demo a 6 0 0 0 0 1 {\"who\":1} []\n"
+                                             "message 1+1 1 " PUSH(1) "\n");
 }
 
 static void leaves_for_good(enum link_type told_by_the_owner)

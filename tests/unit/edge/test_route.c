@@ -141,8 +141,8 @@ Test(route, a_worker_that_is_not_the_owner_is_left_for_another)
     SAME_LINES(fake_asked(&fake), "find demo\n");
     fake_owner(&fake, "demo", "w2");
     SAME_LINES(fake_told(&fake, "w2"),
-               "hello gateway-1 node-1\nopen 1 demo a 2\nmessage 1 1 {\"n\":1}\n"
-               "message 1 2 {\"n\":2}\nopen 2 demo b 2\n");
+               "hello gateway-1 node-1\nopen 1+1 demo a 2\nmessage 1+1 1 {\"n\":1}\n"
+               "message 1+1 2 {\"n\":2}\nopen 2+1 demo b 2\n");
     /* Frames of the former owner are void. */
     fake_send(&fake, "w1", 1, 2, LINK_HOW_PONG, "{\"type\":\"pong\"}");
     SAME_LINES(fake_got(client), "");
