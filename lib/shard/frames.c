@@ -295,6 +295,7 @@ enum err shard_frame(struct shard_link *link, const struct link_frame *frame, ui
         conn = conn_find(link, frame->conn);
         if (conn) { /* else we have closed it, and the gateway did not know yet */
             shard_turn_to(link->shard, str_of(conn->room->name));
+            sleep_wake(conn->room);
             on_conn_frame(conn, frame, now_ms);
         }
         return ERR_OK;

@@ -13,6 +13,7 @@ enum {
      * the others, who had come here, for gone; and was taken for gone here. */
     STRAGGLER_MS = GHOST_WAIT_MS / 2,
     CONN_NAME_MAX = 96,
+    SLEEP_SLOTS = 64,
 };
 
 struct shard {
@@ -25,8 +26,11 @@ struct shard {
     struct list unsent;   /* of struct shard_room.unsent_link: with entries to flush */
     struct list busy;     /* of struct shard_room.busy_link: with work that is done in slices */
     struct list waiting;  /* of the same: those that can only wait for the schema's engine */
-    struct map conns;     /* of struct shard_conn by handle; owned */
-    struct list links;    /* of struct shard_link.link; owned */
+    struct list awake;    /* of struct shard_room.tick_link */
+    struct list asleep[SLEEP_SLOTS]; /* the same: those that a tick need not look at (sleep.c) */
+    uint64_t sleep_slot;             /* the last that was woken */
+    struct map conns;                /* of struct shard_conn by handle; owned */
+    struct list links;               /* of struct shard_link.link; owned */
     uint64_t next_handle;
     uint64_t next_room;
     uint64_t next_staging;
@@ -146,6 +150,9 @@ struct shard_room {
     struct room *room;       /* NULL unless serving or releasing */
     struct list unsent_link; /* in shard.unsent */
     struct list busy_link;   /* in shard.busy, or shard.waiting */
+    struct list tick_link;   /* in shard.awake, or one of shard.asleep */
+    bool sleeps;
+    uint64_t counted_sessions, counted_bytes; /* in shard.counts */
     uint64_t number; /* ours, never used again: for the store's answers, and as channel of casts to
                         sessions on the room's own schema */
     uint64_t epoch;
@@ -250,6 +257,15 @@ bool held_stop(struct shard_room *room, uint64_t now_ms);
 void held_drop(struct shard_room *room);
 /* What may be done of anything in one turn. */
 struct slice shard_slice(const struct shard *shard);
+
+/* sleep.c: rooms that ticks need not look at. */
+void sleep_begin(struct shard *shard);
+void sleep_wake(struct shard_room *room);
+void sleep_wake_all(struct shard *shard);
+/* Those in which something is due soon. */
+void sleep_wake_due(struct shard *shard, uint64_t now_ms);
+/* At the end of its tick. */
+void sleep_maybe(struct shard_room *room, uint64_t now_ms);
 
 /* host.c: what a room says, as frames and entries. */
 extern const struct room_host shard_room_host;

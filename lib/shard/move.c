@@ -152,6 +152,7 @@ enum err shard_move(struct shard *shard, struct str name, const struct shard_tar
 void shard_drain(struct shard *shard, bool on)
 {
     shard->draining = on;
+    sleep_wake_all(shard);
 }
 
 bool move_away(struct shard_room *room, uint64_t now_ms)

@@ -459,6 +459,7 @@ void shard_store_changed(struct shard *shard, bool up, uint64_t now_ms)
 {
     shard->now_ms = now_ms;
     shard->store_up = up;
+    sleep_wake_all(shard);
     uint32_t pos = 0;
     struct shard_room *room;
     while ((room = map_next(&shard->rooms, &pos))) {
@@ -474,6 +475,7 @@ static void part_is_back(struct shard_room *room)
         return;
     }
     shard_turn_to(room->shard, str_of(room->name));
+    sleep_wake(room);
     room->retry_at = room->retry_ms = 0;
     if (room->suspect) {
         persist_snapshot(room, false);

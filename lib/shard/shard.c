@@ -66,6 +66,7 @@ struct shard *shard_create(const struct shard_config *config, const struct shard
     list_init(&shard->ready);
     list_init(&shard->busy);
     list_init(&shard->waiting);
+    sleep_begin(shard);
     return shard;
 }
 
@@ -102,12 +103,21 @@ void shard_turn_to(struct shard *shard, struct str room)
 
 struct shard_room *shard_room_get(struct shard *shard, struct str name)
 {
-    return map_get(&shard->rooms, name);
+    struct shard_room *room = map_get(&shard->rooms, name);
+    if (room) {
+        sleep_wake(room);
+    }
+    return room;
 }
 
 struct shard_room *shard_room_by_number(struct shard *shard, uint64_t number)
 {
-    return map_get(&shard->by_number, (struct str){(const char *)&number, sizeof(number)});
+    struct shard_room *room =
+        map_get(&shard->by_number, (struct str){(const char *)&number, sizeof(number)});
+    if (room) {
+        sleep_wake(room);
+    }
+    return room;
 }
 
 struct shard_room *shard_room_create(struct shard *shard, struct str name)
@@ -118,6 +128,8 @@ struct shard_room *shard_room_create(struct shard *shard, struct str name)
     room->number = ++shard->next_room;
     list_init(&room->unsent_link);
     list_init(&room->busy_link);
+    list_init(&room->tick_link);
+    list_append(&shard->awake, &room->tick_link);
     room->tail.from = UINT64_MAX;
     list_init(&room->pending);
     list_init(&room->conns);
@@ -149,6 +161,9 @@ void shard_room_free(struct shard_room *room)
     }
     list_remove(&room->unsent_link);
     list_remove(&room->busy_link);
+    list_remove(&room->tick_link);
+    room->shard->counts.sessions -= room->counted_sessions;
+    room->shard->counts.room_bytes -= room->counted_bytes;
     map_remove(&room->shard->rooms, room_name_key(room));
     map_remove(&room->shard->by_number, room_number_key(room));
     room_destroy(room->room);
@@ -281,6 +296,7 @@ void shard_link_destroy(struct shard_link *link, uint64_t now_ms)
         struct room_session *session = conn->session;
         struct room *room = conn->room->room;
         shard_turn_to(link->shard, str_of(conn->room->name));
+        sleep_wake(conn->room);
         conn_forget(conn);
         if (session) {
             room_socket_gone(room, session, now_ms);
@@ -419,31 +435,43 @@ void shard_work(struct shard *shard, uint64_t now_ms)
     }
 }
 
+static void count(struct shard_room *room)
+{
+    struct shard_counts *counts = &room->shard->counts;
+    uint64_t sessions = room->room ? room_session_count(room->room) : 0;
+    uint64_t bytes = room->room ? room_documents(room->room)->bytes : 0;
+    counts->sessions += sessions - room->counted_sessions;
+    counts->room_bytes += bytes - room->counted_bytes;
+    room->counted_sessions = sessions;
+    room->counted_bytes = bytes;
+}
+
+static void tick(struct shard_room *room, uint64_t now_ms)
+{
+    shard_turn_to(room->shard, str_of(room->name));
+    if (room->room && room->state != SHARD_ROOM_HELD && now_ms >= room_deadline(room->room)) {
+        room_tick(room->room, now_ms);
+    }
+    count(room);
+    sleep_maybe(room, now_ms);
+    persist_tick(room, now_ms);
+}
+
 void shard_tick(struct shard *shard, uint64_t now_ms)
 {
     shard->now_ms = now_ms;
-    uint32_t count = shard->rooms.count;
-    struct shard_room **rooms = xmalloc((count + 1) * sizeof(struct shard_room *));
-    uint32_t n = 0;
-    uint32_t pos = 0;
-    struct shard_room *room;
-    while ((room = map_next(&shard->rooms, &pos))) {
-        rooms[n++] = room; /* persist_tick may free its room, and no other */
+    sleep_wake_due(shard, now_ms);
+    /* A tick may free its room or send it to sleep, and does nothing to others: so the list is
+     * taken off, and filled again. */
+    struct list rooms;
+    list_init(&rooms);
+    list_splice(&rooms, &shard->awake);
+    while (!list_empty(&rooms)) {
+        struct shard_room *room = list_entry(rooms.next, struct shard_room, tick_link);
+        list_remove(&room->tick_link);
+        list_append(&shard->awake, &room->tick_link);
+        tick(room, now_ms);
     }
-    shard->counts.sessions = shard->counts.room_bytes = 0;
-    for (uint32_t i = 0; i < n; i++) {
-        shard_turn_to(shard, str_of(rooms[i]->name));
-        if (rooms[i]->room && rooms[i]->state != SHARD_ROOM_HELD &&
-            now_ms >= room_deadline(rooms[i]->room)) {
-            room_tick(rooms[i]->room, now_ms);
-        }
-        if (rooms[i]->room) {
-            shard->counts.sessions += room_session_count(rooms[i]->room);
-            shard->counts.room_bytes += room_documents(rooms[i]->room)->bytes;
-        }
-        persist_tick(rooms[i], now_ms);
-    }
-    free(rooms);
     shard_engine_ended(shard); /* what has taken too long has ended too */
     check_stopped(shard);
 }
@@ -453,10 +481,12 @@ void shard_stop(struct shard *shard, bool hand_over, uint64_t now_ms)
     shard->now_ms = now_ms;
     if (hand_over) {
         shard->draining = shard->leaving = true;
+        sleep_wake_all(shard);
         shard_tick(shard, now_ms);
         return;
     }
     shard->stopping = true;
+    sleep_wake_all(shard);
     uint32_t pos = 0;
     struct shard_room *room;
     while ((room = map_next(&shard->rooms, &pos))) {

@@ -60,3 +60,31 @@ Test(executing, the_end_of_a_link_is_work_of_its_rooms)
     gateway_destroy(gateway);
     worked_on("demo");
 }
+
+/* P8: an idle room costs memory, and no time. */
+Test(executing, a_room_in_which_nothing_is_due_is_not_looked_at)
+{
+    gateway_found(gateway, 1, "demo", "a");
+    fake_pass(&fake, 3000);
+    fake_answer_all(&fake);
+    fake.at_work[0] = '\0';
+    fake_pass(&fake, 1000);
+    worked_on("");
+    gateway_message(gateway, 1, 2, "{\"type\":\"ping\"}");
+    worked_on("demo");
+    fake_pass(&fake, 250);
+    worked_on("demo");
+    fake_pass(&fake, 1000);
+    fake.at_work[0] = '\0';
+    fake_pass(&fake, 1000);
+    worked_on("");
+    /* Something is due at last. */
+    gateway_gone(gateway, 1);
+    for (int i = 0; i < 80; i++) {
+        fake_pass(&fake, 1000);
+        fake_answer_all(&fake);
+    }
+    gateway_told(gateway);
+    cr_assert(eq(u64, shard_count(fake.shard)->rooms, 0));
+    cr_assert(eq(u64, shard_count(fake.shard)->sessions, 0));
+}
