@@ -131,7 +131,8 @@ static size_t on_frame(struct client *client, struct str input)
     switch (wire_next(&client->wire, input, &message)) {
     case WIRE_NEED_MORE:
         if (message.wanted > input.len) {
-            buf_reserve(&client->in, message.wanted);
+            /* Once: what is there is in it, or is copied into it later. */
+            buf_reserve(&client->in, message.wanted - buf_len(&client->in));
         }
         return 0;
     case WIRE_MESSAGE:
