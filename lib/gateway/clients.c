@@ -22,6 +22,11 @@ enum {
     ACCEPTS_PER_TURN = 64,
     IOV_MAX_HERE = 64,
     ACCEPT_PAUSE_MS = 100,
+    /* Who has more to be sent than this has it sent a part a turn, and all of them together no more
+     * than that: a millisecond or so, and others wait no longer. */
+    LONG_FROM = 64 << 10,
+    LONG_PART = 64 << 10,
+    LONG_PER_TURN = 256 << 10,
 };
 
 enum client_state {
@@ -97,13 +102,46 @@ static void client_linger(struct client *client)
 
 static void on_writable(evutil_socket_t fd, short events, void *ctx);
 
+/* When the socket takes more, or in the next turn if it does now. */
+static void write_later(struct client *client)
+{
+    if (!client->write) {
+        client->write = event_new(client->gateway->base, client->fd, EV_WRITE, on_writable, client);
+    }
+    event_add(client->write, NULL);
+}
+
+/* How much of what there is may be written now. */
+static size_t allowance(struct client *client, size_t bytes)
+{
+    size_t left = client->gateway->long_left;
+    return bytes <= LONG_FROM ? bytes : left < LONG_PART ? left : LONG_PART;
+}
+
+/* Cuts the last piece, and returns how many there are then. */
+static size_t cut(struct iovec *iov, int count, size_t most)
+{
+    int n = 0;
+    while (n < count && most > 0) {
+        iov[n].iov_len = iov[n].iov_len < most ? iov[n].iov_len : most;
+        most -= iov[n++].iov_len;
+    }
+    return (size_t)n;
+}
+
 static void client_write(struct client *client)
 {
     struct outq *out = client_output(client);
+    size_t most = allowance(client, out->bytes);
+    client->gateway->long_left -= out->bytes > LONG_FROM ? most : 0;
     while (out->bytes > 0) {
         struct iovec iov[IOV_MAX_HERE];
         struct msghdr message = {.msg_iov = iov};
-        message.msg_iovlen = (size_t)outq_peek(out, iov, IOV_MAX_HERE);
+        message.msg_iovlen = cut(iov, outq_peek(out, iov, IOV_MAX_HERE), most);
+        if (message.msg_iovlen == 0) {
+            write_later(client);
+            return;
+        }
         ssize_t n = message.msg_iovlen == 1
                         ? send(client->fd, iov[0].iov_base, iov[0].iov_len, MSG_NOSIGNAL)
                         : sendmsg(client->fd, &message, MSG_NOSIGNAL);
@@ -115,6 +153,7 @@ static void client_write(struct client *client)
             return;
         }
         size_t sent = n < 0 ? 0 : (size_t)n;
+        most -= sent;
         metrics_add(METRIC_SENT_BYTES, (double)sent);
         if (client->conn) {
             edge_conn_wrote(client->conn, sent, now_of(client));
@@ -122,11 +161,7 @@ static void client_write(struct client *client)
             outq_sent(out, sent);
         }
         if (n < 0) {
-            if (!client->write) {
-                client->write =
-                    event_new(client->gateway->base, client->fd, EV_WRITE, on_writable, client);
-            }
-            event_add(client->write, NULL);
+            write_later(client);
             return;
         }
     }
@@ -436,6 +471,7 @@ void clients_end_of_turn(struct gateway *gateway)
     {
         client_free(client);
     }
+    gateway->long_left = LONG_PER_TURN;
 }
 
 static struct client *wait_over(struct list *head, uint64_t now_ms)

@@ -31,6 +31,7 @@ struct gateway {
     struct list links_ready; /* of struct gateway_link.ready_link */
     struct log_limit accept_failures;
     struct log_limit link_failures, link_refusals;
+    size_t long_left;     /* of what may be written in this turn to those with much to write */
     uint64_t stop_by;     /* when stopping ends whatever happens; 0: not stopping */
     struct spread spread; /* which connections are closed when, while it stops */
     bool leaving;         /* the node is about to stop: nobody new is to be sent here */
