@@ -132,6 +132,7 @@ static enum reject check_schema(struct room *room, struct room_session *session,
 /* What a client is told to bring it up to date. */
 struct hydration {
     bool wipe_all;
+    uint64_t clock; /* that it is brought to */
     struct documents_delta documents;
     uint32_t presences; /* of others (HYD-5) */
 };
@@ -146,7 +147,7 @@ static struct hydration hydrate(const struct room *room, const struct room_sessi
                                 struct value last_clock)
 {
     const struct documents *documents = &room->documents;
-    struct hydration hydration = {0};
+    struct hydration hydration = {.clock = documents->clock};
     double current = (double)documents->clock;
     double client;
     if (!value_number(last_clock, &client) || client > current) {
@@ -262,10 +263,22 @@ static bool write_diff(const struct room *room, const struct room_session *to,
     return true;
 }
 
+/* Who sees the room itself, and all of it, can be told by the host. */
+static void leave_to_host(const struct room *room, const struct room_session *session,
+                          struct hydration *hydration)
+{
+    if (hydration->documents.all && hydration->documents.count > 0 && !session->edition &&
+        room->host->tells_documents &&
+        room->host->tells_documents(room->ctx, session, &hydration->clock)) {
+        hydration->documents = (struct documents_delta){0};
+    }
+}
+
 static bool write_reply(const struct room *room, const struct room_session *session,
                         struct value request_id, struct value last_clock, struct buf *reply)
 {
     struct hydration hydration = hydrate(room, session, last_clock);
+    leave_to_host(room, session, &hydration);
     struct value schema = schema_serialized(room->schema);
     enum { REST_BYTES = 512 };
     buf_reserve(reply, hydration.documents.bytes + schema.len + request_id.len + REST_BYTES);
@@ -281,14 +294,13 @@ static bool write_reply(const struct room *room, const struct room_session *sess
     pack_u64(reply, ROOM_PROTOCOL_VERSION);
     pack_member(reply, STR("schema"), schema);
     pack_str(reply, STR("serverClock"));
-    pack_u64(reply, room->documents.clock);
-    pack_str(reply, STR("diff"));
-    bool ok = write_diff(room, session, &hydration, reply);
+    pack_u64(reply, hydration.clock);
     pack_str(reply, STR("isReadonly"));
     pack_bool(reply, session->readonly);
     pack_str(reply, STR("objectAccess"));
     pack_str(reply, session->object_write ? STR("write") : STR("read"));
-    return ok;
+    pack_str(reply, STR("diff"));
+    return write_diff(room, session, &hydration, reply);
 }
 
 /* ---- what takes long is done in slices, while the session waits for its reply ---- */

@@ -144,8 +144,8 @@ ParameterizedTest(struct hydration_case *c, connect, hydration)
     send_connect(&f, "A", (const char *)buf_head(&members));
     buf_printf(&want,
                "A connect {'type':'connect','connectRequestId':'r','hydrationType':'%s',"
-               "'protocolVersion':8,'schema':%s,'serverClock':10,'diff':{%s},"
-               "'isReadonly':false,'objectAccess':'write'}\n",
+               "'protocolVersion':8,'schema':%s,'serverClock':10,"
+               "'isReadonly':false,'objectAccess':'write','diff':{%s}}\n",
                c->type, NOTES, c->diff);
     buf_append_byte(&want, 0);
     assert_told(&f, (const char *)buf_head(&want));
@@ -197,8 +197,8 @@ Test(connect, the_first_client_of_a_new_room_brings_its_schema)
     send_connect(&f, "A", "'protocolVersion':8,'lastServerClock':-1");
     assert_told(&f, "append 0 schema {}\n"
                     "A connect {'type':'connect','connectRequestId':'r','hydrationType':'wipe_all',"
-                    "'protocolVersion':8,'schema':" NOTES ",'serverClock':0,'diff':{},"
-                    "'isReadonly':false,'objectAccess':'write'}\n");
+                    "'protocolVersion':8,'schema':" NOTES ",'serverClock':0,"
+                    "'isReadonly':false,'objectAccess':'write','diff':{}}\n");
     f.schema = TLDRAW;
     open_session(&f, "B");
     send_connect(&f, "B", "'protocolVersion':8");
@@ -307,7 +307,7 @@ Test(connect, says_what_the_session_may_do)
     struct room_session_config config = {.id = STR("A"), .readonly = true, .object_write = false};
     room_session_open(f.room, &config, f.now_ms);
     send_connect(&f, "A", "'protocolVersion':8");
-    cr_assert(was_told(&f, "'isReadonly':true,'objectAccess':'read'}"));
+    cr_assert(was_told(&f, "'isReadonly':true,'objectAccess':'read',"));
     fixture_finish(&f);
 }
 

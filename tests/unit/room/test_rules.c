@@ -72,7 +72,7 @@ Test(rules, CLK_7_BCAST_4_every_message_has_the_clock_it_brings_its_receiver_to)
     send_connect(&f, "c", "'protocolVersion':8,'lastServerClock':-1");
     cr_assert(was_told(&f, "c connect {'type':'connect','connectRequestId':'r',"
                            "'hydrationType':'wipe_all','protocolVersion':8"));
-    cr_assert(was_told(&f, "'serverClock':1,'diff'"));
+    cr_assert(was_told(&f, "'serverClock':1,'isReadonly'"));
 }
 
 Test(rules, CLK_8_a_push_without_effect_does_not_step_the_clock)
