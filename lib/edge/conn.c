@@ -66,6 +66,7 @@ static void conn_end(struct edge_conn *conn, bool abort)
 static void conn_retire(struct edge_conn *conn, bool owner_knows)
 {
     route_leave(conn, owner_knows);
+    share_leave(conn);
     deliver_drop_events(conn);
     deliver_stop_pacing(conn);
     inbox_clear(conn);

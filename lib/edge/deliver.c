@@ -1,6 +1,8 @@
 /* Messages to a client: pacing and grouping into `data` messages (MSG), and WebSocket frames. */
 #include "base/alloc.h"
 #include "edge/internal.h"
+#include "value/json.h"
+#include "value/pack.h"
 #include "ws/frame.h"
 
 #include <assert.h>
@@ -14,9 +16,9 @@ void conn_ready(struct edge_conn *conn)
     conn->edge->host->conn_ready(conn->edge->ctx, conn->user);
 }
 
-static enum ws_opcode opcode_of(const struct edge_conn *conn)
+static enum ws_opcode opcode_of(enum encoding encoding)
 {
-    return conn->encoding == ENCODING_JSON ? WS_OP_TEXT : WS_OP_BINARY;
+    return encoding == ENCODING_JSON ? WS_OP_TEXT : WS_OP_BINARY;
 }
 
 static void end_slow(struct edge_conn *conn)
@@ -28,10 +30,16 @@ static void end_slow(struct edge_conn *conn)
     conn_abort(conn);
 }
 
+/* What is to be sent next goes there: behind the connect reply, if that waits. */
+static struct outq *out_of(struct edge_conn *conn)
+{
+    return conn->joining ? &conn->joining->after : &conn->out;
+}
+
 /* Events wait for a socket that is blocked; what cannot wait is bounded here. */
 static bool takes_more(struct edge_conn *conn)
 {
-    if (conn->out.bytes > EDGE_UNSENT_BYTES) {
+    if (out_of(conn)->bytes > EDGE_UNSENT_BYTES) {
         end_slow(conn);
         return false;
     }
@@ -43,12 +51,78 @@ static void send_message(struct edge_conn *conn, struct rendered *message)
 {
     struct blob *payload = rendered_get(message, conn->encoding);
     uint8_t header[WS_HEADER_MAX];
-    size_t header_len = ws_frame_header(header, opcode_of(conn), true, payload->len);
-    outq_append(&conn->out, header, header_len);
-    outq_push(&conn->out, blob_ref(payload));
+    size_t header_len = ws_frame_header(header, opcode_of(conn->encoding), true, payload->len);
+    outq_append(out_of(conn), header, header_len);
+    outq_push(out_of(conn), blob_ref(payload));
     conn->edge->counts.frames_sent++;
     conn_ready(conn);
 }
+
+/* ---- a connect reply and its share ---- */
+
+/* What comes before the share's members, and behind them. */
+static void write_reply(const struct joining *joining, struct buf *head, struct buf *tail)
+{
+    struct value reply = {joining->reply->data, joining->reply->len};
+    struct value_walk walk = value_members(reply);
+    struct value diff = VALUE_NONE;
+    struct str key;
+    while (value_next_member(&walk, &key, &diff)) { /* it is the last */
+    }
+    uint32_t own = value_count(diff);
+    if (joining->encoding == ENCODING_MSGPACK) {
+        const uint8_t *at = value_members(diff).at;
+        buf_append(head, reply.data, (size_t)(diff.data - reply.data));
+        pack_map(head, own + (uint32_t)joining->share->members);
+        buf_append(tail, at, (size_t)(diff.data + diff.len - at));
+    } else {
+        json_write(reply, head);
+        json_write(diff, tail);
+        buf_truncate(head, buf_len(head) - buf_len(tail) - 1);
+        *buf_head(tail) = ',';
+        buf_consume(tail, own > 0 ? 0 : 1);
+        buf_append(tail, "}", 1);
+    }
+}
+
+static void push_reply(struct edge_conn *conn)
+{
+    const struct joining *joining = conn->joining;
+    const struct edge_share *share = joining->share;
+    struct buf head = {0};
+    struct buf tail = {0};
+    struct buf frame = {0};
+    write_reply(joining, &head, &tail);
+    blob_begin(&frame);
+    ws_write_header(&frame, opcode_of(joining->encoding), true,
+                    buf_len(&head) + share->as[joining->encoding].bytes + buf_len(&tail));
+    buf_append_str(&frame, buf_str(&head));
+    outq_push(&conn->out, blob_take(&frame));
+    for (uint32_t i = 0; i < share->part_count; i++) {
+        outq_push(&conn->out, blob_ref(share->parts[i].rendered[joining->encoding]));
+    }
+    outq_append(&conn->out, buf_head(&tail), buf_len(&tail));
+    conn->edge->counts.frames_sent++;
+    buf_finish(&head);
+    buf_finish(&tail);
+}
+
+void deliver_reply(struct edge_conn *conn)
+{
+    uint64_t answered = conn->joining->answered;
+    if (conn->out.bytes > EDGE_UNSENT_BYTES) {
+        end_slow(conn);
+        return;
+    }
+    push_reply(conn);
+    outq_splice(&conn->out, &conn->joining->after);
+    share_leave(conn);
+    conn->joined = true;
+    inbox_answered(conn, answered);
+    conn_ready(conn);
+}
+
+/* ---- events ---- */
 
 static size_t events_len(struct blob *const *events, uint32_t count)
 {
@@ -73,15 +147,15 @@ static struct blob *make_data(struct edge_conn *conn, struct blob *const *events
     buf_reserve(&frame, sizeof(struct blob) + WS_HEADER_MAX +
                             (payload < FRAME_CACHE_BYTES ? payload : SHARE_FROM));
     blob_begin(&frame);
-    ws_write_header(&frame, opcode_of(conn), true, payload);
+    ws_write_header(&frame, opcode_of(conn->encoding), true, payload);
     buf_append(&frame, head, head_len);
     for (uint32_t i = 0; i < count; i++) {
         if (i > 0) {
             buf_append(&frame, ",", gap);
         }
         if (events[i]->len >= SHARE_FROM) {
-            outq_push(&conn->out, blob_take(&frame));
-            outq_push(&conn->out, blob_ref(events[i]));
+            outq_push(out_of(conn), blob_take(&frame));
+            outq_push(out_of(conn), blob_ref(events[i]));
             blob_begin(&frame);
         } else {
             buf_append(&frame, events[i]->data, events[i]->len);
@@ -107,13 +181,13 @@ static void send_data(struct edge_conn *conn, struct blob *const *events, uint32
     struct frame_cache *made = &conn->edge->made;
     struct blob *frame = frame_cache_get(made, conn->encoding, events, count);
     if (frame) {
-        outq_push(&conn->out, blob_ref(frame));
+        outq_push(out_of(conn), blob_ref(frame));
     } else {
         frame = make_data(conn, events, count);
         if (!has_long(events, count)) {
             frame_cache_put(made, conn->encoding, events, count, frame);
         }
-        outq_push(&conn->out, frame);
+        outq_push(out_of(conn), frame);
     }
     conn->edge->counts.frames_sent++;
     conn_ready(conn);
@@ -154,7 +228,7 @@ void deliver_stop_pacing(struct edge_conn *conn)
 
 static bool blocked(const struct edge_conn *conn)
 {
-    return conn->out.bytes > EDGE_OUTQ_BYTES;
+    return conn->joining || conn->out.bytes > EDGE_OUTQ_BYTES;
 }
 
 static void keep_event(struct edge_conn *conn, struct blob *event)

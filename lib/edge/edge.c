@@ -44,6 +44,7 @@ struct edge *edge_create(const struct edge_config *config, const struct edge_hos
     list_init(&edge->stalled);
     list_init(&edge->retrying);
     list_init(&edge->empty);
+    list_init(&edge->rendering);
     return edge;
 }
 
@@ -109,6 +110,17 @@ static void end_waits(struct edge *edge)
         list_remove(&conn->stall_link);
         conn_abort(conn);
     }
+}
+
+bool edge_is_busy(const struct edge *edge)
+{
+    return !list_empty(&edge->rendering);
+}
+
+void edge_work(struct edge *edge, uint64_t now_ms)
+{
+    edge->now_ms = now_ms;
+    share_work(edge);
 }
 
 void edge_tick(struct edge *edge, uint64_t now_ms)

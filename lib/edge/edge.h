@@ -137,6 +137,10 @@ struct buf *edge_link_output(struct edge_link *link);
 
 /* ---- time ---- */
 
+/* Whether there is work that is done in slices: then call edge_work in the loop's next turn. */
+bool edge_is_busy(const struct edge *edge);
+void edge_work(struct edge *edge, uint64_t now_ms);
+
 /* Acts on what is due; the next deadline is edge_deadline (UINT64_MAX: none). */
 void edge_tick(struct edge *edge, uint64_t now_ms);
 uint64_t edge_deadline(const struct edge *edge);

@@ -8,6 +8,7 @@
 #include "edge/chunk.h"
 #include "edge/edge.h"
 #include "edge/frame_cache.h"
+#include "edge/share.h"
 #include "ws/parser.h"
 
 struct edge {
@@ -28,6 +29,7 @@ struct edge {
     struct list stalled;     /* of struct edge_conn.stall_link */
     struct list retrying;    /* of struct edge_room.retry_link */
     struct list empty;       /* of struct edge_room.empty_link */
+    struct list rendering;   /* of struct edge_share.work_link */
     uint64_t next_number;
     size_t inbox_bytes; /* of all connections */
     struct edge_counts counts;
@@ -100,8 +102,9 @@ struct edge_conn {
     enum edge_conn_state state;
     enum encoding encoding;
     bool readonly, object_readonly;
-    uint16_t tries; /* owners that were found and did not serve it, one after the other */
-    bool joined;    /* has a connect reply: it can be resumed */
+    uint16_t tries;          /* owners that were found and did not serve it, one after the other */
+    bool joined;             /* has a connect reply: it can be resumed */
+    struct joining *joining; /* owned; NULL unless its connect reply waits for a share */
     struct edge_channel
         *channel;      /* of the owner there is now: casts on it are for it too; or NULL */
     bool paused;       /* not read, for its inbox is full */
@@ -162,6 +165,7 @@ struct edge_link {
     struct buf output;
     struct list rooms;   /* of struct edge_room.link_link */
     struct map channels; /* of struct edge_channel by number; owned by their rooms */
+    struct map shares;   /* of struct edge_share by number; owned */
 };
 
 /* conn.c */
@@ -189,6 +193,8 @@ void kept_state(struct kept *kept, const struct link_frame *frame);
 void kept_brought(struct kept *kept, const struct link_frame *frame);
 /* Writes the session into a frame for the next owner; `ops` holds what the frame points to. */
 void kept_write(const struct kept *kept, struct link_frame *frame, struct buf *ops);
+/* The owner is lost, and the client has had no reply from it. */
+void kept_restart(struct kept *kept);
 void kept_finish(struct kept *kept);
 
 /* linger.c: sessions whose sockets are closed. */
@@ -240,6 +246,8 @@ void deliver_event(struct edge_conn *conn, struct rendered *event);
 /* At once; `after_events`: behind the events that wait. */
 void deliver_message(struct edge_conn *conn, struct rendered *message, bool after_events);
 void deliver_pong(struct edge_conn *conn, struct rendered *pong);
+/* The connect reply of one that is joining, whose share is all there, and what waits behind it. */
+void deliver_reply(struct edge_conn *conn);
 /* Sends the events that wait; false if the client does not read and was ended for it. */
 bool deliver_flush(struct edge_conn *conn);
 void deliver_drop_events(struct edge_conn *conn);

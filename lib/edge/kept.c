@@ -15,6 +15,9 @@ void kept_message(struct kept *kept, const struct inbox_message *message)
 {
     struct value payload = {message->payload, message->len};
     struct str type;
+    if (message->seq <= kept->state_at) {
+        return; /* is in there */
+    }
     if (message->broken || !value_string(value_get(payload, STR("type")), &type) ||
         !str_eq(type, STR("push"))) {
         return;
@@ -78,6 +81,13 @@ void kept_write(const struct kept *kept, struct link_frame *frame, struct buf *o
         buf_append(ops, buf_head(&kept->ops) + at + sizeof(op), op.len);
     }
     frame->ops = buf_value(ops);
+}
+
+void kept_restart(struct kept *kept)
+{
+    uint64_t answered = kept->answered;
+    kept_finish(kept);
+    kept->answered = answered;
 }
 
 void kept_finish(struct kept *kept)

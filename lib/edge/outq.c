@@ -31,6 +31,15 @@ void outq_append(struct outq *queue, const void *data, size_t len)
     outq_push(queue, blob_create(data, len));
 }
 
+void outq_splice(struct outq *queue, struct outq *from)
+{
+    assert(from->offset == 0);
+    for (uint32_t i = 0; i < from->count; i++) {
+        outq_push(queue, blob_ref(from->segments[from->first + i].blob));
+    }
+    outq_finish(from);
+}
+
 int outq_peek(const struct outq *queue, struct iovec *iov, int max)
 {
     int n = 0;

@@ -20,6 +20,8 @@ struct outq {
 
 /* Takes the caller's reference. */
 void outq_push(struct outq *queue, struct blob *take);
+/* All that is in the other one, which is empty then. */
+void outq_splice(struct outq *queue, struct outq *from);
 /* Copies. */
 void outq_append(struct outq *queue, const void *data, size_t len);
 

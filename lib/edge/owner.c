@@ -126,6 +126,11 @@ static void conn_lost(struct edge_conn *conn, struct edge_link *link)
         take_back(link, conn);
     }
     channel_leave(conn);
+    if (conn->joining) {
+        share_leave(conn);
+        deliver_drop_events(conn);
+        kept_restart(&conn->kept);
+    }
     conn_set_wait(conn, EDGE_WAITING);
     inbox_answer_pings(conn);
     if (conn->joined && buf_len(&conn->kept.state) == 0) {
@@ -178,6 +183,7 @@ static struct edge_link *link_get(struct edge *edge, const struct edge_owner *ow
     link_reader_init(&link->reader);
     list_init(&link->rooms);
     map_init(&link->channels, channel_key);
+    map_init(&link->shares, share_key);
     map_put(&edge->links, link);
     edge->counts.links = edge->links.count;
     struct link_frame hello = {

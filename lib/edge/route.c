@@ -108,6 +108,7 @@ void route_empty_tick(struct edge *edge)
 void link_free(struct edge_link *link)
 {
     map_finish(&link->channels);
+    share_drop_all(link);
     link_reader_finish(&link->reader);
     buf_finish(&link->output);
     free(link->worker);
@@ -148,10 +149,35 @@ static void on_resumed(struct edge_conn *conn, const struct link_frame *frame)
     conn_attach(conn, frame->channel);
 }
 
+/* Until a reply is sent that says so, nothing was answered. */
+static void on_answered(struct edge_conn *conn, uint64_t seq)
+{
+    struct joining *joining = conn->joining;
+    if (!joining) {
+        inbox_answered(conn, seq);
+    } else if (seq > joining->answered) {
+        joining->answered = seq;
+    }
+}
+
+static void on_join(struct edge_conn *conn, const struct link_frame *frame)
+{
+    share_leave(conn); /* a reply before it is not what the client waits for any more */
+    deliver_drop_events(conn);
+    conn->joined = false;
+    kept_brought(&conn->kept, frame);
+    conn->kept.clock = frame->clock;
+    conn_attach(conn, frame->channel);
+    share_join(conn, share_find(conn->room->link, frame->share), frame);
+}
+
 static void on_send(struct edge_conn *conn, const struct link_frame *frame)
 {
     struct rendered message = rendered_of(frame->payload);
-    inbox_answered(conn, frame->answered);
+    if (frame->how == LINK_HOW_CONNECT || frame->how == LINK_HOW_LEGACY) {
+        share_leave(conn); /* likewise */
+    }
+    on_answered(conn, frame->answered);
     kept_brought(&conn->kept, frame);
     switch ((enum link_how)frame->how) {
     case LINK_HOW_CONNECT:
@@ -233,8 +259,11 @@ static void on_conn_frame(struct edge_conn *conn, const struct link_frame *frame
     case LINK_SEND:
         on_send(conn, frame);
         break;
+    case LINK_JOIN:
+        on_join(conn, frame);
+        break;
     case LINK_ACK:
-        inbox_answered(conn, frame->answered);
+        on_answered(conn, frame->answered);
         break;
     case LINK_STATE:
         kept_state(&conn->kept, frame);
@@ -248,6 +277,7 @@ static void on_conn_frame(struct edge_conn *conn, const struct link_frame *frame
         break;
     case LINK_DETACH:
         route_leave(conn, true);
+        share_leave(conn);
         deliver_drop_events(conn);
         deliver_stop_pacing(conn);
         inbox_clear(conn);
@@ -270,6 +300,9 @@ static void on_conn_frame(struct edge_conn *conn, const struct link_frame *frame
     case LINK_PART:
     case LINK_MORE:
     case LINK_CAST:
+    case LINK_SHARE:
+    case LINK_MEMBERS:
+    case LINK_FORGET:
     case LINK_MOVED:
     case LINK_REPLY: /* to hosts only */
         break;
@@ -324,6 +357,13 @@ static enum err on_frame(struct edge_link *link, const struct link_frame *frame)
     if (frame->type == LINK_CAST) {
         on_cast(link, frame);
         return ERR_OK;
+    }
+    if (frame->type == LINK_SHARE || frame->type == LINK_MEMBERS || frame->type == LINK_FORGET) {
+        return share_frame(link, frame);
+    }
+    if (frame->type == LINK_JOIN &&
+        (!share_find(link, frame->share) || !share_fits(frame->payload))) {
+        return ERR_MALFORMED;
     }
     uint64_t number = LINK_CONN_NUMBER(frame->conn);
     struct edge_conn *conn =

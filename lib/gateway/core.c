@@ -22,6 +22,7 @@ struct gateway_core {
     struct edge *edge; /* NULL at the end */
     struct edge_config edge_config;
     struct event *edge_timer, *tick;
+    struct event *work;     /* soon: the edge does something in slices */
     uint64_t edge_timer_at; /* when it is armed for; UINT64_MAX: not */
     uint64_t membership_at; /* when the workers are to be read again */
     bool workers_known;
@@ -203,9 +204,20 @@ static void on_edge_timer(evutil_socket_t fd, short events, void *ctx)
     edge_tick(core->edge, now_of(core));
 }
 
+static void on_work(evutil_socket_t fd, short events, void *ctx)
+{
+    struct gateway_core *core = ctx;
+    (void)fd;
+    (void)events;
+    edge_work(core->edge, now_of(core));
+}
+
 void gateway_core_end_turn(struct gateway_core *core)
 {
     count(core);
+    if (edge_is_busy(core->edge)) {
+        loop_arm(core->work, 0); /* others' turns come first */
+    }
     uint64_t deadline = edge_deadline(core->edge);
     if (deadline >= core->edge_timer_at) {
         return; /* it fires early enough, and then looks again */
@@ -249,6 +261,7 @@ struct gateway_core *gateway_core_create(struct event_base *base, const struct c
     core->edge_timer = evtimer_new(base, on_edge_timer, core);
     core->edge_timer_at = UINT64_MAX;
     core->tick = evtimer_new(base, on_tick, core);
+    core->work = evtimer_new(base, on_work, core);
     loop_arm(core->tick, TICK_MS);
     return core;
 }
@@ -264,5 +277,6 @@ void gateway_core_destroy(struct gateway_core *core)
     workers_finish(&core->workers);
     event_free(core->edge_timer);
     event_free(core->tick);
+    event_free(core->work);
     free(core);
 }

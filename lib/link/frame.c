@@ -75,6 +75,13 @@ static const struct shape {
      "reply",
      {U64(request), U64(code), U64(piece), U64(flags), VALUE(payload), STRING(reason)}},
     {LINK_FLAGS, "flags", {U64(conn), U64(flags)}},
+    {LINK_SHARE, "share", {U64(share), U64(members)}},
+    {LINK_MEMBERS, "members", {U64(share), VALUE(payload)}},
+    {LINK_JOIN,
+     "join",
+     {U64(conn), U64(answered), U64(clock), U64(channel), U64(share), VALUE(payload),
+      U64(presence_clock), U64(presence_at)}},
+    {LINK_FORGET, "forget", {U64(share)}},
 };
 
 static const struct shape *shape_of(uint64_t type)

@@ -46,6 +46,12 @@ enum link_type {
     LINK_MOVED = 24,   /* room id address, both empty if unknown */
     LINK_REPLY = 25,   /* request code(enum link_status) piece flags payload reason; to the host */
     LINK_FLAGS = 26,   /* conn flags: those of LINK_OPEN, from now on; since version 2 */
+    /* since version 2: all documents of a room, for connect replies to refer to */
+    LINK_SHARE = 27,   /* share members */
+    LINK_MEMBERS = 28, /* share payload(some of them: a map of puts) */
+    LINK_JOIN = 29,    /* conn answered clock channel share payload(without the members of the
+                          share, `diff` last) presence_clock presence_at */
+    LINK_FORGET = 30,  /* share */
 };
 
 /* Of LINK_OPEN and LINK_RESUME; the last of RESUME only: the socket is closed already. */
@@ -95,6 +101,8 @@ struct link_frame {
     uint64_t how; /* enum link_how */
     uint64_t code;
     uint64_t request, verb, piece; /* request.h */
+    uint64_t share;                /* the worker's number of one, unique on its link */
+    uint64_t members;              /* how many there are in it */
     struct str target;             /* of a request: a session or a record */
     struct str bytes;              /* a part of what is too long for one frame */
     struct str id, node, room, session, reason, address;

@@ -4,8 +4,13 @@
 
 #include <stdint.h>
 
-/* What this build speaks. 2: flags, and fields that a frame may lack. */
-enum { LINK_VERSION_MIN = 1, LINK_VERSION_MAX = 2, LINK_VERSION_FLAGS = 2 };
+/* What this build speaks. 2: flags, and shares. */
+enum {
+    LINK_VERSION_MIN = 1,
+    LINK_VERSION_MAX = 2,
+    LINK_VERSION_FLAGS = 2,
+    LINK_VERSION_SHARES = 2,
+};
 
 /* What we speak at most, `pinned` being an operator's wish; 0: none. */
 static inline uint64_t link_version_own(uint64_t pinned)

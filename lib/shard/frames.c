@@ -315,6 +315,10 @@ enum err shard_frame(struct shard_link *link, const struct link_frame *frame, ui
     case LINK_MOVED:
     case LINK_REPLY:
     case LINK_FLAGS:
+    case LINK_SHARE:
+    case LINK_MEMBERS:
+    case LINK_JOIN:
+    case LINK_FORGET:
         break;
     }
     return ERR_MALFORMED; /* not for a worker, or not now */

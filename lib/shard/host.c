@@ -1,6 +1,7 @@
 /* What a room says, turned into frames for gateways and entries for the log. */
 #include "schema/serialized.h"
 #include "shard/internal.h"
+#include "value/pack.h"
 
 static struct shard_conn *conn_of(struct shard_room *room, const struct room_session *session)
 {
@@ -48,6 +49,51 @@ static uint64_t host_result_clock(void *ctx, const struct room_session *session)
     return conn && answers_ahead(conn) ? room->told_clock : room_documents(room->room)->clock;
 }
 
+static bool host_tells_documents(void *ctx, const struct room_session *to, uint64_t *clock)
+{
+    struct shard_conn *conn = conn_of(ctx, to);
+    if (!conn) {
+        return false;
+    }
+    conn->share = share_for(conn);
+    if (conn->share) {
+        *clock = share_clock(conn->share);
+    }
+    return conn->share != NULL;
+}
+
+/* What has changed since the documents were as the reply says. */
+static void send_changes(struct shard_conn *conn, uint64_t since)
+{
+    struct shard_room *room = conn->room;
+    struct buf event = {0};
+    if (room_write_changes(room->room, conn->session, since, &event) == ROOM_CAUGHT_UP) {
+        struct link_frame frame = {
+            .type = LINK_SEND,
+            .conn = conn->number,
+            .answered = conn->answered,
+            .clock = room_documents(room->room)->clock,
+            .how = LINK_HOW_EVENT,
+            .payload = buf_value(&event),
+        };
+        outbox_send(room, conn->link, &frame);
+    }
+    buf_finish(&event);
+}
+
+/* The connect reply, `frame`, refers to the connection's share. */
+static void send_join(struct shard_conn *conn, struct link_frame *frame)
+{
+    struct shard_share *share = conn->share;
+    conn->share = NULL;
+    frame->type = LINK_JOIN;
+    frame->share = share_number(share);
+    frame->clock = share_clock(share);
+    outbox_send(conn->room, conn->link, frame);
+    send_changes(conn, frame->clock);
+    share_used(share);
+}
+
 static void host_send(void *ctx, struct room_session *to, enum room_send how, struct value message)
 {
     struct shard_room *room = ctx;
@@ -87,7 +133,11 @@ static void host_send(void *ctx, struct room_session *to, enum room_send how, st
         frame.channel = begin_to_listen(conn);
         conn_send_state(conn); /* first: who has joined can be resumed */
     }
-    outbox_send(room, conn->link, &frame);
+    if (conn->share) {
+        send_join(conn, &frame);
+    } else {
+        outbox_send(room, conn->link, &frame);
+    }
 }
 
 static uint64_t cast_flags(enum room_presence_effect effect)
@@ -247,6 +297,7 @@ const struct room_host shard_room_host = {
     .send = host_send,
     .broadcast = host_broadcast,
     .close = host_close,
+    .tells_documents = host_tells_documents,
     .append = host_append,
     .result_clock = host_result_clock,
     .event = host_event,

@@ -29,8 +29,9 @@ struct shard {
     struct list awake;    /* of struct shard_room.tick_link */
     struct list asleep[SLEEP_SLOTS]; /* the same: those that a tick need not look at (sleep.c) */
     uint64_t sleep_slot;             /* the last that was woken */
-    struct map conns;                /* of struct shard_conn by handle; owned */
-    struct list links;               /* of struct shard_link.link; owned */
+    struct list sharing; /* of struct shard_share.work_link: whose members are not all sent */
+    struct map conns;    /* of struct shard_conn by handle; owned */
+    struct list links;   /* of struct shard_link.link; owned */
     uint64_t next_handle;
     uint64_t next_room;
     uint64_t next_staging;
@@ -44,6 +45,7 @@ struct shard {
     uint32_t requests;    /* of all links */
     size_t request_bytes; /* of their operands */
     uint32_t readers;     /* snapshots that are handed out in pieces */
+    size_t shared_bytes;  /* of documents in shares */
     bool store_up;
     bool draining; /* gives its rooms to other workers */
     bool stopping; /* ends: with nowhere to give them to, it writes them and lets go */
@@ -59,9 +61,11 @@ struct shard_link {
     size_t gated;         /* bytes of connect replies that wait at gates */
     struct map conns;     /* of struct shard_conn by the gateway's number */
     struct list requests; /* of struct shard_request.link_link; owned */
-    uint64_t version;     /* common to both ends; 0: it has not greeted */
-    char peer[64];        /* the gateway's id, for logs */
-    char peer_node[128];  /* and its node */
+    struct list shares;   /* of struct shard_share.link_link */
+    uint64_t next_share;
+    uint64_t version;    /* common to both ends; 0: it has not greeted */
+    char peer[64];       /* the gateway's id, for logs */
+    char peer_node[128]; /* and its node */
 };
 
 /* A connection whose session comes from another owner, until all its unanswered messages are here.
@@ -94,7 +98,8 @@ struct shard_conn {
     uint64_t joined_gate;         /* and the check of ownership that it waits for */
     uint64_t told_at;             /* the same of the last frame for it */
     uint64_t told_gate;
-    uint32_t state_ops; /* presence members answered since its last state frame */
+    struct shard_share *share; /* that the connect reply being made refers to; borrowed */
+    uint32_t state_ops;        /* presence members answered since its last state frame */
     uint32_t state_bytes;
     bool resumed;     /* came from another owner */
     bool answer_sent; /* something that says what is answered is on its way */
@@ -179,6 +184,7 @@ struct shard_room {
     struct opening *opening; /* owned; while it loads, once the store has answered */
     struct list requests;    /* of struct shard_request.room_link: they wait for it */
     uint32_t request_count;
+    struct list shares;     /* of struct shard_share.room_link; owned */
     uint64_t durable_clock; /* document clock of the last entry that the store has */
     uint64_t changed_clock; /* the last that was told of as an event, */
     uint64_t changed_at;    /* and when */
@@ -308,6 +314,23 @@ void pieces_work(struct shard_room *room, struct slice *slice);
 /* The store is away. */
 void pieces_fail(struct shard_room *room);
 void pieces_drop(struct shard_room *room);
+
+/* shares.c: all documents of a room, given to a gateway for many connect replies. */
+/* One that a connect reply to the connection can refer to, what has changed since behind it; NULL:
+ * the reply is to have all in it. Borrowed, until the next call of any of these. */
+struct shard_share *share_for(struct shard_conn *conn);
+uint64_t share_clock(const struct shard_share *share);
+uint64_t share_number(const struct shard_share *share);
+/* A reply that refers to it was just put into the outbox. */
+void share_used(struct shard_share *share);
+/* Some have members that their links would take now. */
+bool shares_have_work(const struct shard *shard);
+void shares_work(struct shard *shard);
+/* Forgets what nobody joins by any more. */
+void shares_tick(struct shard_room *room, uint64_t now_ms);
+/* The room ends here. */
+void shares_end(struct shard_room *room);
+void shares_forget_link(struct shard_link *link);
 
 /* recent.c: the room's memory of whose messages are applied. */
 /* Reads by, seq, session and opened. */

@@ -67,6 +67,7 @@ struct shard *shard_create(const struct shard_config *config, const struct shard
     list_init(&shard->busy);
     list_init(&shard->waiting);
     sleep_begin(shard);
+    list_init(&shard->sharing);
     return shard;
 }
 
@@ -134,6 +135,7 @@ struct shard_room *shard_room_create(struct shard *shard, struct str name)
     list_init(&room->pending);
     list_init(&room->conns);
     list_init(&room->requests);
+    list_init(&room->shares);
     map_init(&room->recent, recent_key);
     map_init(&room->newest, recent_session_key);
     list_init(&room->recent_gone);
@@ -146,6 +148,7 @@ struct shard_room *shard_room_create(struct shard *shard, struct str name)
 void shard_room_free(struct shard_room *room)
 {
     requests_end(room);
+    shares_end(room);
     held_drop(room);
     pieces_drop(room);
     opening_drop(room);
@@ -263,6 +266,7 @@ struct shard_link *shard_link_create(struct shard *shard)
     link_reader_init(&link->reader);
     map_init(&link->conns, conn_number_key);
     list_init(&link->requests);
+    list_init(&link->shares);
     list_append(&shard->links, &link->link);
     struct link_frame hello = {
         .type = LINK_HELLO,
@@ -304,6 +308,7 @@ void shard_link_destroy(struct shard_link *link, uint64_t now_ms)
     }
     requests_forget_link(link);
     forget_in_rooms(link);
+    shares_forget_link(link);
     list_remove(&link->link);
     map_finish(&link->conns);
     link_reader_finish(&link->reader);
@@ -392,7 +397,7 @@ void shard_engine_ended(struct shard *shard)
 
 bool shard_is_busy(const struct shard *shard)
 {
-    return !list_empty(&shard->busy) || !list_empty(&shard->ready);
+    return !list_empty(&shard->busy) || !list_empty(&shard->ready) || shares_have_work(shard);
 }
 
 struct slice shard_slice(const struct shard *shard)
@@ -433,6 +438,7 @@ void shard_work(struct shard *shard, uint64_t now_ms)
     if (!list_empty(&shard->busy)) {
         work_in_room(shard, now_ms);
     }
+    shares_work(shard);
 }
 
 static void count(struct shard_room *room)
@@ -453,6 +459,7 @@ static void tick(struct shard_room *room, uint64_t now_ms)
         room_tick(room->room, now_ms);
     }
     count(room);
+    shares_tick(room, now_ms);
     sleep_maybe(room, now_ms);
     persist_tick(room, now_ms);
 }

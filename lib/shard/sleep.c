@@ -62,7 +62,7 @@ static bool is_quiet(const struct shard_room *room)
     bool told = buf_len(&room->outbox) == 0 && !room->gate_asked && !room->ahead &&
                 room->changed_clock == room_documents(room->room)->clock;
     return stored && !overdue && told && list_empty(&room->busy_link) &&
-           list_empty(&room->unsent_link);
+           list_empty(&room->unsent_link) && list_empty(&room->shares);
 }
 
 static uint64_t sooner(uint64_t due, bool is, uint64_t at)

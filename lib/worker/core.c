@@ -34,7 +34,8 @@ struct worker_core {
     struct list moves; /* of struct move_wish.link; owned */
     uint64_t beat_at, ticked_at;
     bool announced, draining, leaving, stopping;
-    bool away; /* leaving for other nodes only */
+    bool away;        /* leaving for other nodes only */
+    bool more_events; /* to be told of in the next turn */
 };
 
 /* A move that somebody has asked for and waits for the end of. */
@@ -431,9 +432,13 @@ void worker_core_end_turn(struct worker_core *core)
 {
     shard_flush(core->shard);
     mark_leave();
-    bool more = events_flush(&core->events, core->store); /* behind the rooms' own */
+    core->more_events = events_flush(&core->events, core->store); /* behind the rooms' own */
     count(core);
-    if (shard_is_busy(core->shard) || more) {
+}
+
+void worker_core_plan_turn(struct worker_core *core)
+{
+    if (shard_is_busy(core->shard) || core->more_events) {
         loop_arm(core->work, 0); /* others' turns come first */
     }
 }

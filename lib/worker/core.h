@@ -4,7 +4,8 @@
  *
  *      core = worker_core_create(base, config, &host, ctx);
  *      ... shard_link_create(worker_core_shard(core)), shard_link_input(...), stream the output ...
- *      at the end of each turn of the loop: worker_core_end_turn(core)
+ *      at the end of each turn of the loop: worker_core_end_turn(core), write what the links'
+ * outputs hold, worker_core_plan_turn(core)
  *
  * It knows the event loop for timers only, so that a simulator can run it under a clock of its own.
  */
@@ -54,6 +55,9 @@ struct worker_core_health worker_core_health(const struct worker_core *core);
 
 /* Hands the turn's log entries to Redis. */
 void worker_core_end_turn(struct worker_core *core);
+/* Sees to it that there is another turn soon if there is work for one, which may be to put more
+ * into outputs that have been written. */
+void worker_core_plan_turn(struct worker_core *core);
 
 /* On: gives its rooms to other workers and takes no new ones; off again: it stays as it is now. */
 void worker_core_drain(struct worker_core *core, bool on);

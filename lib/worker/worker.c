@@ -316,6 +316,7 @@ static void end_of_turn(struct worker *worker)
         list_remove(&link->ready_link);
         stream_flush(link->stream);
     }
+    worker_core_plan_turn(worker->core);
     alloc_trim(loop_now_ms(worker->base));
 }
 

@@ -43,6 +43,7 @@ static void check_same(const struct link_frame *a, const struct link_frame *b)
     MUST(str_eq(a->id, b->id) && str_eq(a->node, b->node) && str_eq(a->room, b->room));
     MUST(str_eq(a->session, b->session) && str_eq(a->reason, b->reason));
     MUST(a->request == b->request && a->verb == b->verb && a->piece == b->piece);
+    MUST(a->share == b->share && a->members == b->members);
     MUST(str_eq(a->target, b->target) && str_eq(a->bytes, b->bytes));
     MUST(a->payload.len == b->payload.len && value_equal(a->payload, b->payload));
 }

@@ -289,6 +289,9 @@ static void try_to_come(struct client *client)
     }
     client->state = CLIENT_CONNECTING;
     client->heard_us = world_us();
+    if (chance(30)) {
+        client->has_clock = false; /* a page that is loaded again: it is told everything */
+    }
     trace("%s connects, at clock %" PRIu64, client->session, client->clock);
     send_connect(client);
     arm(client, PING_US, on_ping);

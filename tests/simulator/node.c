@@ -84,6 +84,7 @@ static void worker_end_turn(void *ctx)
     worker_core_end_turn(worker->core);
     links_flush_worker(worker);
     hosts_flush(worker);
+    worker_core_plan_turn(worker->core);
 }
 
 static void start_worker(int slot)

@@ -119,6 +119,13 @@ void fake_finish(struct fake *fake)
     free(fake->taken);
 }
 
+void fake_work(struct fake *fake)
+{
+    while (edge_is_busy(fake->edge)) {
+        edge_work(fake->edge, fake->now);
+    }
+}
+
 void fake_pass(struct fake *fake, uint64_t ms)
 {
     uint64_t end = fake->now + ms;

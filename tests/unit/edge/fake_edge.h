@@ -50,6 +50,8 @@ void fake_init(struct fake *fake);
 /* Everything is destroyed; what was never freed is for the sanitizer to find. */
 void fake_finish(struct fake *fake);
 
+/* Does what is done in slices, to its end. */
+void fake_work(struct fake *fake);
 /* Moves time on, a deadline at a time, and checks that every one of them was worth waking for. */
 void fake_pass(struct fake *fake, uint64_t ms);
 

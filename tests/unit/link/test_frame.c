@@ -34,6 +34,8 @@ enum {
     WANTED = 1 << 20, /* verb and target */
     BYTES = 1 << 21,
     PIECE = 1 << 22,
+    SHARE = 1 << 23,
+    MEMBERS = 1 << 24,
 };
 
 struct type_case {
@@ -67,6 +69,11 @@ static struct type_case types[] = {
     {LINK_MORE, "more", REQUEST},
     {LINK_REPLY, "reply", REQUEST | CODE | PIECE | FLAGS | PAYLOAD},
     {LINK_FLAGS, "flags", CONN | FLAGS},
+    {LINK_SHARE, "share", SHARE | MEMBERS},
+    {LINK_MEMBERS, "members", SHARE | PAYLOAD},
+    {LINK_JOIN, "join",
+     CONN | ANSWERED | CLOCK | CHANNEL | SHARE | PAYLOAD | PRESENCE_CLOCK | PRESENCE_AT},
+    {LINK_FORGET, "forget", SHARE},
 };
 enum { TYPES = sizeof(types) / sizeof(types[0]) };
 
@@ -102,6 +109,8 @@ static struct link_frame full_frame(enum link_type type, struct buf *payload)
         .request = 70001,
         .verb = 11,
         .piece = 2,
+        .share = 70002,
+        .members = 3,
         .target = STR("shape:a/b"),
         .bytes = STR("\xc1\0\xff"),
         .payload = buf_value(payload),
@@ -139,6 +148,8 @@ static void assert_carried(const struct link_frame *found, const struct link_fra
     assert_number(found->request, sent->request, carries & REQUEST);
     assert_number(found->verb, sent->verb, carries & WANTED);
     assert_number(found->piece, sent->piece, carries & PIECE);
+    assert_number(found->share, sent->share, carries & SHARE);
+    assert_number(found->members, sent->members, carries & MEMBERS);
     assert_text(found->target, sent->target, carries & WANTED);
     assert_text(found->bytes, sent->bytes, carries & BYTES);
     assert_text(found->address, sent->address, carries & ADDRESS);

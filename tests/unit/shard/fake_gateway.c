@@ -56,7 +56,8 @@ void gateway_destroy(struct gateway *gateway)
     free(gateway);
 }
 
-static void print_connect(struct buf *lines, const struct link_frame *frame)
+/* `more`: documents that are not in the payload. */
+static void print_connect(struct buf *lines, const struct link_frame *frame, uint32_t more)
 {
     struct str hydration = {0};
     uint64_t clock = 0;
@@ -64,7 +65,7 @@ static void print_connect(struct buf *lines, const struct link_frame *frame)
     value_u64(value_get(frame->payload, STR("serverClock")), &clock);
     buf_printf(lines, "connect %d %d %.*s %d %d\n", (int)frame->conn, (int)frame->answered,
                STR_ARG(hydration), (int)clock,
-               (int)value_count(value_get(frame->payload, STR("diff"))));
+               (int)(value_count(value_get(frame->payload, STR("diff"))) + more));
 }
 
 static void print_payload(struct buf *lines, const struct link_frame *frame)
@@ -77,7 +78,7 @@ static void print_send(struct buf *lines, const struct link_frame *frame)
 {
     switch ((enum link_how)frame->how) {
     case LINK_HOW_CONNECT:
-        print_connect(lines, frame);
+        print_connect(lines, frame, 0);
         break;
     case LINK_HOW_PONG:
         buf_printf(lines, "pong %d %d\n", (int)frame->conn, (int)frame->answered);
@@ -153,6 +154,37 @@ static void print_frame(struct buf *lines, const struct link_frame *frame)
     }
 }
 
+static void print_join(struct buf *lines, const struct link_frame *frame)
+{
+    struct str hydration = {0};
+    value_string(value_get(frame->payload, STR("hydrationType")), &hydration);
+    buf_printf(lines, "join %d %d %.*s %d %d %d\n", (int)frame->conn, (int)frame->answered,
+               STR_ARG(hydration), (int)frame->clock,
+               (int)value_count(value_get(frame->payload, STR("diff"))), (int)frame->share);
+}
+
+/* A frame about shares; false if it is none. */
+static bool print_share(struct gateway *gateway, const struct link_frame *frame)
+{
+    struct buf *lines = &gateway->lines;
+    bool show = gateway->fake->show_shares;
+    uint32_t *members = &gateway->members[frame->share % 16];
+    if (frame->type == LINK_JOIN && show) {
+        print_join(lines, frame);
+    } else if (frame->type == LINK_JOIN) {
+        print_connect(lines, frame, *members);
+    } else if (frame->type == LINK_SHARE) {
+        *members = (uint32_t)frame->members;
+        buf_printf(lines, show ? "share %d %d\n" : "", (int)frame->share, (int)frame->members);
+    } else if (frame->type == LINK_MEMBERS) {
+        buf_printf(lines, show ? "members %d %d\n" : "", (int)frame->share,
+                   (int)value_count(frame->payload));
+    } else if (frame->type == LINK_FORGET) {
+        buf_printf(lines, show ? "forget %d\n" : "", (int)frame->share);
+    }
+    return frame->type >= LINK_SHARE;
+}
+
 void gateway_collect(struct gateway *gateway)
 {
     struct buf *output = shard_link_output(gateway->shard_link);
@@ -172,7 +204,7 @@ void gateway_collect(struct gateway *gateway)
         }
         if (gateway->fake->on_frame) {
             gateway->fake->on_frame(gateway->fake, gateway->number, &frame);
-        } else {
+        } else if (!print_share(gateway, &frame)) {
             print_frame(&gateway->lines, &frame);
         }
         buf_consume(output, size);

@@ -9,6 +9,9 @@
  *      "resumed CONN ANSWERED CLOCK"       "moved ROOM WORKER"
  *      "reply NUMBER STATUS [more] JSON"    "flags CONN FLAGS"
  *      "state CONN ANSWERED JSON", "roster ROOM JSON": only if the test wants them
+ *      "share NUMBER MEMBERS", "members NUMBER COUNT", "forget NUMBER", and for a connect reply
+ * that refers to one "join CONN ANSWERED HYDRATION CLOCK PRESENCES NUMBER": likewise; else that is
+ *      written down as if all were in it
  *
  * and requests to the store as "load ROOM", "append ROOM FIRST-LAST", "verify ROOM LAST", "snapshot
  * ROOM THROUGH", "release ROOM THROUGH" (with "keep" behind it if nothing is to be written,
@@ -44,7 +47,8 @@ struct fake {
     struct list requests; /* of struct request.link; owned; oldest first */
     struct list checks;   /* of struct request.link; owned */
     bool hold_checks;
-    bool show_sessions;          /* writes down states and rosters */
+    bool show_sessions; /* writes down states and rosters */
+    bool show_shares;
     bool leaving;                /* the store takes no pieces, and says so at once */
     bool other_worker;           /* there is one to place rooms at, worker-2 */
     bool taken_over, maybe_lost; /* what the next load says */
@@ -68,7 +72,8 @@ struct gateway {
     struct shard_link *shard_link;
     int number;
     char id[24];
-    char moved_to[32]; /* address of the last room that it was told of */
+    char moved_to[32];    /* address of the last room that it was told of */
+    uint32_t members[16]; /* of shares, by the end of their number */
     struct buf lines;
 };
 

@@ -255,6 +255,10 @@ static size_t frames_before(const struct buf *bytes, size_t used)
 Test(session, a_gateway_that_does_not_read_is_not_listened_to)
 {
     enum { LARGE = 8 << 20, ASKED = 64 };
+    gateway_gone(gateway, 1);
+    gateway = gateway_create_as(&fake, 2, "node-1", LINK_VERSION_SHARES - 1);
+    gateway_join(gateway, 1, "demo", "a");
+    gateway_told(gateway);
     struct buf json = {0};
     buf_printf(&json, "{\"type\":\"push\",\"diff\":{\"note:1\":[\"put\",{\"id\":\"note:1\","
                       "\"typeName\":\"note\",\"text\":\"");

@@ -1,0 +1,225 @@
+/* Shares: all documents of a room, given to a gateway once for many connect replies (proto/link.md,
+ * "Shares"). They go past the output commit, which the replies that refer to them pass: what is in
+ * a share is shown to nobody before. */
+#include "base/alloc.h"
+#include "room/view.h"
+#include "shard/internal.h"
+#include "value/pack.h"
+
+#include <stdlib.h>
+
+/* Parts of a slice, which is 1 MiB where nobody wants it smaller. */
+enum {
+    FROM = 32, /* bytes of a room's documents; smaller rooms go with each reply */
+    PART = 8,  /* of members in a frame; also on a link unread: others would wait behind more */
+    NEAR = 16, /* changes that follow a reply instead of a new share */
+};
+
+enum {
+    KEEP_MS = 10000,       /* after the last reply, */
+    KEEP_BYTES = 64 << 20, /* unless all that there are have more documents than this */
+    PER_ROOM = 2,          /* of one room for one link */
+};
+
+struct shard_share {
+    struct list room_link; /* in shard_room.shares */
+    struct list link_link; /* in shard_link.shares */
+    struct list work_link; /* in shard.sharing while there are members left */
+    struct shard_room *room;
+    struct shard_link *link;
+    uint64_t number, clock;
+    size_t bytes;           /* of the documents in it */
+    struct room_view *view; /* owned; NULL: all are sent */
+    uint64_t need, gate;    /* what the last reply that refers to it waits for */
+    uint64_t used_at;
+};
+
+static size_t part_of_slice(const struct shard *shard, size_t part)
+{
+    return shard_slice(shard).left / part;
+}
+
+static struct shard_share *share_create(struct shard_link *link, struct shard_room *room)
+{
+    struct shard_share *share = xcalloc(1, sizeof(*share));
+    uint32_t members;
+    share->room = room;
+    share->link = link;
+    share->number = ++link->next_share;
+    share->clock = room_documents(room->room)->clock;
+    share->bytes = room_documents(room->room)->bytes;
+    share->view = room_view_create(room->room, &members);
+    room->shard->shared_bytes += share->bytes;
+    list_append(&room->shares, &share->room_link);
+    list_append(&link->shares, &share->link_link);
+    list_append(&room->shard->sharing, &share->work_link);
+    struct link_frame frame = {.type = LINK_SHARE, .share = share->number, .members = members};
+    link_send(link, &frame);
+    return share;
+}
+
+static void share_free(struct shard_share *share)
+{
+    share->room->shard->shared_bytes -= share->bytes;
+    room_view_destroy(share->view);
+    list_remove(&share->room_link);
+    list_remove(&share->link_link);
+    list_remove(&share->work_link);
+    free(share);
+}
+
+static void share_forget(struct shard_share *share)
+{
+    struct link_frame frame = {.type = LINK_FORGET, .share = share->number};
+    link_send(share->link, &frame);
+    share_free(share);
+}
+
+/* What is missing in it can be told, and is little. */
+static bool is_near(const struct shard_share *share)
+{
+    const struct documents *documents = room_documents(share->room->room);
+    struct documents_delta delta;
+    if (share->clock < documents->history_start) {
+        return false;
+    }
+    documents_delta(documents, false, share->clock, &delta);
+    return delta.bytes <= part_of_slice(share->room->shard, NEAR);
+}
+
+struct shard_share *share_for(struct shard_conn *conn)
+{
+    struct shard_room *room = conn->room;
+    uint32_t count = 0;
+    if (conn->link->version < LINK_VERSION_SHARES ||
+        room_documents(room->room)->bytes < part_of_slice(room->shard, FROM)) {
+        return NULL;
+    }
+    struct shard_share *share;
+    list_each(share, &room->shares, room_link, struct shard_share)
+    {
+        if (share->link == conn->link) {
+            if (is_near(share)) {
+                return share;
+            }
+            count++;
+        }
+    }
+    return count < PER_ROOM ? share_create(conn->link, room) : NULL;
+}
+
+uint64_t share_clock(const struct shard_share *share)
+{
+    return share->clock;
+}
+
+uint64_t share_number(const struct shard_share *share)
+{
+    return share->number;
+}
+
+void share_used(struct shard_share *share)
+{
+    share->need = share->room->appended;
+    share->gate = share->room->gate;
+    share->used_at = share->room->shard->now_ms;
+}
+
+/* ---- their members, in slices ---- */
+
+static bool link_takes_more(const struct shard_share *share)
+{
+    return buf_len(&share->link->output) < part_of_slice(share->room->shard, PART);
+}
+
+bool shares_have_work(const struct shard *shard)
+{
+    struct shard_share *share;
+    list_each(share, &shard->sharing, work_link, struct shard_share)
+    {
+        if (link_takes_more(share)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void send_members(struct shard_share *share)
+{
+    struct buf diff = {0};
+    if (room_view_next(share->view, part_of_slice(share->room->shard, PART), &diff)) {
+        struct link_frame frame = {
+            .type = LINK_MEMBERS, .share = share->number, .payload = buf_value(&diff)};
+        link_send(share->link, &frame);
+        list_append(&share->room->shard->sharing, &share->work_link); /* behind the others */
+    } else {
+        room_view_destroy(share->view);
+        share->view = NULL;
+    }
+    buf_finish(&diff);
+}
+
+void shares_work(struct shard *shard)
+{
+    struct shard_share *share;
+    list_each(share, &shard->sharing, work_link, struct shard_share)
+    {
+        if (link_takes_more(share)) {
+            shard_turn_to(shard, str_of(share->room->name));
+            list_remove(&share->work_link);
+            send_members(share);
+            return;
+        }
+    }
+}
+
+/* ---- their end ---- */
+
+static bool is_over(const struct shard_share *share, bool replaced, uint64_t now_ms)
+{
+    const struct shard_room *room = share->room;
+    bool replies_sent = room->durable >= share->need && room->gate_passed >= share->gate;
+    uint64_t keep_ms = replaced || room->shard->shared_bytes > KEEP_BYTES ? 0 : KEEP_MS;
+    return replies_sent && !share->view && now_ms - share->used_at >= keep_ms;
+}
+
+static bool is_newest(const struct shard_share *share)
+{
+    struct shard_share *other;
+    list_each(other, &share->room->shares, room_link, struct shard_share)
+    {
+        if (other->link == share->link && other->number > share->number) {
+            return false;
+        }
+    }
+    return true;
+}
+
+void shares_tick(struct shard_room *room, uint64_t now_ms)
+{
+    struct shard_share *share;
+    list_each(share, &room->shares, room_link, struct shard_share)
+    {
+        if (is_over(share, !is_newest(share), now_ms)) {
+            share_forget(share);
+        }
+    }
+}
+
+void shares_end(struct shard_room *room)
+{
+    struct shard_share *share;
+    list_each(share, &room->shares, room_link, struct shard_share)
+    {
+        share_forget(share);
+    }
+}
+
+void shares_forget_link(struct shard_link *link)
+{
+    struct shard_share *share;
+    list_each(share, &link->shares, link_link, struct shard_share)
+    {
+        share_free(share);
+    }
+}
