@@ -3,10 +3,10 @@
 import { cp, mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
+import { CrowdCaller } from '../../crowd/lib/crowd_caller.js'
 import { Random } from '../../e2e/lib/random.js'
 import { Roomd } from '../../e2e/lib/roomd.js'
 import { GATEWAYS_DIE, causeOf } from './causes.js'
-import { CrowdCaller } from './crowd_caller.js'
 import { Faults, WEIGHTS } from './faults.js'
 import { Node } from './node.js'
 
@@ -73,11 +73,12 @@ export class Chaos {
     this.#faults = new Faults(this.#node, this.#random, this.#rooms.slice(0, this.#options['storm-rooms']))
     this.#report.faults = this.#faults.done
     const { address, data } = this.#roomd
+    const logs = [join(data, 'redis/appendonlydir')]
     const links = join(data, 'durable')
-    this.#crowd = new CrowdCaller({ address, data, links, seed: this.#random.below(2 ** 32) }, (event) =>
+    this.#crowd = new CrowdCaller({ address, logs, links, seed: this.#random.below(2 ** 32) }, (event) =>
       this.#onEvent(event),
     )
-    await this.#crowd.call('fill', { rooms, clients, originals })
+    await this.#crowd.call('fill', { rooms: this.#rooms, clients, originals })
     console.log(`seed ${seed}: ${rooms * clients} clients in ${rooms} rooms`)
   }
 

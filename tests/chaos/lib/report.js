@@ -1,127 +1,14 @@
-/* What came of it: what was wrong, how much of what there was, how long people waited. */
-import { percentiles } from './pauses.js'
+/* What came of a run of this suite. */
+import { Report } from '../../crowd/lib/report.js'
 
-/* What is promised, by the name under which a failure is reported. */
-const CHECKS = {
-  lost: 'no acknowledged push is lost',
-  once: 'no push is applied or answered twice',
-  history: 'what clients are told is the history of the room',
-  owner: 'the log of a room has one owner at a time',
-  clock: 'clocks never go back, and nothing is skipped',
-  converge: 'in the end all have the same',
-  presence: 'everybody sees who is there, and nobody else',
-  protocol: 'answers are as the protocol says',
-  closed: 'no socket is closed without a cause',
-  node: 'the node is well again after all of it',
-  durable: 'all is there after everything was killed and started again',
-  test: 'the test itself ran to its end',
-}
-const SHOWN_MOST = 12
+const CHECKS = { durable: 'all is there after everything was killed and started again' }
 
-export class Report {
-  #options
-  #wrong = [] // {at, check, what, lines}
-  #started = Date.now()
-  #pauses = new Map() // kind to arrays of numbers
-  #lags = []
-  causes = {} // of closed sockets, to how many
-  figures = {}
-  faults = []
-
+export class ChaosReport extends Report {
   constructor(options) {
-    this.#options = options
+    super(options, CHECKS)
   }
 
-  wrong(check, what, lines = []) {
-    this.#wrong.push({ at: new Date().toISOString(), check, what, lines })
-    if (this.#wrong.length <= SHOWN_MOST) {
-      console.log(`FAILED ${check}: ${what.slice(0, 700)}`)
-    }
-  }
-
-  get isGood() {
-    return this.#wrong.length === 0
-  }
-
-  caused(cause) {
-    this.causes[cause] = (this.causes[cause] ?? 0) + 1
-  }
-
-  measured(kind, { pauses, lag }) {
-    this.#pauses.set(kind, [...(this.#pauses.get(kind) ?? []), ...pauses])
-    this.#lags.push(lag)
-  }
-
-  #countOf(check) {
-    return this.#wrong.filter((wrong) => wrong.check === check).length
-  }
-
-  get #faultCounts() {
-    const counts = {}
-    this.faults.forEach(({ kind }) => (counts[kind] = (counts[kind] ?? 0) + 1))
-    return counts
-  }
-
-  toJSON() {
-    return {
-      options: this.#options,
-      seconds: Math.round((Date.now() - this.#started) / 1000),
-      faults: this.#faultCounts,
-      faultsInOrder: this.faults,
-      figures: this.figures,
-      closed: this.causes,
-      pauses: Object.fromEntries([...this.#pauses].map(([kind, numbers]) => [kind, percentiles(numbers)])),
-      loadLagMs: Math.max(0, ...this.#lags),
-      checks: Object.fromEntries(Object.keys(CHECKS).map((check) => [check, this.#countOf(check)])),
-      wrong: this.#wrong,
-    }
-  }
-
-  #lines() {
-    const { seed, rooms, clients, workers, gateways } = this.#options
-    const { figures, causes } = this
-    const seconds = Math.round((Date.now() - this.#started) / 1000)
-    const one = ([name, count]) => `${count} ${name}`
-    const list = (counts) => Object.entries(counts).map(one).join(', ')
-    const lines = [
-      `seed ${seed}: ${rooms} rooms of ${clients}, ${workers} workers, ${gateways} gateways, ${seconds} s`,
-      `${this.faults.length} faults: ${list(this.#faultCounts)}`,
-      `${figures.pushed} pushes, ${figures.answered} acknowledged (${figures.drawn} with documents, ` +
-        `${figures.rebased} rebased); lost ${this.#countOf('lost')}, twice ${this.#countOf('once')}`,
-      `${figures.patches} broadcasts heard; not in the room's history ${this.#countOf('history')}`,
-      `sockets closed: ${list(causes) || 'none'}; without cause ${this.#countOf('closed')}`,
-      `clients: ${figures.drops} dropped their connection, ${figures.leaves} left for good, ` +
-        `${figures.sleeps} stopped reading`,
-      `presence was right ${Math.round(figures.presenceMs)} ms after calm at most`,
-      `changes known by their sum only: ${figures.unverified}; clients brought over several: ${figures.sums}`,
-    ]
-    if (this.#pauses.size > 0) {
-      lines.push('', 'longest wait of a client, in ms   clients      p50      p99      max')
-      for (const [kind, numbers] of this.#pauses) {
-        const { clients: count, p50, p99, max } = percentiles(numbers)
-        const columns = [count, p50, p99, max].map((number) => `${number}`.padStart(8))
-        lines.push(`  ${kind.padEnd(28)} ${columns.join(' ')}`)
-      }
-      lines.push(`  (the clients' own thread was late by ${Math.max(0, ...this.#lags).toFixed(1)} ms at p99)`)
-    }
-    return lines
-  }
-
-  /* Prints all of it; the last line is for counting. */
-  print() {
-    console.log(['', ...this.#lines(), ''].join('\n'))
-    for (const [check, promise] of Object.entries(CHECKS)) {
-      const count = this.#countOf(check)
-      console.log(count === 0 ? `ok ${promise}` : `FAILED ${promise}: ${count} times`)
-    }
-    const first = this.#wrong[0]
-    if (first) {
-      const before = this.faults.filter(({ at }) => at <= Date.parse(first.at)).slice(-12)
-      console.log(`\nseed ${this.#options.seed}; the faults before the first that was wrong (${first.at}):`)
-      before.forEach(({ at, kind, what }) => console.log(`  ${new Date(at).toISOString()} ${kind}: ${what}`))
-      console.log(`what its client heard:\n  ${first.lines.slice(-25).join('\n  ')}\n`)
-    }
-    const failed = Object.keys(CHECKS).filter((check) => this.#countOf(check) > 0).length
-    console.log(`${Object.keys(CHECKS).length - failed} passed, ${failed} failed`)
+  headline({ seed, rooms, clients, workers, gateways }) {
+    return `seed ${seed}: ${rooms} rooms of ${clients}, ${workers} workers, ${gateways} gateways, ${this.seconds} s`
   }
 }

@@ -40,6 +40,7 @@ export class Drawer {
   #binary
   #readonly
   #session
+  endedAt = -Infinity // when its connection ended last without its doing
   pending = [] // {clientClock, seq, diff, presence, at, sent}
   view // what it has been told
   own = new Map() // own records as they are by what was acknowledged

@@ -1,6 +1,7 @@
 /* What Redis made durable, read from its append-only file: every log entry that was ever written, in
  * order, also those that a snapshot has replaced since. A rewrite of the file deletes the old one, so a
- * second link to each keeps it. */
+ * second link to each keeps it. Where there are several servers, all that any of them has counts: what
+ * two of them have as the same entry is one. */
 import { closeSync, existsSync, fstatSync, linkSync, mkdirSync, openSync, readSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { decode } from '../../e2e/lib/wire.js'
@@ -52,22 +53,23 @@ function entryOf(words) {
 }
 
 export class Durable {
-  #folder
-  #links
-  #read = new Map() // file name to how far it was read
+  #folders // {of: a server's folder of append-only files, links: ours}
+  #read = new Map() // path to how far it was read
+  #known = new Map() // "room entry" to what the entry is
 
-  /* `data` is roomd's data directory, `links` a folder on the same file system. */
-  constructor(data, links) {
-    this.#folder = join(data, 'redis/appendonlydir')
-    this.#links = links
-    mkdirSync(links, { recursive: true })
+  /* `folders` of append-only files, `links` a folder on the same file system. */
+  constructor(folders, links) {
+    this.#folders = folders.map((of, i) => ({ of, links: join(links, `${i}`) }))
+    this.#folders.forEach((folder) => mkdirSync(folder.links, { recursive: true }))
   }
 
   /* To be called now and then: keeps what a rewrite would delete. */
   keep() {
-    for (const name of existsSync(this.#folder) ? readdirSync(this.#folder) : []) {
-      if (name.endsWith('.incr.aof') && !existsSync(join(this.#links, name))) {
-        linkSync(join(this.#folder, name), join(this.#links, name))
+    for (const { of, links } of this.#folders) {
+      for (const name of existsSync(of) ? readdirSync(of) : []) {
+        if (name.endsWith('.incr.aof') && !existsSync(join(links, name))) {
+          linkSync(join(of, name), join(links, name))
+        }
       }
     }
   }
@@ -78,15 +80,17 @@ export class Durable {
     this.keep()
     const rooms = new Map()
     const number = (name) => Number(/\.(\d+)\.incr/.exec(name)[1])
-    for (const name of readdirSync(this.#links).sort((a, b) => number(a) - number(b))) {
-      this.#readOn(name, rooms)
+    for (const { links } of this.#folders) {
+      for (const name of readdirSync(links).sort((a, b) => number(a) - number(b))) {
+        this.#readOn(join(links, name), rooms)
+      }
     }
     return rooms
   }
 
-  #readOn(name, rooms) {
-    const from = this.#read.get(name) ?? 0
-    const file = openSync(join(this.#links, name), 'r')
+  #readOn(path, rooms) {
+    const from = this.#read.get(path) ?? 0
+    const file = openSync(path, 'r')
     const bytes = Buffer.alloc(Math.max(0, fstatSync(file).size - from))
     readSync(file, bytes, 0, bytes.length, from)
     closeSync(file)
@@ -94,7 +98,7 @@ export class Durable {
     for (let got; at < bytes.length && (got = command(bytes, at)); at = got.next) {
       this.#take(got.words, rooms)
     }
-    this.#read.set(name, from + at)
+    this.#read.set(path, from + at)
   }
 
   #take(words, rooms) {
@@ -109,9 +113,19 @@ export class Durable {
     const list = rooms.get(room) ?? []
     rooms.set(room, list)
     if (verb === 'XADD') {
-      list.push(entryOf(words))
+      this.#takeEntry(room, entryOf(words), list)
     } else if (kind === 'snapshot') {
       list.push({ snapshot: decode(words[2])[2] })
+    }
+  }
+
+  #takeEntry(room, entry, list) {
+    const name = `${room} ${entry.id}`
+    const { clock, session, seq, by } = entry
+    const what = `${clock} ${session} ${seq} ${by}`
+    if (this.#known.get(name) !== what) {
+      this.#known.set(name, what)
+      list.push(entry)
     }
   }
 }

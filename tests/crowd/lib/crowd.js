@@ -1,5 +1,5 @@
 /* The thread of the clients: rooms, who draws in them, what they have been told, and whether that is right.
- * The thread that kills processes calls it through crowd_caller.js. */
+ * The thread that does things to the servers calls it through crowd_caller.js. */
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { parentPort, workerData } from 'node:worker_threads'
 import { Random } from '../../e2e/lib/random.js'
@@ -37,10 +37,11 @@ class Crowd {
     drops: 0, leaves: 0, sleeps: 0, presenceMs: 0,
   } // prettier-ignore
 
-  constructor({ address, seed, data, links }) {
+  /* `logs`: the folders of the append-only files of all that are Redis, `links` one beside them. */
+  constructor({ address, seed, logs, links }) {
     this.address = address
     this.#random = new Random(seed)
-    this.#durable = new Durable(data, links)
+    this.#durable = new Durable(logs, links)
     this.#originals = new Originals(address)
     this.#delay.enable()
     setInterval(() => this.#tick(), TICK_MS)
@@ -63,6 +64,7 @@ class Crowd {
 
   /* A connection ended: {code, reason} by the server, or {why} by the client, which had heard nothing. */
   onEnd(drawer, how) {
+    drawer.endedAt = now()
     parentPort.postMessage({ event: 'end', at: Date.now(), ...how, lines: drawer.trace.lines(30) })
   }
 
@@ -109,11 +111,11 @@ class Crowd {
 
   /* Makes rooms of clients, and waits until all are in. */
   async fill({ rooms, clients, originals }) {
-    for (let i = 0; i < rooms; i++) {
-      const room = { name: `chaos-${i}`, removes: 0, drawers: [], reader: null }
+    for (const [i, name] of rooms.entries()) {
+      const room = { name, removes: 0, drawers: [], reader: null }
       room.history = new History(room.name, (check, what) => this.report(check, what, room.drawers[0]))
       for (let j = 0; j < clients; j++) {
-        const name = `r${i}c${j}`
+        const name = `r${i}c${j}` // no two in all rooms
         const binary = j % BINARY_OF === BINARY_OF - 1
         room.drawers.push(new Drawer(this, room, name, new Random(this.#random.below(2 ** 32)), { binary }))
       }
@@ -158,7 +160,7 @@ class Crowd {
   closeWindow({ window }) {
     const lag = this.#delay.percentile(99) / 1e6
     const drawers = this.#rooms.flatMap((room) => room.drawers)
-    return { pauses: this.pauses.close(window, drawers), lag }
+    return { ...this.pauses.close(window, drawers), lag }
   }
 
   getFigures() {

@@ -29,12 +29,14 @@ export class Pauses {
     this.#windows.forEach((window) => this.#note(window, drawer, pushedAt))
   }
 
-  /* The longest wait of each client who pushed something, in ms; what still has no answer counts too. */
+  /* The longest wait of each client who pushed something, in ms; what still has no answer counts too.
+   * `stayed`: of those whose connection lasted. */
   close(id, drawers) {
     const window = this.#windows.get(id)
     this.#windows.delete(id)
     drawers.forEach((drawer) => drawer.pending.forEach(({ at }) => this.#note(window, drawer, at)))
-    return [...window.longest.values()]
+    const stayed = [...window.longest].filter(([drawer]) => !(drawer.endedAt >= window.from))
+    return { pauses: [...window.longest.values()], stayed: stayed.map(([, wait]) => wait) }
   }
 }
 
