@@ -137,6 +137,16 @@ class Crowd {
     }
   }
 
+  areSettled() {
+    return this.#rooms.every((room) => room.drawers.every((drawer) => drawer.isSettled))
+  }
+
+  /* That share of the clients leaves, and others come in their place. */
+  someReturn({ share }) {
+    const all = this.#rooms.flatMap((room) => room.drawers)
+    all.filter(() => this.#random.chance(share)).forEach((drawer) => drawer.leaveAndReturn())
+  }
+
   /* Each client draws that often from now on. */
   draw({ perSecond, disturbance = 0, allowBig = false }) {
     this.allowBig = allowBig

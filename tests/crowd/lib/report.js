@@ -61,7 +61,12 @@ export class Report {
 
   measured(kind, { pauses, lag }) {
     this.#pauses.set(kind, [...(this.#pauses.get(kind) ?? []), ...pauses])
-    this.#lags.push(lag)
+    this.lag(lag)
+  }
+
+  /* How late the clients' own thread was. */
+  lag(ms) {
+    this.#lags.push(ms)
   }
 
   countOf(check) {
@@ -112,8 +117,8 @@ export class Report {
         const columns = [count, p50, p99, max].map((number) => `${number}`.padStart(8))
         lines.push(`  ${kind.padEnd(28)} ${columns.join(' ')}`)
       }
-      lines.push(`  (the clients' own thread was late by ${Math.max(0, ...this.#lags).toFixed(1)} ms at p99)`)
     }
+    lines.push(`the clients' own thread was late by ${Math.max(0, ...this.#lags).toFixed(1)} ms at p99`)
     return lines
   }
 

@@ -16,8 +16,9 @@ const STOP_MS = PATIENCE_MS
 /* ROOMD_* variables are options of roomd, and unknown ones an error: those of the tests stay here. */
 const ENV = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('ROOMD_')))
 
-function launch(args, env, program = BINARY) {
-  const child = startProcess(program, args, { env: { ...ENV, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
+function launch(args, env, program = BINARY, prefix = []) {
+  const [first, ...rest] = [...prefix, program, ...args]
+  const child = startProcess(first, rest, { env: { ...ENV, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
   const output = { stdout: '', stderr: '' }
   child.stdout.on('data', (bytes) => (output.stdout += bytes))
   child.stderr.on('data', (bytes) => (output.stderr += bytes))
@@ -54,10 +55,13 @@ export class Roomd {
   log = '' // all that was written to stderr, over all starts
 
   /* `args` are more options, `env` more variables, `program` another roomd, `disk` a folder for its
-   * data directory. */
-  static async start({ args = [], env = {}, program = BINARY, disk } = {}) {
+   * data directory. With `listen` and `admin` the ports are given, and with `prefix` what the command line
+   * begins with: it must become roomd, and not start it. */
+  static async start({ args = [], env = {}, program = BINARY, disk, prefix, listen, admin } = {}) {
     const roomd = new Roomd()
-    roomd.#options = { args, env, program }
+    roomd.#options = { args, env, program, prefix }
+    roomd.address = listen ?? roomd.address
+    roomd.admin = admin ?? roomd.admin
     roomd.data = await temporaryFolder(disk)
     if (process.env.E2E_LOGS) {
       roomd.#record = createWriteStream(join(process.env.E2E_LOGS, `${basename(roomd.data)}.log`))
@@ -79,11 +83,12 @@ export class Roomd {
     return this.#process.child.pid
   }
 
-  /* Once it has ended. `args` take the place of those that it had. */
-  async start(args = this.#options.args) {
-    this.#options.args = args
+  /* Once it has ended. `args` and `program` take the place of those that it had. */
+  async start(args = this.#options.args, program = this.#options.program) {
+    Object.assign(this.#options, { args, program })
     const own = ['--listen', this.address, '--admin', this.admin, '--data', this.data]
-    this.#process = launch([...own, '--workers', '2', ...args], this.#options.env, this.#options.program)
+    const { env, prefix } = this.#options
+    this.#process = launch([...own, '--workers', '2', ...args], env, program, prefix)
     const { child, output, ended } = this.#process
     child.stderr.on('data', (bytes) => {
       this.log += bytes

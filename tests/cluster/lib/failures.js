@@ -1,0 +1,154 @@
+/* Machines die, stand still, vanish, lose each other, lose Redis; and Redis loses its primary. What is stated in
+ * proto/cluster.md and proto/ownership.md must hold, in time. */
+import { setTimeout as pause } from 'node:timers/promises'
+
+const KEY_MS = 3000 // a worker's sign of life in Redis
+const NOTICED_MS = 2000 // readings of it, a second apart
+const LINK_MS = 5000 // until a link that is cut is over
+const TRIES_MS = 6000 // of a gateway, to reach an owner that lives
+const SILENCE_MS = 15000 // a client that hears nothing leaves
+const BUSY_MS = 2500 // what two cores, three Redis and all clients add to any of these
+const AWAY_MS = 8000 // how long what is cut stays cut: longer than any of them takes to be noticed
+
+const WENT_DOWN = { cause: 'its node died', code: 1006, within: 1500 }
+const HEARD_NOTHING = { cause: 'its node was silent', isByClient: true, within: SILENCE_MS }
+
+/* The time within which who is connected elsewhere is served again. */
+const TAKEN_OVER_MS = KEY_MS + NOTICED_MS + BUSY_MS
+const longest = (numbers) => Math.max(0, ...numbers)
+
+async function comeBack(stage, node) {
+  await node.start()
+  await stage.well()
+  await stage.mix()
+}
+
+/* kill -9 of all processes of a node: its sockets and links are closed by its kernel. */
+export async function kill(stage) {
+  const node = await stage.busiest()
+  const allow = [{ ...WENT_DOWN, most: await node.connections() }]
+  const step = await stage.step('a node is killed', () => node.kill(), { allow, of: node, watchMs: 6000 })
+  stage.inTime('rooms of a killed node were served again', longest(step.stayed), TAKEN_OVER_MS)
+  await stage.check()
+  await comeBack(stage, node)
+}
+
+/* Power is gone: nobody is told anything. */
+export async function vanish(stage) {
+  const node = await stage.busiest()
+  const most = await node.connections()
+  const allow = [{ ...WENT_DOWN, within: SILENCE_MS, most }, { ...HEARD_NOTHING, most }]
+  const step = await stage.step(
+    'a node vanishes',
+    async () => {
+      await stage.hosts.unplug(node.name)
+      await node.kill()
+    },
+    { allow, of: node, watchMs: SILENCE_MS },
+  )
+  stage.inTime('rooms of a vanished node were served again', longest(step.stayed), TAKEN_OVER_MS)
+  const last = longest(step.ends.map((end) => end.at)) - step.at
+  stage.report.notes.push(`a node vanishes: its own clients were elsewhere after ${Math.round(last)} ms at the latest`)
+  await stage.hosts.plug(node.name)
+  await stage.check()
+  await comeBack(stage, node)
+}
+
+/* All its processes stand still, and go on as if nothing had been. */
+export async function freeze(stage) {
+  const node = await stage.busiest()
+  const most = await node.connections()
+  const allow = [{ ...HEARD_NOTHING, most }]
+  const step = await stage.step(
+    `a node stands still for ${AWAY_MS / 1000} s`,
+    async () => {
+      node.freeze()
+      await pause(AWAY_MS)
+      node.wake()
+    },
+    { allow, of: node },
+  )
+  stage.inTime('rooms of a frozen node had another owner', longest(step.moved), TAKEN_OVER_MS)
+  await stage.check()
+}
+
+async function cutFromRedis(stage, node, verb) {
+  await Promise.all(stage.redis.hosts.map((name) => stage.hosts[verb](node.name, name)))
+}
+
+/* It makes nothing durable any more, its rooms go to others, and when it is back nothing has to be done. */
+export async function redisCut(stage) {
+  const node = await stage.busiest()
+  const step = await stage.step(
+    `a node without Redis for ${(AWAY_MS + LINK_MS) / 1000} s`,
+    async () => {
+      await cutFromRedis(stage, node, 'cut')
+      await pause(AWAY_MS + LINK_MS)
+      await cutFromRedis(stage, node, 'heal')
+    },
+    { allow: [{ cause: 'no owner within 10 s, before the connect reply', code: 1013, joined: false }], of: node, watchMs: 6000 },
+  )
+  stage.inTime('rooms of a node without Redis had another owner', longest(step.moved), TAKEN_OVER_MS)
+  await stage.check()
+}
+
+/* Two nodes lose each other, and both have Redis. */
+export async function linkCut(stage) {
+  const node = await stage.busiest()
+  const other = stage.nodes.up.find((each) => each !== node)
+  const cause = 'two nodes had lost each other'
+  const ms = LINK_MS + TRIES_MS + AWAY_MS
+  const step = await stage.step(
+    `two nodes without each other for ${ms / 1000} s`,
+    async () => {
+      await stage.hosts.cut(node.name, other.name)
+      await pause(ms)
+      await stage.hosts.heal(node.name, other.name)
+    },
+    {
+      allow: [
+        { cause, code: 1013, joined: true },
+        { cause: `${cause}: on the way back in`, code: 1013, joined: false, within: TRIES_MS },
+      ],
+      watchMs: 6000,
+    },
+  )
+  const first = step.ends.filter((end) => end.wasOnline).map((end) => end.at - step.at)
+  stage.inTime('who could not reach a room was told so', longest(first), LINK_MS + TRIES_MS + BUSY_MS)
+  await stage.check()
+}
+
+export async function slow(stage) {
+  const node = await stage.busiest()
+  const how = { ms: 20, jitter: 10, loss: 1 }
+  await stage.step(
+    `a node behind ${how.ms}-${how.ms + how.jitter} ms, ${how.loss} % lost`,
+    async () => {
+      await stage.hosts.slow(node.name, how)
+      await pause(AWAY_MS)
+      await stage.hosts.speedUp(node.name)
+    },
+    {},
+  )
+  stage.report.notes.push(`slow links are made by ${stage.hosts.wiredBy}`)
+  await stage.check()
+}
+
+/* The Sentinels take three seconds to believe it, and then choose another one. */
+export async function failover(stage) {
+  const old = stage.redis.master
+  let elected
+  const step = await stage.step(
+    'the primary of Redis is killed',
+    async () => {
+      await old.kill()
+      await stage.redis.newMaster()
+      elected = Date.now()
+    },
+    { watchMs: 5000 },
+  )
+  stage.report.notes.push(`Redis: another primary ${elected - step.at} ms after the death of the one before`)
+  await old.start(stage.redis)
+  await stage.redis.isReplica(old)
+  await stage.check()
+}

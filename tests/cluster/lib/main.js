@@ -1,0 +1,69 @@
+/* The command: in namespaces of its own already (../run). */
+import { mkdir, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { Random } from '../../e2e/lib/random.js'
+import { parseOptions, USAGE, UsageError } from './options.js'
+import { ShippedRedis } from './redis.js'
+import { ClusterReport } from './report.js'
+import { SCENARIOS } from './scenarios.js'
+import { Stage } from './stage.js'
+import { olderBuild } from './upgrade.js'
+
+const MOST_NODES = 4
+
+function optionsOf(args) {
+  try {
+    return parseOptions(args)
+  } catch (error) {
+    if (!(error instanceof UsageError)) {
+      throw error
+    }
+    console.error(`tests/cluster/run: ${error.message}; see --help`)
+    process.exit(2)
+  }
+}
+
+/* As many as a scenario wants, and clients and rooms at all of them. */
+async function haveNodes(stage, count) {
+  const missing = count - stage.nodes.up.length
+  const idle = stage.nodes.all.filter(({ isUp }) => !isUp)
+  await Promise.all(idle.slice(0, Math.max(0, missing)).map((node) => node.start()))
+  for (const node of missing < 0 ? stage.nodes.up.slice(missing) : []) {
+    await node.stop()
+  }
+  await stage.well()
+  missing === 0 || (await stage.mix())
+}
+
+async function play(options, report, random) {
+  const { only, times } = options
+  const how = only.includes('upgrade') ? olderBuild(options) : undefined
+  const first = { startRedis: (hosts) => ShippedRedis.start(hosts), nodes: SCENARIOS[only[0]].nodes, how }
+  const stage = await Stage.start({ ...options, nodes: MOST_NODES }, report, first)
+  try {
+    await stage.fill(random)
+    console.log(`seed ${options.seed}: ${options.rooms * options.clients} clients in ${options.rooms} rooms`)
+    for (let n = 0; n < times; n++) {
+      for (const name of n > 0 ? only.filter((each) => each !== 'upgrade') : only) {
+        await haveNodes(stage, SCENARIOS[name].nodes)
+        await SCENARIOS[name].run(stage, options)
+      }
+    }
+  } finally {
+    await stage.stop()
+  }
+}
+
+const options = optionsOf(process.argv.slice(2))
+if (options.help) {
+  console.log(USAGE)
+  process.exit(0)
+}
+await rm(options.artefacts, { recursive: true, force: true })
+await mkdir(options.artefacts, { recursive: true })
+process.env.E2E_LOGS = options.artefacts
+const report = new ClusterReport(options)
+await play(options, report, new Random(options.seed)).catch((error) => report.wrong('test', error.stack))
+await writeFile(join(options.artefacts, 'report.json'), JSON.stringify(report, null, 2))
+report.print()
+process.exit(report.isGood ? 0 : 1)
