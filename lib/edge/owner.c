@@ -46,6 +46,16 @@ void room_in_reach(struct edge_room *room)
     room->unreachable = NULL;
 }
 
+/* The first try to reach that owner begins, or another one after it. */
+static void room_out_of_reach(struct edge_room *room, const struct edge_link *link)
+{
+    if (!room->unreachable || strcmp(room->unreachable, link->worker) != 0) {
+        room_in_reach(room);
+        room->unreachable = xstrdup(link->worker);
+        room->unreachable_at = room->edge->now_ms;
+    }
+}
+
 /* ---- a connection and an owner ---- */
 
 uint64_t owner_access(bool readonly, bool object_readonly)
@@ -205,6 +215,8 @@ static void room_use(struct edge_room *room, const struct edge_owner *owner)
     room->link = link;
     if (link->version) {
         room_in_reach(room);
+    } else {
+        room_out_of_reach(room, link);
     }
     list_append(&link->rooms, &room->link_link);
     struct edge_linger *linger;
@@ -299,13 +311,7 @@ static bool fail_to_reach(struct edge_room *room, const struct edge_link *link)
     if (str_starts(str_of(link->address), STR("unix:"))) {
         return false;
     }
-    uint64_t now = room->edge->now_ms;
-    if (!room->unreachable || strcmp(room->unreachable, link->worker) != 0) {
-        room_in_reach(room);
-        room->unreachable = xstrdup(link->worker);
-        room->unreachable_at = now;
-    }
-    bool over = now - room->unreachable_at >= EDGE_UNREACHABLE_MS;
+    bool over = room->edge->now_ms - room->unreachable_at >= EDGE_UNREACHABLE_MS;
     if (over) {
         room_in_reach(room); /* who comes anew has as long again */
     }

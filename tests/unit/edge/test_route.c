@@ -249,6 +249,16 @@ Test(route, an_owner_out_of_reach_is_given_up_and_its_clients_go_elsewhere)
     SAME_LINES(fake_got(client), "close 1013 the room's worker cannot be reached from here\n");
 }
 
+Test(route, a_try_that_takes_long_counts_from_its_beginning)
+{
+    fake.remote = true;
+    struct fake_client *client = fake_open(&fake, "demo", "a");
+    fake_owner(&fake, "demo", "w1");
+    fake_pass(&fake, EDGE_UNREACHABLE_MS);
+    fake_down(&fake, "w1");
+    SAME_LINES(fake_got(client), "close 1013 the room's worker cannot be reached from here\n");
+}
+
 Test(route, one_of_this_machine_that_does_not_answer_is_waited_for)
 {
     struct fake_client *client = fake_open(&fake, "demo", "a");
