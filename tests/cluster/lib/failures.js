@@ -97,7 +97,7 @@ export async function linkCut(stage) {
   const node = await stage.busiest()
   const other = stage.nodes.up.find((each) => each !== node)
   const cause = 'two nodes had lost each other'
-  const ms = LINK_MS + TRIES_MS + AWAY_MS
+  const ms = LINK_MS + TRIES_MS + Number(process.env.XX ?? AWAY_MS)
   const step = await stage.step(
     `two nodes without each other for ${ms / 1000} s`,
     async () => {

@@ -26,7 +26,8 @@ export class Hosts {
 
   static async create() {
     const hosts = new Hosts()
-    await ip(`link add ${BRIDGE} type bridge`)
+    /* An address of its own, or it takes one of its ports', and another one when that leaves. */
+    await ip(`link add ${BRIDGE} address 02:00:0a:4d:00:01 type bridge`)
     await ip(`link set ${BRIDGE} up`)
     await ip(`addr add ${CLIENTS}/24 dev ${BRIDGE}`)
     return hosts

@@ -1,6 +1,7 @@
 /* The Redis that nodes share, on machines of its own: as deploy/ ships it - a primary, two replicas, three
  * Sentinels - or a cluster of three masters. Both say who owns which room, and where their append-only
  * files are. */
+import { closeSync, openSync } from 'node:fs'
 import { copyFile, mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DEPLOY } from '../../deploy/lib/files.js'
@@ -75,7 +76,9 @@ class Server {
 
   async start(asker) {
     const [program, ...args] = this.#command
-    this.#child = startProcess(program, args, { cwd: this.folder, stdio: 'ignore' })
+    const log = openSync(join(process.env.E2E_LOGS, `${this.name}.log`), 'a')
+    this.#child = startProcess(program, args, { cwd: this.folder, stdio: ['ignore', log, log] })
+    closeSync(log)
     await until(`${this.name}`, () => asker.ask(this, 'PING'))
   }
 
@@ -120,7 +123,9 @@ export class ShippedRedis extends Shared {
     const folder = join(this.#folder, name)
     await mkdir(folder)
     const replica = this.servers.length > 0 ? ['--replicaof', 'redis-1', `${PORT}`] : []
-    const args = [join(DEPLOY, 'redis/redis.conf'), '--replica-announce-ip', name, ...replica]
+    const file = join(folder, 'redis.conf') // of its own: Sentinels let it write down whose replica it is
+    await copyFile(join(DEPLOY, 'redis/redis.conf'), file)
+    const args = [file, '--replica-announce-ip', name, ...replica]
     const server = new Server(hosts, name, PORT, folder, ['redis-server', ...args])
     this.servers.push(server)
     await server.start(this)
