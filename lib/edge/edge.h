@@ -39,6 +39,7 @@ enum {
     EDGE_RESUME_WAIT_MS = 60000,  /* for the next owner, likewise */
     EDGE_UNREACHABLE_MS = 6000,   /* for an owner that lives and cannot be reached, likewise; longer
                                      than a dead one takes to be known as dead */
+    EDGE_ELSEWHERE_MS = 20000,    /* after that newcomers are better off with another gateway */
     EDGE_LINGER_MS = 5000,        /* a session whose socket is closed may be resumed as gone */
     EDGE_CLOSE_WAIT_MS = 2000,    /* for the client's close frame after ours */
     EDGE_STALL_MS = 30000,        /* for a socket that takes nothing */
@@ -91,6 +92,11 @@ struct edge_conn_config {
     bool object_readonly; /* may not write object types (OBJ-1) */
     void *user;           /* the host's */
 };
+
+/* Whether the room's owner lives and could not be reached from here lately: another gateway may
+ * reach it. To be asked before a handshake is answered, when a load balancer can still try that
+ * one. */
+bool edge_is_elsewhere(const struct edge *edge, struct str room, uint64_t now_ms);
 
 /* A WebSocket whose handshake is answered. Connections live until edge_conn_destroy. */
 struct edge_conn *edge_conn_create(struct edge *edge, const struct edge_conn_config *config,

@@ -139,6 +139,7 @@ struct edge_room {
     uint64_t retry_due, empty_due;
     char *unreachable;       /* owned: an owner that lives, says the store, and that no try has */
     uint64_t unreachable_at; /* reached since then; NULL: there is none */
+    uint64_t elsewhere_due;  /* until then newcomers had better go to other gateways */
     struct list channels;    /* of struct edge_channel.room_link; owned */
     struct list conns;       /* of struct edge_conn.room_link */
     struct list lingers;     /* of struct edge_linger.room_link; owned */

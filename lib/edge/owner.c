@@ -40,17 +40,23 @@ void room_unlink(struct edge_room *room)
     room->link = NULL;
 }
 
-void room_in_reach(struct edge_room *room)
+static void forget_tries(struct edge_room *room)
 {
     free(room->unreachable);
     room->unreachable = NULL;
+}
+
+void room_in_reach(struct edge_room *room)
+{
+    forget_tries(room);
+    room->elsewhere_due = 0;
 }
 
 /* The first try to reach that owner begins, or another one after it. */
 static void room_out_of_reach(struct edge_room *room, const struct edge_link *link)
 {
     if (!room->unreachable || strcmp(room->unreachable, link->worker) != 0) {
-        room_in_reach(room);
+        forget_tries(room);
         room->unreachable = xstrdup(link->worker);
         room->unreachable_at = room->edge->now_ms;
     }
@@ -313,14 +319,15 @@ static bool fail_to_reach(struct edge_room *room, const struct edge_link *link)
     }
     bool over = room->edge->now_ms - room->unreachable_at >= EDGE_UNREACHABLE_MS;
     if (over) {
-        room_in_reach(room); /* who comes anew has as long again */
+        forget_tries(room); /* who comes anew has as long again */
     }
     return over;
 }
 
-/* Its clients find it through another gateway, if they come back to another. */
-static void close_all(struct edge_room *room)
+/* Its clients find it through another gateway, to which they are sent when they come back. */
+static void give_up(struct edge_room *room)
 {
+    room->elsewhere_due = room->edge->now_ms + EDGE_ELSEWHERE_MS;
     struct edge_conn *conn;
     list_each(conn, &room->conns, room_link, struct edge_conn)
     {
@@ -349,7 +356,7 @@ void link_lost(struct edge_link *link)
         /* A worker that could not even be reached will not be there an instant later. */
         room_lost(rooms[i], link->version);
         if (over) {
-            close_all(rooms[i]);
+            give_up(rooms[i]);
         }
     }
     free(rooms);

@@ -99,8 +99,20 @@ void route_empty_tick(struct edge *edge)
         if (room->empty_due > edge->now_ms) {
             return;
         }
-        route_destroy_room(room);
+        if (room->elsewhere_due > edge->now_ms) {
+            room->empty_due = edge->now_ms + EDGE_ROOM_KEEP_MS;
+            list_remove(&room->empty_link);
+            list_append(&edge->empty, &room->empty_link);
+        } else {
+            route_destroy_room(room);
+        }
     }
+}
+
+bool edge_is_elsewhere(const struct edge *edge, struct str room, uint64_t now_ms)
+{
+    const struct edge_room *known = map_get(&edge->rooms, room);
+    return known && known->elsewhere_due > now_ms;
 }
 
 /* ---- links ---- */

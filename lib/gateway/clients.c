@@ -324,6 +324,11 @@ static void on_head(struct client *client)
         refuse(client, 503, "Service Unavailable", "Retry-After: 1\r\n", "the server is stopping");
         return;
     }
+    if (edge_is_elsewhere(gateway_core_edge(client->gateway->core), target.room, now_of(client))) {
+        refuse(client, 503, "Service Unavailable", "Retry-After: 1\r\n",
+               "the room's worker cannot be reached from here");
+        return;
+    }
     upgrade(client, &target, ws.key);
 }
 

@@ -259,6 +259,32 @@ Test(route, a_try_that_takes_long_counts_from_its_beginning)
     SAME_LINES(fake_got(client), "close 1013 the room's worker cannot be reached from here\n");
 }
 
+/* A balancer that sends clients to whoever has the fewest would send them here again. */
+Test(route, who_comes_for_an_owner_out_of_reach_is_better_off_elsewhere_for_a_while)
+{
+    fake.remote = true;
+    struct fake_client *client = fake_open(&fake, "demo", "a");
+    fake_serve(&fake, "demo", "w1");
+    fake_state(&fake, "w1", 1, 0, "{}");
+    fake_send(&fake, "w1", 1, 0, LINK_HOW_CONNECT, "{\"type\":\"connect\"}");
+    fake_down(&fake, "w1");
+    fake_owner(&fake, "demo", "w1");
+    cr_assert(not(edge_is_elsewhere(fake.edge, STR("demo"), fake.now)));
+    fake_pass(&fake, EDGE_UNREACHABLE_MS);
+    fake_down(&fake, "w1");
+    fake_gone(client);
+    fake_pass(&fake, EDGE_RETRY_MS); /* for the sake of the session that has just gone */
+    fake_owner(&fake, "demo", "w1");
+    cr_assert(edge_is_elsewhere(fake.edge, STR("demo"), fake.now));
+    cr_assert(not(edge_is_elsewhere(fake.edge, STR("other"), fake.now)));
+    fake_pass(&fake, EDGE_ROOM_KEEP_MS);
+    fake_down(&fake, "w1");
+    fake_pass(&fake, EDGE_ROOM_KEEP_MS);
+    cr_assert(edge_is_elsewhere(fake.edge, STR("demo"), fake.now), "longer than rooms are kept");
+    fake_pass(&fake, EDGE_ELSEWHERE_MS);
+    cr_assert(not(edge_is_elsewhere(fake.edge, STR("demo"), fake.now)));
+}
+
 Test(route, one_of_this_machine_that_does_not_answer_is_waited_for)
 {
     struct fake_client *client = fake_open(&fake, "demo", "a");
