@@ -17,6 +17,7 @@ export class Balancer {
   #path
   #host
   log = ''
+  isShipped = true // no node was added yet
 
   /* `nodes`: the addresses of the first three, which need not be there yet. */
   static async start(hosts, nodes) {
@@ -62,8 +63,9 @@ export class Balancer {
   /* One server more, with all that the others have. */
   async add(name, address) {
     const text = await readFile(this.#path, 'utf8')
-    const line = `    server ${name} ${address}\n`
-    await writeFile(this.#path, text.replace(/^ +server roomd-3 .*\n/m, (last) => last + line))
+    const another = (last, rest) => `${last}    server ${name} ${address} ${rest}\n`
+    await writeFile(this.#path, text.replace(/^ +server roomd-3 \S+ (.*)\n/m, another))
+    this.isShipped = false
     kill(this.#child.pid, 'SIGUSR2')
     await until('HAProxy with the new file', async () => name in (await this.states()))
   }

@@ -4,7 +4,7 @@
  * Whatever is taken away between two machines is taken away as a network does it: packets are lost, and
  * nobody is told. It must run in namespaces of its own (../run): it cleans up nothing. */
 import { execFile } from 'node:child_process'
-import { appendFileSync } from 'node:fs'
+import { appendFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { kill, startProcess } from '../../e2e/lib/processes.js'
@@ -47,6 +47,15 @@ export class Hosts {
     const deaf = 'set deaf { type ipv4_addr; };'
     const chain = 'chain in { type filter hook input priority 0; ip saddr @deaf drop; };'
     await run('ip', [...on(name), 'nft', `table inet cut { ${deaf} ${chain} }`])
+  }
+
+  /* All of them are gone; nothing may run there any more. */
+  async end() {
+    for (const name of this.#addresses.keys()) {
+      await ip(`netns del ${name}`)
+    }
+    await ip(`link del ${BRIDGE}`)
+    writeFileSync('/etc/hosts', '127.0.0.1 localhost\n')
   }
 
   address(name) {

@@ -3,9 +3,8 @@ import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Random } from '../../e2e/lib/random.js'
 import { parseOptions, USAGE, UsageError } from './options.js'
-import { ShippedRedis } from './redis.js'
 import { ClusterReport } from './report.js'
-import { SCENARIOS } from './scenarios.js'
+import { SCENARIOS, redisOf } from './scenarios.js'
 import { Stage } from './stage.js'
 import { olderBuild } from './upgrade.js'
 
@@ -35,10 +34,11 @@ async function haveNodes(stage, count) {
   missing === 0 || (await stage.mix())
 }
 
-async function play(options, report, random) {
-  const { only, times } = options
-  const how = only.includes('upgrade') ? olderBuild(options) : undefined
-  const first = { startRedis: (hosts) => ShippedRedis.start(hosts), nodes: SCENARIOS[only[0]].nodes, how }
+/* Scenarios that share one stage. */
+async function play(redis, only, options, report, random) {
+  const { times } = options
+  const how = only[0] === 'upgrade' ? olderBuild(options) : undefined
+  const first = { redis, nodes: SCENARIOS[only[0]].nodes, how }
   const stage = await Stage.start({ ...options, nodes: MOST_NODES }, report, first)
   try {
     await stage.fill(random)
@@ -63,7 +63,11 @@ await rm(options.artefacts, { recursive: true, force: true })
 await mkdir(options.artefacts, { recursive: true })
 process.env.E2E_LOGS = options.artefacts
 const report = new ClusterReport(options)
-await play(options, report, new Random(options.seed)).catch((error) => report.wrong('test', error.stack))
+const random = new Random(options.seed)
+for (const redis of new Set(options.only.map(redisOf))) {
+  const only = options.only.filter((name) => redisOf(name) === redis)
+  await play(redis, only, options, report, random).catch((error) => report.wrong('test', error.stack))
+}
 await writeFile(join(options.artefacts, 'report.json'), JSON.stringify(report, null, 2))
 report.print()
 process.exit(report.isGood ? 0 : 1)

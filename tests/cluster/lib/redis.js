@@ -209,6 +209,7 @@ export class ShippedRedis extends Shared {
 
 export class ClusteredRedis extends Shared {
   #topology
+  #places = new Map() // key to its server: no slot is moved here
 
   static async start(hosts) {
     const redis = new ClusteredRedis()
@@ -216,7 +217,7 @@ export class ClusteredRedis extends Shared {
       await hosts.add(name)
     }
     const where = { host: (name) => hosts.address(name), prefix: (name) => hosts.prefix(name) }
-    redis.#topology = await ClusterTopology.start({ ...where, args: ['--appendfsync', 'always'] })
+    redis.#topology = await ClusterTopology.start({ ...where, args: ['--appendfsync', 'always', '--protected-mode', 'no'] })
     return redis
   }
 
@@ -235,7 +236,10 @@ export class ClusteredRedis extends Shared {
   }
 
   serverOf(key) {
-    return this.#topology.masterOf(key)
+    if (!this.#places.has(key)) {
+      this.#places.set(key, this.#topology.masterOf(key))
+    }
+    return this.#places.get(key)
   }
 
   stop() {

@@ -33,15 +33,15 @@ export class Stage {
   crowd
   rooms
 
-  /* `startRedis(hosts)`; that many nodes run from the start, `how` says which build. */
-  static async start(options, report, { startRedis, nodes, how }) {
+  /* `redis` is a class of redis.js; that many nodes run from the start, `how` says which build. */
+  static async start(options, report, { redis, nodes, how }) {
     const stage = new Stage()
     stage.#options = options
     stage.report = report
-    stage.rooms = Array.from({ length: options.rooms }, (_, i) => `${options.prefix ?? 'cluster'}-${i}`)
+    stage.rooms = Array.from({ length: options.rooms }, (_, i) => `cluster-${i}`)
     stage.#folder = await temporaryFolder()
-    stage.hosts = options.hosts ?? (await Hosts.create())
-    stage.redis = await startRedis(stage.hosts)
+    stage.hosts = await Hosts.create()
+    stage.redis = await redis.start(stage.hosts)
     stage.nodes = await Nodes.create(stage.hosts, stage.redis)
     for (let i = 0; i < options.nodes; i++) {
       await stage.nodes.add()
@@ -76,14 +76,14 @@ export class Stage {
 
   /* Does something while all draw. `allow`: ends of connections that may come of it, each {cause, code} or
    * {cause, isByClient}, with `joined` whether the client was in its room, `within` ms after it is done, and
-   * `most` how many; `of`: the waits are of clients in rooms of that node only; `watchMs`: what follows is
-   * watched for so long. Returns {at, took, ends, moved, stayed}. */
-  async step(name, action, { allow = [], of, watchMs = 3000, isQuiet = false } = {}) {
+   * `most` how many; `of`: the waits are of clients in rooms of that node only, or in these `rooms`; `watchMs`:
+   * what follows is watched for so long. Returns {at, took, ends, moved, stayed}. */
+  async step(name, action, { allow = [], of, rooms, watchMs = 3000 } = {}) {
     await this.draw()
     await pause(BEFORE_MS)
     const owners = await OwnerWatch.start(this.redis, this.rooms)
-    const rooms = of && this.rooms.filter((_, i) => owners.before[i]?.node === of.id)
-    const window = await this.crowd.call('openWindow', { rooms })
+    const watched = of ? this.rooms.filter((_, i) => owners.before[i]?.node === of.id) : rooms
+    const window = await this.crowd.call('openWindow', { rooms: watched })
     const at = Date.now()
     const entry = { at, kind: name, what: '', until: at }
     this.report.faults.push(entry)
@@ -99,7 +99,7 @@ export class Stage {
     await pause(NOTICED_MS)
     const ends = this.#judge().filter((end) => end.at >= at)
     this.report.lag(waits.lag)
-    isQuiet || this.report.row(name, { closed: ends.length, moved, stayed: waits.stayed })
+    this.report.row(name, { closed: ends.length, moved, stayed: waits.stayed })
     console.log(`${name}: ${ends.length} sockets closed, ${moved.length} rooms with another owner`)
     return { at, done, ends, moved, stayed: waits.stayed }
   }
@@ -166,6 +166,7 @@ export class Stage {
     await this.balancer?.stop()
     await this.nodes?.stop()
     await this.redis?.stop()
+    await this.hosts.end()
     await removeFolder(this.#folder)
   }
 }

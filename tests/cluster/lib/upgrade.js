@@ -13,6 +13,7 @@ export async function upgrade(stage) {
       await node.start()
       await stage.balancer.knows(stage.nodes.up.length)
     })
+    await stage.mix()
   }
   await stage.check()
 }
