@@ -48,6 +48,9 @@ test  duktape
 test  clang
 test  libclang-rt-14-dev|libclang-rt-dev
 test  haproxy
+test  iproute2
+test  nftables
+test  util-linux
 test  nginx-light
 test  prometheus
 test  docker-compose
