@@ -22,6 +22,6 @@ export async function clustered(stage) {
     { rooms, watchMs: 6000 },
   )
   stage.inTime('rooms of a master that came back went on', Math.max(0, ...step.stayed), LONG_ENOUGH_MS)
-  stage.report.notes.push(`Redis Cluster: ${rooms.length} of ${stage.rooms.length} rooms were with that master`)
+  stage.report.note(`Redis Cluster: ${rooms.length} of ${stage.rooms.length} rooms were with that master`)
   await stage.check()
 }

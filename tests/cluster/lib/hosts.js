@@ -17,6 +17,12 @@ export const CLIENTS = `${NET}.1`
 const WIRE = fileURLToPath(new URL('wire.py', import.meta.url))
 
 const ip = (text) => run('ip', text.split(' '))
+/* Several, with as little time between them as can be. */
+const ipAtOnce = async (...texts) => {
+  const done = run('ip', ['-batch', '-'])
+  done.child.stdin.end(`${texts.join('\n')}\n`)
+  await done
+}
 const on = (name) => ['netns', 'exec', name]
 
 export class Hosts {
@@ -73,6 +79,15 @@ export class Hosts {
     await run('ip', [...on(name), 'nft', `${verb} element inet cut deaf { ${this.address(to)} }`])
   }
 
+  /* The first does not hear the other any more, which hears it. */
+  deafen(name, to) {
+    return this.#deaf('add', name, to)
+  }
+
+  undeafen(name, to) {
+    return this.#deaf('delete', name, to)
+  }
+
   /* Neither hears the other any more. */
   async cut(a, b) {
     await Promise.all([this.#deaf('add', a, b), this.#deaf('add', b, a)])
@@ -111,9 +126,9 @@ export class Hosts {
 
   async speedUp(name) {
     if (this.#wires.has(name)) {
+      await ipAtOnce(`link set x-${name} down`, `link set p-${name} master ${BRIDGE} arp on`)
       kill(this.#wires.get(name).pid)
       this.#wires.delete(name)
-      await ip(`link set p-${name} master ${BRIDGE} arp on`)
       await ip(`link del w-${name}`)
     } else {
       await run('tc', ['qdisc', 'del', 'dev', `p-${name}`, 'root'])
@@ -124,14 +139,14 @@ export class Hosts {
   /* Its port leaves the bridge, and a pair of others with a program between takes its place. */
   async #wire(name, how) {
     await ip(`link add w-${name} type veth peer name x-${name}`)
-    await ip(`link set x-${name} master ${BRIDGE} up`)
+    await ip(`link set x-${name} master ${BRIDGE}`)
     await ip(`link set w-${name} arp off up`)
-    await ip(`link set p-${name} nomaster arp off`)
     const args = [WIRE, `p-${name}`, `w-${name}`, ...how].map(String)
     const child = startProcess('python3', args, { stdio: ['ignore', 'pipe', 'inherit'] })
     this.#wires.set(name, child)
     let said = ''
     child.stdout.on('data', (bytes) => (said += bytes))
     await until('a wire', () => said.includes('ready'))
+    await ipAtOnce(`link set p-${name} nomaster arp off`, `link set x-${name} up`)
   }
 }

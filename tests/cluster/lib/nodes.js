@@ -9,7 +9,7 @@ import { until } from '../../e2e/lib/wait.js'
 
 /* Values that are meant to be set, in the place of those of deploy/.env.example: HAProxy sees within 2 s that a
  * node is not ready. */
-const SET = { ROOMD_STOP_DELAY: '3', ROOMD_STOP_SPREAD: '2' }
+const SET = { ROOMD_STOP_DELAY: '3', ROOMD_STOP_SPREAD: '1' }
 const ANSWER_MS = 2000
 const WELL_MS = 60000
 
@@ -128,14 +128,17 @@ export class Node {
 export class Nodes {
   #hosts
   #redis
+  #more
   #folder
   #secret
   all = []
 
-  static async create(hosts, redis) {
+  /* `more` are options of all of them. */
+  static async create(hosts, redis, more) {
     const nodes = new Nodes()
     nodes.#hosts = hosts
     nodes.#redis = redis
+    nodes.#more = more
     nodes.#folder = await temporaryFolder()
     nodes.#secret = join(nodes.#folder, 'secret')
     await writeFile(nodes.#secret, `${randomBytes(32).toString('base64')}\n`)
@@ -148,7 +151,7 @@ export class Nodes {
     const name = `roomd-${this.all.length + 1}`
     await this.#hosts.add(name)
     const options = shippedOptions(name)
-    Object.assign(options, { ROOMD_REDIS: this.#redis.url, ROOMD_CLUSTER_SECRET_FILE: this.#secret })
+    Object.assign(options, this.#more, { ROOMD_REDIS: this.#redis.url, ROOMD_CLUSTER_SECRET_FILE: this.#secret })
     const node = new Node(name, this.#hosts.address(name), this.#hosts.prefix(name), options)
     this.all.push(node)
     return node

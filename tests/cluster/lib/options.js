@@ -15,6 +15,7 @@ clients draw through the balancer.
     --only A,B,...   only these, in their own order
     --older PROGRAM  the roomd of an older build, which is upgraded; without it this build
                      speaks the older version of the link
+    --tls            what nodes say to each other is encrypted
     --rooms N        (24)
     --clients N      in each room (4)
     --rate N         pushes of a client per second (2)
@@ -73,7 +74,7 @@ function folderOf(text = '') {
 
 /* {help} or all options by name. Throws a UsageError. */
 export function parseOptions(args) {
-  const options = { ...NUMBERS, only: SHORT, artefacts: ARTEFACTS, older: null, help: false }
+  const options = { ...NUMBERS, only: SHORT, artefacts: ARTEFACTS, older: null, tls: false, help: false }
   options.seed = Math.floor(Math.random() * 0xffffffff)
   const words = args.flatMap((arg) => {
     const [, name, value] = /^(--[^=]+)=(.*)$/.exec(arg) ?? []
@@ -85,6 +86,8 @@ export function parseOptions(args) {
       options.help = true
     } else if (word === '--long') {
       Object.assign(options, { times: LONG_TIMES, only: Object.keys(SCENARIOS) })
+    } else if (word === '--tls') {
+      options.tls = true
     } else if (word === '--only') {
       options.only = scenariosOf(words.shift())
     } else if (word === '--older') {

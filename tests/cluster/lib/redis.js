@@ -125,7 +125,8 @@ export class ShippedRedis extends Shared {
     const replica = this.servers.length > 0 ? ['--replicaof', 'redis-1', `${PORT}`] : []
     const file = join(folder, 'redis.conf') // of its own: Sentinels let it write down whose replica it is
     await copyFile(join(DEPLOY, 'redis/redis.conf'), file)
-    const args = [file, '--replica-announce-ip', name, ...replica]
+    const soon = ['--repl-diskless-sync-delay', '0'] // of replicas that come one by one
+    const args = [file, '--replica-announce-ip', name, ...soon, ...replica]
     const server = new Server(hosts, name, PORT, folder, ['redis-server', ...args])
     this.servers.push(server)
     await server.start(this)

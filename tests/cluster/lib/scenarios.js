@@ -14,7 +14,9 @@ export const SCENARIOS = {
   freeze: { run: failures.freeze, nodes: 3, what: 'all processes of a node stand still for a while' },
   'redis-cut': { run: failures.redisCut, nodes: 3, what: 'a node is cut off from Redis' },
   'link-cut': { run: failures.linkCut, nodes: 3, what: 'two nodes are cut off from each other' },
-  slow: { run: failures.slow, nodes: 3, what: 'a node is behind a slow network that loses packets' },
+  'one-way': { run: failures.oneWay, nodes: 3, what: 'a node does not hear another one, which hears it' },
+  slow: { run: failures.slow, nodes: 3, what: 'a node, and Redis, behind a slow network that loses packets' },
+  'primary-cut': { run: failures.primaryCut, nodes: 3, what: 'the primary of Redis is cut off, and comes back' },
   failover: { run: failures.failover, nodes: 3, what: 'the primary of Redis is killed' },
   'redis-cluster': {
     run: clustered,

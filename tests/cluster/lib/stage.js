@@ -42,7 +42,7 @@ export class Stage {
     stage.#folder = await temporaryFolder()
     stage.hosts = await Hosts.create()
     stage.redis = await redis.start(stage.hosts)
-    stage.nodes = await Nodes.create(stage.hosts, stage.redis)
+    stage.nodes = await Nodes.create(stage.hosts, stage.redis, options.tls ? { ROOMD_CLUSTER_TLS: 'on' } : {})
     for (let i = 0; i < options.nodes; i++) {
       await stage.nodes.add()
     }
@@ -79,6 +79,7 @@ export class Stage {
    * `most` how many; `of`: the waits are of clients in rooms of that node only, or in these `rooms`; `watchMs`:
    * what follows is watched for so long. Returns {at, took, ends, moved, stayed}. */
   async step(name, action, { allow = [], of, rooms, watchMs = 3000 } = {}) {
+    console.log(`${this.report.seconds} s: ${name}`)
     await this.draw()
     await pause(BEFORE_MS)
     const owners = await OwnerWatch.start(this.redis, this.rooms)
@@ -141,8 +142,9 @@ export class Stage {
     await this.crowd.call('calm').catch((error) => this.report.wrong('test', error.message))
     await pause(NOTICED_MS)
     this.#judge()
-    this.report.figures = await this.crowd.call('getFigures')
-    const { answered, patches } = this.report.figures
+    const figures = await this.crowd.call('getFigures')
+    this.report.add(this, figures)
+    const { answered, patches } = figures
     console.log(`${answered} pushes, ${patches} broadcasts; checked in ${Date.now() - started} ms`)
   }
 
