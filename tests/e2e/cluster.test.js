@@ -221,6 +221,7 @@ test('only the link between two nodes is cut: clients come back another way', as
     await wire.cut()
     assert.equal((await other.close()).code, 1013)
     assert.match(other.closed.reason, /cannot be reached/)
+    await assert.rejects(Client.open(away, 'split'), /503/, 'a balancer is to try another node')
     assert.deepEqual(await cluster.ownerOf('split'), { owner, node: home.id, epoch })
     assert.equal(await one.push({ diff: putNote('during') }), 'commit')
 

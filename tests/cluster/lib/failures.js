@@ -7,7 +7,7 @@ const NOTICED_MS = 2000 // readings of it, a second apart
 const LINK_MS = 5000 // until a link that is cut is over
 const TRIES_MS = 6000 // of a gateway, to reach an owner that lives
 const SILENCE_MS = 15000 // a client that hears nothing leaves
-const BUSY_MS = 2500 // what two cores, three Redis and all clients add to any of these
+const BUSY_MS = 4000 // what two cores, three Redis and all clients add to any of these
 const AWAY_MS = 8000 // how long what is cut stays cut: longer than any of them takes to be noticed
 
 const CUT_OFF_MS = 5000 // until HAProxy knows that a server acknowledges nothing
@@ -156,7 +156,7 @@ async function newPrimary(stage, name, begin, end) {
       elected = Date.now()
       await end(old)
     },
-    { watchMs: 5000 },
+    { watchMs: 4000 },
   )
   stage.report.note(`${name}: another one ${elected - step.at} ms later`)
   stage.inTime('clients had answers from another primary', longest(step.stayed), elected - step.at + BUSY_MS)
