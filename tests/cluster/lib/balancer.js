@@ -17,7 +17,6 @@ export class Balancer {
   #path
   #host
   log = ''
-  isShipped = true // no node was added yet
 
   /* `nodes`: the addresses of the first three, which need not be there yet. */
   static async start(hosts, nodes) {
@@ -60,12 +59,14 @@ export class Balancer {
     })
   }
 
-  /* One server more, with all that the others have. */
-  async add(name, address) {
+  /* One server more, with all that the others have, if it is not known yet. */
+  async learn(name, address) {
     const text = await readFile(this.#path, 'utf8')
+    if (text.includes(` server ${name} `)) {
+      return
+    }
     const another = (last, rest) => `${last}    server ${name} ${address} ${rest}\n`
     await writeFile(this.#path, text.replace(/^ +server roomd-3 \S+ (.*)\n/m, another))
-    this.isShipped = false
     kill(this.#child.pid, 'SIGUSR2')
     await until('HAProxy with the new file', async () => name in (await this.states()))
   }

@@ -58,6 +58,7 @@ export class Hosts {
   /* All of them are gone; nothing may run there any more. */
   async end() {
     for (const name of this.#addresses.keys()) {
+      await ip(`link del p-${name}`) // the kernel takes its time for what is in a namespace
       await ip(`netns del ${name}`)
     }
     await ip(`link del ${BRIDGE}`)

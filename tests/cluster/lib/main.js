@@ -5,6 +5,7 @@ import { Random } from '../../e2e/lib/random.js'
 import { parseOptions, USAGE, UsageError } from './options.js'
 import { ClusterReport } from './report.js'
 import { SCENARIOS, redisOf } from './scenarios.js'
+import { remove } from './scaling.js'
 import { Stage } from './stage.js'
 import { olderBuild } from './upgrade.js'
 
@@ -27,8 +28,8 @@ async function haveNodes(stage, count) {
   const missing = count - stage.nodes.up.length
   const idle = stage.nodes.all.filter(({ isUp }) => !isUp)
   await Promise.all(idle.slice(0, Math.max(0, missing)).map((node) => node.start()))
-  for (const node of missing < 0 ? stage.nodes.up.slice(missing) : []) {
-    await node.stop()
+  while (stage.nodes.up.length > count) {
+    await remove(stage)
   }
   await stage.well()
   missing === 0 || (await stage.mix())
