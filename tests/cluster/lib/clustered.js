@@ -3,7 +3,7 @@ import { keyOf } from '../../e2e/lib/redis.js'
 import { setTimeout as pause } from 'node:timers/promises'
 import { kill } from './failures.js'
 
-const AWAY_MS = 4000
+const AWAY_MS = 3000
 const LONG_ENOUGH_MS = AWAY_MS + 8000 // the map of slots is read again, and connections are made
 
 export async function clustered(stage) {

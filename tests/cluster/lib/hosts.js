@@ -5,6 +5,7 @@
  * nobody is told. It must run in namespaces of its own (../run): it cleans up nothing. */
 import { execFile } from 'node:child_process'
 import { appendFileSync, writeFileSync } from 'node:fs'
+import { createConnection } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { kill, startProcess } from '../../e2e/lib/processes.js'
@@ -23,6 +24,15 @@ const ipAtOnce = async (...texts) => {
   done.child.stdin.end(`${texts.join('\n')}\n`)
   await done
 }
+
+/* Whether somebody there says that nobody listens. */
+function isInReach(host) {
+  return new Promise((resolve) => {
+    const socket = createConnection({ host, port: 1 })
+    socket.on('error', ({ code }) => resolve(code === 'ECONNREFUSED'))
+  })
+}
+
 const on = (name) => ['netns', 'exec', name]
 
 export class Hosts {
@@ -103,8 +113,10 @@ export class Hosts {
     return ip(`link set p-${name} down`)
   }
 
-  plug(name) {
-    return ip(`link set p-${name} up`)
+  /* Once it is there again, which takes a bridge a moment. */
+  async plug(name) {
+    await ip(`link set p-${name} up`)
+    await until(`${name} in reach`, () => isInReach(this.address(name)))
   }
 
   /* Everything to and from it comes late, by `ms` each way and up to `jitter` more, and `loss` percent of it

@@ -8,12 +8,12 @@ export function olderBuild({ older }) {
 }
 
 export async function upgrade(stage) {
-  for (const node of [...stage.nodes.up]) {
+  for (const [i, node] of [...stage.nodes.up].entries()) {
+    i > 0 && (await stage.mix()) // whoever was at the last one is at this one now
     await stopGently(stage, node, `${node.name} of an older build is replaced`, async () => {
       await node.start()
       await stage.balancer.knows(stage.nodes.up.length)
     })
-    await stage.mix()
   }
   await stage.check()
 }
