@@ -61,8 +61,10 @@ if (options.help) {
   process.exit(0)
 }
 await rm(options.artefacts, { recursive: true, force: true })
-await mkdir(options.artefacts, { recursive: true })
 process.env.E2E_LOGS = options.artefacts
+process.env.TMPDIR = join(options.artefacts, 'tmp') // what a run that is killed leaves, the next one removes
+await mkdir(process.env.TMPDIR, { recursive: true })
+await writeFile(join(options.artefacts, 'report.json'), '{}') // by which the next one knows the folder
 const report = new ClusterReport(options)
 const random = new Random(options.seed)
 for (const redis of new Set(options.only.map(redisOf))) {
@@ -70,5 +72,6 @@ for (const redis of new Set(options.only.map(redisOf))) {
   await play(redis, only, options, report, random).catch((error) => report.wrong('test', error.stack))
 }
 await writeFile(join(options.artefacts, 'report.json'), JSON.stringify(report, null, 2))
+await rm(process.env.TMPDIR, { recursive: true, force: true })
 report.print()
 process.exit(report.isGood ? 0 : 1)
