@@ -113,9 +113,11 @@ export class Hosts {
     return ip(`link set p-${name} down`)
   }
 
-  /* Once it is there again, which takes a bridge a moment. */
+  /* Once it is there again, which takes a bridge a moment. It knows no more whom it did not find meanwhile, as
+   * after a start. */
   async plug(name) {
     await ip(`link set p-${name} up`)
+    await ip(`-n ${name} neigh flush dev eth0`)
     await until(`${name} in reach`, () => isInReach(this.address(name)))
   }
 

@@ -139,13 +139,14 @@ export class Stage {
     const started = Date.now()
     await this.draw(0)
     await this.well()
+    const well = Date.now()
     await this.crowd.call('calm').catch((error) => this.report.wrong('test', error.message))
     await pause(NOTICED_MS)
     this.#judge()
     const figures = await this.crowd.call('getFigures')
     this.report.add(this, figures)
     const { answered, patches } = figures
-    console.log(`${answered} pushes, ${patches} broadcasts; checked in ${Date.now() - started} ms`)
+    console.log(`${answered} pushes, ${patches} broadcasts; well after ${well - started} ms, right ${Date.now() - well} ms later`)
   }
 
   /* That share of all clients leaves, and comes back to wherever the balancer sends them. */
