@@ -9,7 +9,6 @@ const TRIES_MS = 6000 // of a gateway, to reach an owner that lives
 const SILENCE_MS = 15000 // a client that hears nothing leaves
 const BUSY_MS = 4000 // what two cores, three Redis and all clients add to any of these
 const AWAY_MS = 8000 // how long what is cut stays cut: longer than any of them takes to be noticed
-
 const CUT_OFF_MS = 5000 // until HAProxy knows that a server acknowledges nothing
 const WENT_DOWN = { cause: 'its node died', code: 1006, within: 1500 }
 const HEARD_NOTHING = { cause: 'its node was silent', isByClient: true, within: SILENCE_MS }
@@ -81,6 +80,7 @@ async function cutFromRedis(stage, node, verb) {
 /* It makes nothing durable any more, its rooms go to others, and when it is back nothing has to be done. */
 export async function redisCut(stage) {
   const node = await stage.busiest()
+  const allow = [{ cause: 'no owner within 10 s, before the connect reply', code: 1013, joined: false }]
   const step = await stage.step(
     `a node without Redis for ${(AWAY_MS + LINK_MS) / 1000} s`,
     async () => {
@@ -88,7 +88,7 @@ export async function redisCut(stage) {
       await pause(AWAY_MS + LINK_MS)
       await cutFromRedis(stage, node, 'heal')
     },
-    { allow: [{ cause: 'no owner within 10 s, before the connect reply', code: 1013, joined: false }], of: node, watchMs: 6000 },
+    { allow, of: node, watchMs: 6000 },
   )
   stage.inTime('rooms of a node without Redis had another owner', longest(step.moved), TAKEN_OVER_MS)
   await stage.check()

@@ -14,7 +14,7 @@ import { until } from '../../e2e/lib/wait.js'
 const run = promisify(execFile)
 const NET = '10.77.0'
 const BRIDGE = 'switch'
-export const CLIENTS = `${NET}.1`
+const CLIENTS = `${NET}.1`
 const WIRE = fileURLToPath(new URL('wire.py', import.meta.url))
 
 const ip = (text) => run('ip', text.split(' '))

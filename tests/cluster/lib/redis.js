@@ -218,7 +218,8 @@ export class ClusteredRedis extends Shared {
       await hosts.add(name)
     }
     const where = { host: (name) => hosts.address(name), prefix: (name) => hosts.prefix(name) }
-    redis.#topology = await ClusterTopology.start({ ...where, args: ['--appendfsync', 'always', '--protected-mode', 'no'] })
+    const args = ['--appendfsync', 'always', '--protected-mode', 'no']
+    redis.#topology = await ClusterTopology.start({ ...where, args })
     return redis
   }
 

@@ -14,8 +14,8 @@ const COLUMNS = [
   ['new owner after, ms', 22],
   ['longest wait of who stayed, ms', 30],
 ]
-const LEGEND = `rooms: that got another owner; of a node that is stopped, after the time that the balancer has to see it.
-closed: sockets that did not end by their client. Times are p50 / p99 / max, of rooms and of clients.`
+const LEGEND = `rooms: that got another owner; of a node that is stopped, after the time that the balancer has to
+see it. closed: sockets that did not end by their client. Times are p50 / p99 / max, of rooms and of clients.`
 
 /* p50 / p99 / max, or a dash. */
 function three(numbers) {

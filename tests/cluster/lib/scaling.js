@@ -1,5 +1,5 @@
-/* Nodes are added and stopped under those who draw: 2, 3, 4, 3, 2. On the way up nobody's socket is closed, on the
- * way down only those of the node that stops. */
+/* Nodes are added and stopped under those who draw: 2, 3, 4, 3, 2. On the way up nobody's socket is closed,
+ * on the way down only those of the node that stops. */
 const CLOSE_SERVICE_RESTART = 1012
 const STOP_MS = 3000 // for a client to come back, and be measured
 
@@ -20,7 +20,8 @@ async function add(stage) {
 /* As an operator stops a node: its rooms go to the others, and then its clients. `then`: in its place. */
 export async function stopGently(stage, node, name, then = async () => {}) {
   const here = await node.connections()
-  const allow = [{ cause: 'its node was stopped', code: CLOSE_SERVICE_RESTART, joined: true, most: here, within: 500 }]
+  const cause = 'its node was stopped'
+  const allow = [{ cause, code: CLOSE_SERVICE_RESTART, joined: true, most: here, within: 500 }]
   const step = await stage.step(
     name,
     async () => {

@@ -34,23 +34,32 @@ export class Stage {
   rooms
 
   /* `redis` is a class of redis.js; that many nodes run from the start, `how` says which build. */
-  static async start(options, report, { redis, nodes, how }) {
+  static async start(options, report, how) {
     const stage = new Stage()
     stage.#options = options
     stage.report = report
     stage.rooms = Array.from({ length: options.rooms }, (_, i) => `cluster-${i}`)
     stage.#folder = await temporaryFolder()
     stage.hosts = await Hosts.create()
-    stage.redis = await redis.start(stage.hosts)
-    stage.nodes = await Nodes.create(stage.hosts, stage.redis, options.tls ? { ROOMD_CLUSTER_TLS: 'on' } : {})
-    for (let i = 0; i < options.nodes; i++) {
-      await stage.nodes.add()
+    try {
+      await stage.#start(how)
+    } catch (error) {
+      await stage.stop()
+      throw error
     }
-    const first = stage.nodes.all.slice(0, nodes)
-    await Promise.all(first.map((node) => node.start(how)))
-    stage.balancer = await Balancer.start(stage.hosts, stage.nodes.all.map(({ address }) => address))
-    await stage.balancer.knows(nodes)
     return stage
+  }
+
+  async #start({ redis, nodes, how }) {
+    this.redis = await redis.start(this.hosts)
+    this.nodes = await Nodes.create(this.hosts, this.redis, this.#options.tls ? { ROOMD_CLUSTER_TLS: 'on' } : {})
+    for (let i = 0; i < this.#options.nodes; i++) {
+      await this.nodes.add()
+    }
+    const first = this.nodes.all.slice(0, nodes)
+    await Promise.all(first.map((node) => node.start(how)))
+    this.balancer = await Balancer.start(this.hosts, this.nodes.all.map(({ address }) => address))
+    await this.balancer.knows(nodes)
   }
 
   async fill(random) {
@@ -77,7 +86,7 @@ export class Stage {
   /* Does something while all draw. `allow`: ends of connections that may come of it, each {cause, code} or
    * {cause, isByClient}, with `joined` whether the client was in its room, `within` ms after it is done, and
    * `most` how many; `of`: the waits are of clients in rooms of that node only, or in these `rooms`; `watchMs`:
-   * what follows is watched for so long. Returns {at, took, ends, moved, stayed}. */
+   * what follows is watched for so long. Returns {at, ends, moved, stayed}. */
   async step(name, action, { allow = [], of, rooms, watchMs = 3000 } = {}) {
     console.log(`${this.report.seconds} s: ${name}`)
     await this.draw()
@@ -102,7 +111,7 @@ export class Stage {
     this.report.lag(waits.lag)
     this.report.row(name, { closed: ends.length, moved, stayed: waits.stayed })
     console.log(`${name}: ${ends.length} sockets closed, ${moved.length} rooms with another owner`)
-    return { at, done, ends, moved, stayed: waits.stayed }
+    return { at, ends, moved, stayed: waits.stayed }
   }
 
   #judge() {
@@ -146,7 +155,8 @@ export class Stage {
     const figures = await this.crowd.call('getFigures')
     this.report.add(this, figures)
     const { answered, patches } = figures
-    console.log(`${answered} pushes, ${patches} broadcasts; well after ${well - started} ms, right ${Date.now() - well} ms later`)
+    const took = `well after ${well - started} ms, right ${Date.now() - well} ms later`
+    console.log(`${answered} pushes, ${patches} broadcasts; ${took}`)
   }
 
   /* That share of all clients leaves, and comes back to wherever the balancer sends them. */
