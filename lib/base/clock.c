@@ -24,3 +24,11 @@ uint64_t clock_unix_ms(void)
     assert(!failed);
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
+
+uint64_t clock_cpu_us(void)
+{
+    struct timespec used;
+    int failed = clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+    assert(!failed);
+    return (uint64_t)used.tv_sec * 1000000 + (uint64_t)used.tv_nsec / 1000;
+}

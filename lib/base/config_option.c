@@ -74,6 +74,14 @@ const struct config_option config_options[] = {
      .value_name = "on|off", .choices = {"off", "on"},
      .help = "whether what nodes say to each other is encrypted, by a key\n"
              "from the secret"},
+    {"weight", CONFIG_KIND_NUMBER, AT(weight), ALL, .fallback = "1", .value_name = "N", .min = 1,
+     .max = 100,
+     .help = "how much load the node's workers take: twice as much with 2 as\n"
+             "with 1"},
+    {"rebalance", CONFIG_KIND_SWITCH, AT(rebalance), ALL, .value_name = "on|off",
+     .choices = {"off", "on"},
+     .help = "whether workers with too much load give rooms to others, one\n"
+             "at a time (on with --cluster-listen)"},
     {"link-version-max", CONFIG_KIND_NUMBER, AT(link_version_max), ALL, .fallback = "0",
      .value_name = "N", .max = 255,
      .help = "highest version of the protocol between processes to speak,\n"

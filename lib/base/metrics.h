@@ -61,6 +61,14 @@ enum metric_role {
       "Connections for other nodes that did not prove to be of this cluster.")                     \
     X(RESUMES, COUNTER, ROLE_WORKER, "roomd_resumes_total",                                        \
       "Sessions taken over from another owner.")                                                   \
+    X(MOVES_DRAIN, COUNTER, ROLE_WORKER, "roomd_moves_drain_total",                                \
+      "Rooms handed over because their worker or node drains.")                                    \
+    X(MOVES_ASKED, COUNTER, ROLE_WORKER, "roomd_moves_asked_total",                                \
+      "Rooms handed over because somebody asked for it, rebalance among them.")                    \
+    X(MOVES_REBALANCE, COUNTER, ROLE_WORKER, "roomd_moves_rebalance_total",                        \
+      "Rooms handed over by their worker itself because it had too much load.")                    \
+    X(CPU_SHARE, GAUGE, ROLE_WORKER, "roomd_cpu_share",                                            \
+      "Of one core, smoothed over some seconds: what rooms are placed by.")                        \
     X(LOG_APPENDS, COUNTER, ROLE_WORKER, "roomd_log_appends_total",                                \
       "Entries appended to room logs.")                                                            \
     X(LOG_APPEND_BYTES, COUNTER, ROLE_WORKER, "roomd_log_append_bytes_total",                      \

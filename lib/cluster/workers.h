@@ -4,6 +4,7 @@
 
 #include "base/map.h"
 #include "base/str.h"
+#include "cluster/load.h"
 
 #include <stdint.h>
 
@@ -12,9 +13,17 @@ struct worker_info {
     char *node;    /* owned */
     char *address; /* owned: unix:PATH, for its own node */
     char *remote;  /* owned: tcp:HOST:PORT or tls:HOST:PORT, for others; or empty */
-    uint64_t load; /* sessions, weighted; comparable between workers */
-    bool draining; /* takes no new rooms */
-    bool seen;     /* in the update under way */
+    char *version; /* owned; of its program; or empty */
+    char *seen;    /* owned; when its figures are of, as it says; or empty */
+    uint64_t pid, rooms, sessions;
+    uint64_t cpu;     /* thousandths of a core */
+    uint64_t points;  /* load, not divided by the weight (cluster/load.h) */
+    uint32_t weight;  /* of its node; at least 1 */
+    bool draining;    /* takes no new rooms */
+    bool in_update;   /* has been added in the update under way */
+    uint32_t placed;  /* rooms that were placed there since its figures changed, */
+    uint32_t placing; /* and between that and the time before */
+    uint64_t given;   /* points of rooms that it was given and its figures do not show yet */
 };
 
 struct workers {
@@ -27,8 +36,9 @@ void workers_finish(struct workers *workers);
 /* One whole reading of the membership: begin, one add each, end drops those not added. */
 void workers_update_begin(struct workers *workers);
 struct worker_sign {
-    struct str id, node, address, remote;
-    uint64_t load;
+    struct str id, node, address, remote, version, seen;
+    uint64_t pid, rooms, sessions, cpu, points;
+    uint32_t weight; /* 0: it does not say, and has 1 */
     bool draining;
 };
 void workers_update_add(struct workers *workers, const struct worker_sign *sign);
@@ -39,17 +49,33 @@ void workers_forget(struct workers *workers, struct str id);
 
 /* NULL if it is not a live worker. */
 const struct worker_info *workers_find(const struct workers *workers, struct str id);
+/* One after the other; begins with *pos 0, ends with NULL. */
+const struct worker_info *workers_next(const struct workers *workers, uint32_t *pos);
 
 /* Where the worker is reached from `node`. */
 struct str worker_address(const struct worker_info *worker, struct str node);
+/* Whether it may get a room from somebody in `node`: it does not drain, and can be reached. */
+bool worker_takes_rooms(const struct worker_info *worker, struct str node);
+
+/* Its load, with what was placed there lately and is not in its figures yet. A placed room counts
+ * as WORKERS_ROOM_POINTS until the second change of the worker's figures after it: those of the
+ * first one may have been taken before somebody came in. */
+enum { WORKERS_ROOM_POINTS = 4 };
+uint64_t worker_load(const struct worker_info *worker);
+
+/* It was given a room of so many points, which its figures, being smoothed, come to show by and by:
+ * three quarters of the rest are still to come after each change of them. */
+void workers_note_given(struct workers *workers, struct str id, uint64_t points);
 
 /* Where a new room goes: to the less loaded of two live, not draining workers of `node` picked by
- * `random`; of any that can be reached if that one has none, or is clearly more loaded (twice, and
- * more than WORKERS_LOAD_SLACK above). NULL if there is no worker to take it. Raises the load of
- * the chosen one by one, so that a burst spreads before the next reading. */
-enum { WORKERS_LOAD_SLACK = 50 };
+ * `random`; if that one is clearly more loaded than the less loaded of two of all nodes that can be
+ * reached, or there is none, to this one. Clearly: WORKERS_LOAD_RATIO times as much, and more than
+ * WORKERS_LOAD_SLACK (200 sessions, or a twentieth of a core) above it; so that a quiet node keeps
+ * its rooms, which are cheapest there. NULL if there is no worker to take it. Counts it as placed.
+ */
+enum { WORKERS_LOAD_RATIO = 2, WORKERS_LOAD_SLACK = 200 };
 const struct worker_info *workers_place(struct workers *workers, struct str node, uint64_t random);
-/* The same among the workers of all other nodes, because `node` ends. */
+/* The same among the workers of all other nodes, because `node` ends or drains. */
 const struct worker_info *workers_place_away(struct workers *workers, struct str node,
                                              uint64_t random);
 

@@ -112,9 +112,10 @@ static void on_reload(void *ctx)
     peer_renew(gateway->peer);
 }
 
-static void on_draining(void *ctx, bool on)
+static void on_draining(void *ctx, bool on, bool away)
 {
     struct gateway *gateway = ctx;
+    (void)away; /* it has no rooms */
     gateway->leaving = on;
     report(gateway);
 }

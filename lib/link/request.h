@@ -24,12 +24,16 @@ enum link_verb {
     LINK_VERB_CLOSE,            /* target: a session; nil, or the reason as a string: nil */
     LINK_VERB_CUSTOM,           /* target: a session; the data: nil */
     LINK_VERB_ERASE,            /* the room, with all that is stored of it: {clock} */
+    LINK_VERB_MOVE, /* {worker, node, address, remote}: hand the room over. Never answered with OK:
+                       once it is another worker's, who asks that one is refused as not the owner
+                       and looks who is */
 };
 
 /* Whether asking twice does no more than asking once. */
 static inline bool link_verb_reads(enum link_verb verb)
 {
-    return verb >= LINK_VERB_SNAPSHOT && verb <= LINK_VERB_SESSION_SNAPSHOT;
+    return (verb >= LINK_VERB_SNAPSHOT && verb <= LINK_VERB_SESSION_SNAPSHOT) ||
+           verb == LINK_VERB_MOVE;
 }
 
 /* How it went. Those up to 15 are enum link_refusal: nothing was done. */

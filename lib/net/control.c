@@ -39,7 +39,7 @@ static void on_message(void *ctx, const struct control_message *message)
         break;
     case CONTROL_SET_DRAINING:
         if (control->handlers->on_draining) {
-            control->handlers->on_draining(control->ctx, message->on);
+            control->handlers->on_draining(control->ctx, message->on, message->away);
         }
         break;
     case CONTROL_MOVE:

@@ -19,9 +19,10 @@ struct control_handlers {
     /* Hand over what you have to others that go on, `away`: to those of other nodes only, and exit
      * with 0 within this time; an on_stop may follow. NULL: the same as on_stop. */
     void (*on_drain)(void *ctx, uint64_t deadline_ms, bool away);
-    /* On: give your rooms away, take no new ones, and stay; a gateway: say that nobody new is to
-     * be sent here, and serve who comes all the same. Off: take part again. NULL: no. */
-    void (*on_draining)(void *ctx, bool on);
+    /* On: give your rooms away, `away`: to workers of other nodes only, take no new ones, and stay;
+     * a gateway: say that nobody new is to be sent here, and serve who comes all the same. Off:
+     * take part again. NULL: no. */
+    void (*on_draining)(void *ctx, bool on, bool away);
     /* Give this room to that worker, and answer with control_answer_move. NULL: no. */
     void (*on_move)(void *ctx, uint64_t request, const struct control_move *move);
     /* Read files that may have changed, as the cluster's secret, again. NULL: there are none. */

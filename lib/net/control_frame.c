@@ -86,9 +86,10 @@ static void pack_message(msgpack_packer *packer, const struct control_message *m
         message->away ? msgpack_pack_true(packer) : msgpack_pack_false(packer);
         break;
     case CONTROL_SET_DRAINING:
-        msgpack_pack_array(packer, 2);
+        msgpack_pack_array(packer, 3);
         pack_text(packer, "draining");
         message->on ? msgpack_pack_true(packer) : msgpack_pack_false(packer);
+        message->away ? msgpack_pack_true(packer) : msgpack_pack_false(packer);
         break;
     case CONTROL_MOVE:
         msgpack_pack_array(packer, 7);
@@ -301,6 +302,16 @@ static bool read_drain(const msgpack_object *fields, uint32_t count, struct cont
            (count < 3 || fields[2].type == MSGPACK_OBJECT_BOOLEAN);
 }
 
+static bool read_draining(const msgpack_object *fields, uint32_t count, struct control_message *out)
+{
+    bool fine = count >= 2 && fields[1].type == MSGPACK_OBJECT_BOOLEAN &&
+                (count < 3 || fields[2].type == MSGPACK_OBJECT_BOOLEAN);
+    out->kind = CONTROL_SET_DRAINING;
+    out->on = fine && fields[1].via.boolean;
+    out->away = fine && count >= 3 && fields[2].via.boolean;
+    return fine;
+}
+
 /* CONTROL_NEED_MORE stands for a kind that we do not know. */
 static enum control_parse read_message(const msgpack_object *object, struct control_message *out)
 {
@@ -324,9 +335,7 @@ static enum control_parse read_message(const msgpack_object *object, struct cont
     } else if (str_eq(kind, STR("drain"))) {
         fine = read_drain(fields, count, out);
     } else if (str_eq(kind, STR("draining"))) {
-        out->kind = CONTROL_SET_DRAINING;
-        fine = count >= 2 && fields[1].type == MSGPACK_OBJECT_BOOLEAN;
-        out->on = fine && fields[1].via.boolean;
+        fine = read_draining(fields, count, out);
     } else if (str_eq(kind, STR("move"))) {
         fine = read_move(fields, count, out);
     } else if (str_eq(kind, STR("moved"))) {

@@ -44,7 +44,7 @@ enum control_kind {
     CONTROL_STATS,        /* supervisor: request */
     CONTROL_STOP,         /* supervisor: deadline_ms, spread_ms; the node ends */
     CONTROL_DRAIN,        /* supervisor: deadline_ms, away; others go on */
-    CONTROL_SET_DRAINING, /* supervisor: on */
+    CONTROL_SET_DRAINING, /* supervisor: on, away */
     CONTROL_MOVE,         /* supervisor: request, move */
     CONTROL_RELOAD,       /* supervisor: nothing */
     CONTROL_OUTCOME,      /* worker: request, outcome, epoch; the answer to CONTROL_MOVE */
@@ -59,7 +59,7 @@ struct control_message {
     uint64_t request;                      /* chosen by the supervisor, repeated in the answer */
     uint64_t deadline_ms;                  /* time left for stopping or draining, from now */
     uint64_t spread_ms; /* how much of it to take for closing connections, one after the other */
-    bool away;          /* drain to workers of other nodes only: this one ends */
+    bool away;          /* drain to workers of other nodes only: this one ends, or is to be empty */
     bool on;            /* whether it is to give its rooms away, and take no new ones, but stay */
     struct control_move move;
     enum control_outcome outcome;

@@ -157,6 +157,7 @@ static void on_message(struct shard_conn *conn, const struct link_frame *frame, 
     uint64_t handle = conn->handle;
     conn->answer_sent = false;
     shard->counts.messages++;
+    measure_message(owner);
     if (frame->seq <= conn->logged && is_push(frame->payload)) {
         /* Applied before its connection was; what it did is in the connect reply. */
         struct room_again again = {.message = frame->payload, .clock = room_documents(room)->clock};

@@ -29,6 +29,7 @@ struct shard {
     struct list awake;    /* of struct shard_room.tick_link */
     struct list asleep[SLEEP_SLOTS]; /* the same: those that a tick need not look at (sleep.c) */
     uint64_t sleep_slot;             /* the last that was woken */
+    struct list measured;            /* of struct shard_room.measure_link (measure.c) */
     struct list sharing; /* of struct shard_share.work_link: whose members are not all sent */
     struct map conns;    /* of struct shard_conn by handle; owned */
     struct list links;   /* of struct shard_link.link; owned */
@@ -152,10 +153,11 @@ struct shard_room {
     struct shard *shard;
     char *name; /* owned */
     enum shard_room_state state;
-    struct room *room;       /* NULL unless serving or releasing */
-    struct list unsent_link; /* in shard.unsent */
-    struct list busy_link;   /* in shard.busy, or shard.waiting */
-    struct list tick_link;   /* in shard.awake, or one of shard.asleep */
+    struct room *room;        /* NULL unless serving or releasing */
+    struct list unsent_link;  /* in shard.unsent */
+    struct list busy_link;    /* in shard.busy, or shard.waiting */
+    struct list tick_link;    /* in shard.awake, or one of shard.asleep */
+    struct list measure_link; /* in shard.measured, while something is heard of it */
     bool sleeps;
     uint64_t counted_sessions, counted_bytes; /* in shard.counts */
     uint64_t number; /* ours, never used again: for the store's answers, and as channel of casts to
@@ -211,8 +213,12 @@ struct shard_room {
     uint64_t ahead_of; /* and since then frames claim no later presence than this to be seen */
     bool ahead_left;   /* or was, and has left; its session may be here still */
     bool shown;        /* figures are up to date in Redis */
-    uint64_t dirty_at; /* when it became so */
-    uint64_t empty_at; /* when the last session left; for unloading */
+    double rate;       /* messages handled between two readings, smoothed (measure.c) */
+    uint32_t messages; /* since the last one */
+    uint64_t load;     /* points, as of the last one, */
+    uint64_t load_shown; /* and as they are in Redis */
+    uint64_t dirty_at;   /* when it became so */
+    uint64_t empty_at;   /* when the last session left; for unloading */
     uint64_t retry_at; /* FAILED: until when opens are refused without trying; else when a snapshot
                           that failed is tried again */
     uint64_t retry_ms; /* after the next failure in a row */
@@ -263,6 +269,9 @@ bool held_stop(struct shard_room *room, uint64_t now_ms);
 void held_drop(struct shard_room *room);
 /* What may be done of anything in one turn. */
 struct slice shard_slice(const struct shard *shard);
+
+/* measure.c: a message of one of its connections is handled. */
+void measure_message(struct shard_room *room);
 
 /* sleep.c: rooms that ticks need not look at. */
 void sleep_begin(struct shard *shard);

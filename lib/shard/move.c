@@ -55,6 +55,7 @@ static void give_up(struct shard_room *room)
     log_warn(&scope, "room could not be handed over and stays",
              LOG_TEXTZ("to", room->move->worker));
     move_end(room, SHARD_MOVE_STAYS);
+    requests_refuse(room, LINK_REFUSED_UNAVAILABLE, STR("the room could not be handed over"));
     room->state = SHARD_ROOM_SERVING;
     /* What waits is told anew to those who come back, on the same links. */
     outbox_abandon(room, 1012, STR("room has moved on"));

@@ -548,6 +548,7 @@ void persist_tick(struct shard_room *room, uint64_t now_ms)
         struct shard_room_info info;
         shard_room_info(room, &info);
         room->shown = true;
+        room->load_shown = room->load;
         shard->host->show(shard->ctx, &info);
     }
 }

@@ -6,6 +6,7 @@
 #include "value/check.h"
 #include "value/pack.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 _Static_assert((int)ROOM_PIECE_HEAD == (int)LINK_PIECE_HEAD &&
@@ -211,9 +212,32 @@ static bool needs_store(const struct shard_request *request)
     return changes && !request->link->shard->store_up;
 }
 
+/* It waits until the room is gone, or stays for good. */
+static void move(struct shard_request *request, struct shard_room *room, uint64_t now_ms)
+{
+    struct shard_target to = {0};
+    struct shard *shard = room->shard;
+    if (!value_string(value_get(request->payload, STR("worker")), &to.worker) ||
+        !value_string(value_get(request->payload, STR("node")), &to.node) ||
+        !value_string(value_get(request->payload, STR("address")), &to.address) ||
+        !value_string(value_get(request->payload, STR("remote")), &to.remote)) {
+        refuse(request, LINK_STATUS_MALFORMED, STR("no target"));
+    } else if (str_eq(to.worker, shard->id)) {
+        refuse(request, (enum link_status)LINK_REFUSED_NOT_OWNER, STR("the room is there"));
+    } else {
+        wait_for(request, room, REQUEST_DEFERRED);
+        enum err err = shard_move(shard, str_of(room->name), &to, now_ms);
+        assert(!err); /* it serves */
+    }
+}
+
 static void run(struct shard_request *request, struct shard_room *room, uint64_t now_ms)
 {
     struct shard *shard = room->shard;
+    if (request->verb == LINK_VERB_MOVE) {
+        move(request, room, now_ms);
+        return;
+    }
     if (needs_store(request)) {
         refuse(request, (enum link_status)LINK_REFUSED_UNAVAILABLE, STR("Redis is unavailable"));
         return;

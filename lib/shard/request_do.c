@@ -264,7 +264,8 @@ void request_do(struct shard_request *request, struct shard_room *room,
         return;
     case LINK_VERB_LOAD:
     case LINK_VERB_SNAPSHOT:
-        break; /* in slices, and in pieces */
+    case LINK_VERB_MOVE:
+        break; /* in slices, in pieces, and in time */
     }
     answer->status = LINK_STATUS_MALFORMED; /* a newer host's */
 }

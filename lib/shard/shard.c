@@ -66,6 +66,7 @@ struct shard *shard_create(const struct shard_config *config, const struct shard
     list_init(&shard->ready);
     list_init(&shard->busy);
     list_init(&shard->waiting);
+    list_init(&shard->measured);
     sleep_begin(shard);
     list_init(&shard->sharing);
     return shard;
@@ -130,6 +131,7 @@ struct shard_room *shard_room_create(struct shard *shard, struct str name)
     list_init(&room->unsent_link);
     list_init(&room->busy_link);
     list_init(&room->tick_link);
+    list_init(&room->measure_link);
     list_append(&shard->awake, &room->tick_link);
     room->tail.from = UINT64_MAX;
     list_init(&room->pending);
@@ -165,6 +167,7 @@ void shard_room_free(struct shard_room *room)
     list_remove(&room->unsent_link);
     list_remove(&room->busy_link);
     list_remove(&room->tick_link);
+    list_remove(&room->measure_link);
     room->shard->counts.sessions -= room->counted_sessions;
     room->shard->counts.room_bytes -= room->counted_bytes;
     map_remove(&room->shard->rooms, room_name_key(room));
@@ -249,6 +252,7 @@ void shard_room_info(const struct shard_room *room, struct shard_room_info *info
         .records = documents->records.count,
         .bytes = documents->bytes,
         .sessions = room_session_count(room->room),
+        .load = room->load,
     };
 }
 

@@ -43,6 +43,7 @@ enum {
     SHARD_FOLD_BYTES = 256 << 10,  /* see shard_config */
     SHARD_PIECE_MAX = 256 << 10,   /* bytes of a snapshot that go to the store at once */
     SHARD_EVENTS_MS = 250,         /* between two events about changes of one room */
+    SHARD_SETTLED_MS = 5000,       /* that a room is loaded, before its load says much */
 };
 
 /* What a room is, for Redis and for operators. */
@@ -54,6 +55,7 @@ struct shard_room_info {
     uint64_t records;
     uint64_t bytes;
     uint64_t sessions;
+    uint64_t load; /* points (cluster/load.h), as of the last shard_measure */
 };
 
 /* A snapshot to store: everything up to log entry `through` of this epoch is in it. */
@@ -237,6 +239,13 @@ void shard_tick(struct shard *shard, uint64_t now_ms);
  * just now, and host.move_ended is not about this wish. */
 enum err shard_move(struct shard *shard, struct str room, const struct shard_target *to,
                     uint64_t now_ms) NODISCARD;
+/* Call about once a second: tells what the process uses, in thousandths of a core, and so what each
+ * room costs. */
+void shard_measure(struct shard *shard, uint64_t cpu);
+/* One after the other, those that could be moved and whose load is known; begins with *pos 0. */
+bool shard_next_movable(struct shard *shard, uint32_t *pos, struct shard_room_info *info);
+/* False: it is not here, or not loaded. */
+bool shard_find(struct shard *shard, struct str name, struct shard_room_info *info);
 /* On: gives all rooms to where host.place says, those that come as well, a few at a time. Call
  * shard_tick more often meanwhile. */
 void shard_drain(struct shard *shard, bool on);

@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "store/internal.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 
 #define WORKERS_KEY "roomd:workers"
@@ -59,8 +60,12 @@ static void add_member(struct store_args *args, const struct member *member, str
     args_add_u64(args, member->rooms);
     args_add(args, STR("sessions"));
     args_add_u64(args, member->sessions);
+    args_add(args, STR("cpu"));
+    args_add_u64(args, member->cpu);
+    args_add(args, STR("weight"));
+    args_add_u64(args, member->weight);
     args_add(args, STR("load"));
-    args_add_u64(args, member->load);
+    args_add_u64(args, load_weighted(load_points(member->sessions, member->cpu), member->weight));
     args_add(args, STR("draining"));
     args_add(args, member->draining ? STR("1") : STR("0"));
     args_add(args, STR("seen"));
@@ -136,6 +141,39 @@ void membership_leave(struct store *store, struct str id)
     remove_id(store, id, NULL, NULL);
 }
 
+struct sign_field {
+    const char *name;
+    size_t offset; /* in struct worker_sign */
+};
+
+static const struct sign_field sign_texts[] = {
+    {"node", offsetof(struct worker_sign, node)},
+    {"address", offsetof(struct worker_sign, address)},
+    {"remote", offsetof(struct worker_sign, remote)},
+    {"version", offsetof(struct worker_sign, version)},
+    {"seen", offsetof(struct worker_sign, seen)},
+};
+static const struct sign_field sign_numbers[] = {
+    {"pid", offsetof(struct worker_sign, pid)},
+    {"rooms", offsetof(struct worker_sign, rooms)},
+    {"sessions", offsetof(struct worker_sign, sessions)},
+    {"cpu", offsetof(struct worker_sign, cpu)},
+};
+
+static void read_sign_field(struct str name, const redisReply *value, struct worker_sign *sign)
+{
+    for (size_t i = 0; i < sizeof(sign_texts) / sizeof(sign_texts[0]); i++) {
+        if (str_eq(name, str_of(sign_texts[i].name))) {
+            *(struct str *)((char *)sign + sign_texts[i].offset) = reply_str(value);
+        }
+    }
+    for (size_t i = 0; i < sizeof(sign_numbers) / sizeof(sign_numbers[0]); i++) {
+        if (str_eq(name, str_of(sign_numbers[i].name))) {
+            reply_u64(value, (uint64_t *)((char *)sign + sign_numbers[i].offset));
+        }
+    }
+}
+
 /* Reads one worker's hash; false if it is not there. */
 bool store_read_worker(const redisReply *reply, struct str id, struct workers *workers)
 {
@@ -144,25 +182,23 @@ bool store_read_worker(const redisReply *reply, struct str id, struct workers *w
     }
     struct worker_sign sign = {.id = id};
     uint64_t draining = 0;
+    uint64_t weight = 0;
     for (size_t i = 0; i + 1 < reply->elements; i += 2) {
         struct str name = reply_str(reply->element[i]);
         const redisReply *value = reply->element[i + 1];
-        if (str_eq(name, STR("node"))) {
-            sign.node = reply_str(value);
-        } else if (str_eq(name, STR("address"))) {
-            sign.address = reply_str(value);
-        } else if (str_eq(name, STR("remote"))) {
-            sign.remote = reply_str(value);
-        } else if (str_eq(name, STR("load"))) {
-            reply_u64(value, &sign.load);
-        } else if (str_eq(name, STR("draining"))) {
+        read_sign_field(name, value, &sign);
+        if (str_eq(name, STR("draining"))) {
             reply_u64(value, &draining);
+        } else if (str_eq(name, STR("weight"))) {
+            reply_u64(value, &weight);
         }
     }
     if (!sign.address.ptr || !sign.node.ptr) {
         return false;
     }
     sign.draining = draining != 0;
+    sign.weight = weight <= LOAD_WEIGHT_MAX ? (uint32_t)weight : LOAD_WEIGHT_MAX;
+    sign.points = load_points(sign.sessions, sign.cpu);
     workers_update_add(workers, &sign);
     return true;
 }

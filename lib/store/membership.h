@@ -12,7 +12,9 @@ enum { MEMBERSHIP_TTL_MS = 3000, MEMBERSHIP_BEAT_MS = 1000 };
 struct member {
     struct str id, node, address;
     struct str remote; /* empty: reached from its own node only */
-    uint64_t pid, rooms, sessions, load;
+    uint64_t pid, rooms, sessions;
+    uint64_t cpu;    /* thousandths of a core (cluster/load.h) */
+    uint32_t weight; /* of its node */
     bool draining;
 };
 

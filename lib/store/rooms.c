@@ -282,6 +282,7 @@ void store_show(struct store *store, const struct store_room *info)
     store_script(store, &args, SCRIPT_SHOW, 1);
     args_add(&args, str_of(hash));
     add_info(&args, store, hash, info, time);
+    args_add_u64(&args, info->load);
     store_command(store, &args, NULL, NULL);
     args_finish(&args);
     free(hash);

@@ -12,6 +12,7 @@ struct store_room {
     struct str owner; /* worker id */
     uint64_t epoch;
     uint64_t clock, records, bytes, sessions;
+    uint64_t load; /* points (cluster/load.h); shown by store_show only */
 };
 
 struct store_loaded {

@@ -2,6 +2,7 @@
 #include "worker/core.h"
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/list.h"
 #include "base/mark.h"
 #include "base/metrics.h"
@@ -10,6 +11,7 @@
 #include "store/membership.h"
 #include "store/rooms.h"
 #include "worker/events.h"
+#include "worker/giver.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,12 +31,14 @@ struct worker_core {
     struct shard_config shard_config;
     struct event *tick;
     struct event *work;     /* soon: something is done in slices */
-    struct workers workers; /* where rooms can go; read while draining */
+    struct workers workers; /* where rooms can go; read when somebody wants to know */
+    struct cpu_meter cpu;
+    struct giver giver;
     struct events events;
     struct list moves; /* of struct move_wish.link; owned */
     uint64_t beat_at, ticked_at;
     bool announced, draining, leaving, stopping;
-    bool away;        /* leaving for other nodes only */
+    bool away;        /* rooms go to other nodes only */
     bool more_events; /* to be told of in the next turn */
 };
 
@@ -121,6 +125,7 @@ static struct store_room store_room_of(const struct worker_core *core,
         .records = info->records,
         .bytes = info->bytes,
         .sessions = info->sessions,
+        .load = info->load,
     };
 }
 
@@ -208,11 +213,36 @@ static bool host_place(void *ctx, struct str room, struct shard_target *to)
     return found;
 }
 
+static bool is_given(const struct worker_core *core, struct str room)
+{
+    return core->giver.room && str_eq(str_of(core->giver.room), room);
+}
+
+/* What it used is no load of this worker any more, although that is what was measured. */
+static void count_move(struct worker_core *core, struct str room)
+{
+    struct shard_room_info info;
+    metrics_add(is_given(core, room) ? METRIC_MOVES_REBALANCE
+                : core->draining     ? METRIC_MOVES_DRAIN
+                                     : METRIC_MOVES_ASKED,
+                1);
+    if (shard_find(core->shard, room, &info) && info.load > info.sessions) {
+        cpu_meter_drop(&core->cpu, (info.load - info.sessions) / LOAD_CPU_POINTS);
+    }
+}
+
 /* Of a room there is one move at a time, so its name says which wish it is. */
 static void host_move_ended(void *ctx, struct str room, enum shard_move_end end, uint64_t epoch)
 {
     struct worker_core *core = ctx;
     struct move_wish *wish;
+    if (end == SHARD_MOVE_DONE) {
+        count_move(core, room);
+    }
+    if (is_given(core, room)) {
+        giver_ended(&core->giver, &core->workers, end == SHARD_MOVE_DONE);
+        return;
+    }
     list_each(wish, &core->moves, link, struct move_wish)
     {
         if (str_eq(str_of(wish->room), room)) {
@@ -296,8 +326,15 @@ static void on_lapsed(void *ctx)
     mark_leave();
 }
 
+static void measure(struct worker_core *core)
+{
+    cpu_meter_read(&core->cpu, clock_us(), clock_cpu_us());
+    shard_measure(core->shard, cpu_meter_cpu(&core->cpu));
+}
+
 static void beat(struct worker_core *core)
 {
+    measure(core);
     const struct shard_counts *counts = shard_count(core->shard);
     char address[256];
     snprintf(address, sizeof(address), "unix:%s", core->config->socket);
@@ -309,11 +346,39 @@ static void beat(struct worker_core *core)
         .pid = (uint64_t)getpid(),
         .rooms = counts->rooms,
         .sessions = counts->sessions,
-        .load = counts->sessions + counts->rooms,
+        .cpu = cpu_meter_cpu(&core->cpu),
+        .weight = core->config->weight ? core->config->weight : 1,
         .draining = core->draining || core->stopping,
     };
     membership_beat(core->store, &member, on_lapsed, core);
     core->beat_at = now_of(core) + MEMBERSHIP_BEAT_MS;
+}
+
+static struct giver_own giver_own(const struct worker_core *core)
+{
+    return (struct giver_own){
+        .id = str_of(core->config->id),
+        .node = str_of(core->config->node),
+        .points = load_points(shard_count(core->shard)->sessions, cpu_meter_cpu(&core->cpu)),
+    };
+}
+
+static void give(struct worker_core *core)
+{
+    struct giver_own own = giver_own(core);
+    struct shard_target to;
+    if (giver_look(&core->giver, &own, &core->workers, core->shard, now_of(core), &to) &&
+        shard_move(core->shard, str_of(core->giver.room), &to, now_of(core))) {
+        giver_ended(&core->giver, &core->workers, false);
+    }
+    mark_leave();
+}
+
+static bool gives(const struct worker_core *core)
+{
+    struct giver_own own = giver_own(core);
+    return core->config->rebalance && !core->draining && !core->stopping &&
+           giver_is_due(&core->giver, &own, core->config->weight, now_of(core));
 }
 
 static void on_members(void *ctx, enum err err)
@@ -324,6 +389,8 @@ static void on_members(void *ctx, enum err err)
         mark_leave();
     } else if (!err && core->draining) {
         shard_drain(core->shard, true);
+    } else if (!err && gives(core) && store_is_writable(core->store)) {
+        give(core);
     }
 }
 
@@ -400,7 +467,7 @@ static void on_tick(evutil_socket_t fd, short events, void *ctx)
     mark_leave();
     if (store_is_up(core->store) && now >= core->beat_at && !core->stopping) {
         beat(core);
-        if (core->draining) {
+        if (core->draining || gives(core)) {
             read_members(core);
         }
     }
@@ -421,6 +488,7 @@ static void count(const struct worker_core *core)
     const struct shard_counts *counts = shard_count(core->shard);
     metrics_set(METRIC_ROOMS, (double)counts->rooms);
     metrics_set(METRIC_SESSIONS, (double)counts->sessions);
+    metrics_set(METRIC_CPU_SHARE, core->cpu.share / LOAD_CPU_FULL);
     metrics_set(METRIC_ROOM_BYTES, (double)counts->room_bytes);
     metrics_set(METRIC_PUSHES, (double)counts->pushes);
     metrics_set(METRIC_RESUMES, (double)counts->resumes);
@@ -445,9 +513,13 @@ void worker_core_plan_turn(struct worker_core *core)
 
 /* ---- going ---- */
 
-void worker_core_drain(struct worker_core *core, bool on)
+void worker_core_drain(struct worker_core *core, bool on, bool away)
 {
-    if (core->draining == on || core->leaving) {
+    if (core->leaving) {
+        return;
+    }
+    core->away = on && away;
+    if (core->draining == on) {
         return;
     }
     core->draining = on;
@@ -478,8 +550,7 @@ enum err worker_core_move(struct worker_core *core, uint64_t request, struct str
 
 void worker_core_leave(struct worker_core *core, bool away)
 {
-    core->away = away;
-    worker_core_drain(core, true);
+    worker_core_drain(core, true, away);
     core->leaving = true;
     core->host->changed(core->ctx);
     loop_arm(core->tick, 0);
@@ -566,6 +637,7 @@ void worker_core_destroy(struct worker_core *core)
     workers_finish(&core->workers);
     shard_destroy(core->shard);
     events_finish(&core->events);
+    giver_finish(&core->giver);
     event_free(core->tick);
     event_free(core->work);
     free(core);

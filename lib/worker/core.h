@@ -59,8 +59,9 @@ void worker_core_end_turn(struct worker_core *core);
  * into outputs that have been written. */
 void worker_core_plan_turn(struct worker_core *core);
 
-/* On: gives its rooms to other workers and takes no new ones; off again: it stays as it is now. */
-void worker_core_drain(struct worker_core *core, bool on);
+/* On: gives its rooms to other workers, `away`: of other nodes only, and takes no new ones; off
+ * again: it stays as it is now. */
+void worker_core_drain(struct worker_core *core, bool on, bool away);
 /* Gives one room to another worker; the end is told by host.move_ended with `request`, a number
  * that is not in use. Errors as of shard_move, and no end is told then. */
 enum err worker_core_move(struct worker_core *core, uint64_t request, struct str room,

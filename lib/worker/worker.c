@@ -255,11 +255,11 @@ static void on_drain(void *ctx, uint64_t deadline_ms, bool away)
 
 /* ---- what an operator wants ---- */
 
-static void on_draining(void *ctx, bool on)
+static void on_draining(void *ctx, bool on, bool away)
 {
     struct worker *worker = ctx;
     if (!worker->stopping) {
-        worker_core_drain(worker->core, on);
+        worker_core_drain(worker->core, on, away);
     }
 }
 

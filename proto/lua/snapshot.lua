@@ -52,7 +52,7 @@ show(KEYS[1], 'appended', string.format('%.0f', math.max(last, through)), 'run',
 -- The owner knows by now what it had to know of the one before it.
 redis.call('HDEL', KEYS[1], 'taken')
 if ARGV[10] ~= '0' then
-  redis.call('HDEL', KEYS[1], 'owner', 'node', 'claimed')
+  redis.call('HDEL', KEYS[1], 'owner', 'node', 'claimed', 'load')
 end
 if ARGV[10] == '2' then
   redis.call('HSET', KEYS[1], 'erased', ARGV[7])

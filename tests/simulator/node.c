@@ -212,7 +212,7 @@ bool node_set_draining(int slot, bool on)
     }
     if (worker) {
         trace("%s %s", worker->id, on ? "drains" : "drains no more");
-        worker_core_drain(worker->core, on);
+        worker_core_drain(worker->core, on, false);
         proc_touch(&worker->proc);
     }
     return true;

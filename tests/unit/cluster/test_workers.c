@@ -2,12 +2,21 @@
 
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
+#include <criterion/parameterized.h>
 
 #include <stdio.h>
 
 static void add(struct workers *workers, const char *id, const char *node, uint64_t load)
 {
-    struct worker_sign sign = {str_of(id), str_of(node), STR("unix:w"), STR("tcp:w"), load, false};
+    static unsigned beats;
+    char seen[16];
+    snprintf(seen, sizeof(seen), "%u", ++beats);
+    struct worker_sign sign = {.id = str_of(id),
+                               .node = str_of(node),
+                               .address = STR("unix:w"),
+                               .remote = STR("tcp:w"),
+                               .seen = str_of(seen),
+                               .points = load};
     workers_update_add(workers, &sign);
 }
 
@@ -50,7 +59,7 @@ Test(workers, an_update_brings_and_drops)
     workers_update_end(&workers);
     cr_assert(eq(uint, workers.by_id.count, 2));
     const struct worker_info *kept = workers_find(&workers, STR("w7"));
-    cr_assert(kept && kept->load == 9 && is(kept->node, "a") && is(kept->address, "unix:w"));
+    cr_assert(kept && kept->points == 9 && is(kept->node, "a") && is(kept->address, "unix:w"));
     cr_assert(zero(ptr, (void *)(uintptr_t)workers_find(&workers, STR("w8"))));
     cr_assert(is(workers_find(&workers, STR("w100"))->node, "b"));
     workers_finish(&workers);
@@ -70,21 +79,115 @@ Test(workers, the_own_node_comes_first)
     workers_finish(&workers);
 }
 
-Test(workers, unless_it_is_clearly_more_loaded)
+struct clear_case {
+    char name[60];
+    uint64_t here, there;
+    char want[8];
+};
+
+ParameterizedTestParameters(workers, clearly_more_loaded)
+{
+    static struct clear_case cases[] = {
+        {"twice as much of little is not clear", WORKERS_LOAD_SLACK, 0, "here"},
+        {"one more than the slack is", WORKERS_LOAD_SLACK + 1, 0, "there"},
+        {"much more of much is not, if it is not twice", 2000, 1000, "here"},
+        {"nor twice", 2 * WORKERS_LOAD_SLACK + 2, WORKERS_LOAD_SLACK + 1, "here"},
+        {"more than twice, and the slack", 2001, 1000, "there"},
+    };
+    return cr_make_param_array(struct clear_case, cases, sizeof(cases) / sizeof(cases[0]));
+}
+
+ParameterizedTest(struct clear_case *c, workers, clearly_more_loaded)
 {
     struct workers workers;
     workers_init(&workers);
     workers_update_begin(&workers);
-    add(&workers, "here", "a", 1000);
-    add(&workers, "there", "b", 100);
+    add(&workers, "here", "a", c->here);
+    add(&workers, "there", "b", c->there);
     workers_update_end(&workers);
-    /* Two picks that see both workers, whichever comes first. */
-    cr_assert(is(place(&workers, "a", (uint64_t)1 << 32), "there"));
+    cr_assert(is(place(&workers, "a", 0), c->want), "%s", c->name);
+    workers_finish(&workers);
+}
+
+static void add_weighted(struct workers *workers, const char *id, uint64_t points, uint32_t weight)
+{
+    struct worker_sign sign = {.id = str_of(id),
+                               .node = STR("a"),
+                               .address = STR("unix:w"),
+                               .points = points,
+                               .weight = weight};
+    workers_update_add(workers, &sign);
+}
+
+Test(workers, a_weight_divides_the_load)
+{
+    struct workers workers;
+    workers_init(&workers);
     workers_update_begin(&workers);
-    add(&workers, "here", "a", WORKERS_LOAD_SLACK);
-    add(&workers, "there", "b", 0);
+    add_weighted(&workers, "large", 3000, 4);
+    add_weighted(&workers, "small", 1000, 1);
+    add_weighted(&workers, "silent", 5000, 0);
     workers_update_end(&workers);
-    cr_assert(is(place(&workers, "a", (uint64_t)1 << 32), "here"));
+    cr_assert(eq(u64, worker_load(workers_find(&workers, STR("large"))), 750));
+    cr_assert(eq(u64, worker_load(workers_find(&workers, STR("silent"))), 5000));
+    unsigned larges = 0;
+    for (uint64_t random = 0; random < 12; random++) {
+        larges += is(place(&workers, "a", random << 32 | random), "large");
+    }
+    cr_assert(ge(uint, larges, 8)); /* of each pair that it is in */
+    workers_finish(&workers);
+}
+
+/* The sign of a worker whose figures are those of that time. */
+static void add_seen(struct workers *workers, const char *id, uint64_t points, const char *seen)
+{
+    struct worker_sign sign = {.id = str_of(id),
+                               .node = STR("a"),
+                               .address = STR("unix:w"),
+                               .seen = str_of(seen),
+                               .points = points};
+    workers_update_add(workers, &sign);
+}
+
+Test(workers, what_was_placed_counts_until_the_figures_have_it)
+{
+    struct workers workers;
+    workers_init(&workers);
+    add_seen(&workers, "w", 10, "1");
+    const struct worker_info *worker = workers_find(&workers, STR("w"));
+    place(&workers, "a", 0);
+    cr_assert(eq(u64, worker_load(worker), 10 + WORKERS_ROOM_POINTS));
+    add_seen(&workers, "w", 10, "1"); /* read again before it has said anything new */
+    cr_assert(eq(u64, worker_load(worker), 10 + WORKERS_ROOM_POINTS));
+    add_seen(&workers, "w", 11, "2"); /* said perhaps before anybody came in */
+    place(&workers, "a", 0);
+    cr_assert(eq(u64, worker_load(worker), 11 + 2 * WORKERS_ROOM_POINTS));
+    add_seen(&workers, "w", 12, "3");
+    cr_assert(eq(u64, worker_load(worker), 12 + WORKERS_ROOM_POINTS));
+    add_seen(&workers, "w", 13, "4");
+    cr_assert(eq(u64, worker_load(worker), 13));
+    workers_finish(&workers);
+}
+
+Test(workers, what_one_was_given_fades_as_its_figures_show_it)
+{
+    struct workers workers;
+    workers_init(&workers);
+    add_seen(&workers, "w", 0, "1");
+    const struct worker_info *worker = workers_find(&workers, STR("w"));
+    workers_note_given(&workers, STR("w"), 400);
+    workers_note_given(&workers, STR("nobody"), 400);
+    cr_assert(eq(u64, worker->given, 400));
+    add_seen(&workers, "w", 100, "2");
+    cr_assert(eq(u64, worker->given, 300));
+    add_seen(&workers, "w", 100, "2");
+    cr_assert(eq(u64, worker->given, 300));
+    for (int i = 0; i < 30; i++) {
+        char seen[16];
+        snprintf(seen, sizeof(seen), "%d", 3 + i);
+        add_seen(&workers, "w", 400, seen);
+    }
+    cr_assert(zero(u64, worker->given));
     workers_finish(&workers);
 }
 
@@ -172,7 +275,7 @@ Test(workers, a_burst_spreads_before_the_next_reading)
     for (int i = 0; i < 8; i++) {
         char id[16];
         snprintf(id, sizeof(id), "w%d", i);
-        uint64_t load = workers_find(&workers, str_of(id))->load;
+        uint64_t load = workers_find(&workers, str_of(id))->placed;
         cr_assert(ge(u64, load, 90));
         cr_assert(le(u64, load, 110));
         total += load;
@@ -192,10 +295,14 @@ Test(workers, a_node_that_ends_gives_to_others_only)
     workers_update_begin(&workers);
     add(&workers, "sibling", "a", 0);
     add(&workers, "there", "b", 900);
-    struct worker_sign leaving = {STR("leaving"), STR("c"), STR("unix:w"), STR("tcp:w"), 0, true};
+    struct worker_sign leaving = {.id = STR("leaving"),
+                                  .node = STR("c"),
+                                  .address = STR("unix:w"),
+                                  .remote = STR("tcp:w"),
+                                  .draining = true};
     workers_update_add(&workers, &leaving);
     struct worker_sign unreachable = {
-        STR("unreachable"), STR("c"), STR("unix:w"), STR(""), 0, false};
+        .id = STR("unreachable"), .node = STR("c"), .address = STR("unix:w")};
     workers_update_add(&workers, &unreachable);
     workers_update_end(&workers);
     for (uint64_t random = 0; random < 8; random++) {
@@ -203,6 +310,6 @@ Test(workers, a_node_that_ends_gives_to_others_only)
             workers_place_away(&workers, STR("a"), random << 32 | random);
         cr_assert(to && is(to->id, "there"));
     }
-    cr_assert(eq(u64, workers_find(&workers, STR("there"))->load, 908));
+    cr_assert(eq(uint, workers_find(&workers, STR("there"))->placed, 8));
     workers_finish(&workers);
 }

@@ -72,10 +72,11 @@ static void on_drain(void *ctx, uint64_t deadline_ms, bool away)
     event_base_loopbreak(side->base);
 }
 
-static void on_draining(void *ctx, bool on)
+static void on_draining(void *ctx, bool on, bool away)
 {
     struct side *side = ctx;
     side->draining = on;
+    side->away = away;
     event_base_loopbreak(side->base);
 }
 
@@ -199,10 +200,10 @@ Test(control, moves_are_asked_for_and_answered)
     struct side supervisor = {.want = 1}, child_side = {0};
     struct control *child;
     open_pair(&supervisor, &child, &child_side);
-    struct control_message on = {.kind = CONTROL_SET_DRAINING, .on = true};
+    struct control_message on = {.kind = CONTROL_SET_DRAINING, .on = true, .away = true};
     control_channel_send(supervisor.channel, &on);
     event_base_dispatch(supervisor.base);
-    cr_assert(child_side.draining);
+    cr_assert(child_side.draining && child_side.away);
     struct control_message move = {
         .kind = CONTROL_MOVE, .request = 7, .move = {"room", "worker", "node", "unix:/x", ""}};
     control_channel_send(supervisor.channel, &move);

@@ -61,6 +61,7 @@ static void check_same(const struct control_message *got, const struct control_m
         break;
     case CONTROL_SET_DRAINING:
         cr_assert(eq(int, got->on, want->on));
+        cr_assert(eq(int, got->away, want->away));
         break;
     case CONTROL_MOVE:
         cr_assert(eq(u64, got->request, want->request));
