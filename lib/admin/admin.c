@@ -130,6 +130,10 @@ static void handle(struct admin *admin, const struct route_match *match,
     case ROUTE_RELEASE:
     case ROUTE_DRAIN:
     case ROUTE_UNDRAIN:
+    case ROUTE_WORKERS:
+    case ROUTE_NODES:
+    case ROUTE_DRAIN_NODE:
+    case ROUTE_UNDRAIN_NODE:
     case ROUTE_ERASE:
     case ROUTE_SNAPSHOT:
     case ROUTE_LOAD:

@@ -3,6 +3,7 @@
 #ifndef ADMIN_ADMIN_H
 #define ADMIN_ADMIN_H
 
+#include "admin/members.h"
 #include "admin/problem.h"
 #include "admin/process.h"
 #include "admin/room.h"
@@ -20,6 +21,7 @@ struct admin_room_query {
     uint64_t cursor;   /* 0: from the beginning */
     uint64_t limit;    /* about so many; 1 to ADMIN_PAGE_MAX */
     struct str worker; /* only those that it owns; empty: all */
+    struct str node;   /* only those that its workers own; empty: all */
 };
 
 enum { ADMIN_PAGE_MAX = 1000 };
@@ -59,6 +61,12 @@ struct admin_source {
     void (*release)(void *ctx, struct str room, struct admin_call *call);
     /* admin_answer_drain. `force`: also if no other worker can take its rooms. */
     void (*drain)(void *ctx, struct str worker, bool on, bool force, struct admin_call *call);
+    /* admin_add_worker for each of the cluster, then admin_answer_workers. */
+    void (*list_workers)(void *ctx, struct admin_call *call);
+    /* admin_add_node for each, then admin_answer_nodes. */
+    void (*list_nodes)(void *ctx, struct admin_call *call);
+    /* admin_answer_node_drain. `force`: also if no other node can take its rooms. */
+    void (*drain_node)(void *ctx, struct str node, bool on, bool force, struct admin_call *call);
     /* admin_answer_request, or for a snapshot admin_snapshot_begin and what follows it. A room that
      * is not there is made for a load only. */
     void (*request)(void *ctx, const struct admin_request *request, struct admin_call *call);
@@ -74,6 +82,12 @@ void admin_answer_released(struct admin_call *call, struct str room, bool was);
 /* `changed`: it was not so before. */
 void admin_answer_drain(struct admin_call *call, const char *id, const char *slot, bool draining,
                         bool changed);
+void admin_add_worker(struct admin_call *call, const struct admin_worker *worker);
+void admin_answer_workers(struct admin_call *call);
+void admin_add_node(struct admin_call *call, const struct admin_node *node);
+void admin_answer_nodes(struct admin_call *call);
+void admin_answer_node_drain(struct admin_call *call, const char *node, bool draining,
+                             bool changed);
 
 /* `status` is none of enum link_refusal; `why` is for people. */
 void admin_answer_request(struct admin_call *call, enum link_status status, struct value payload,

@@ -57,10 +57,11 @@ static bool query_number(struct str query, struct str key, uint64_t max, uint64_
 static void list_rooms(struct admin *admin, struct str query, struct admin_call *call)
 {
     struct admin_room_query wanted = {.limit = PAGE_DEFAULT};
-    char text[URL_NAME_MAX + 1];
+    char text[2][URL_NAME_MAX + 1];
     if (!query_number(query, STR("cursor"), UINT64_MAX, &wanted.cursor, call) ||
         !query_number(query, STR("limit"), ADMIN_PAGE_MAX, &wanted.limit, call) ||
-        !query_name(query, STR("worker"), text, &wanted.worker, call)) {
+        !query_name(query, STR("worker"), text[0], &wanted.worker, call) ||
+        !query_name(query, STR("node"), text[1], &wanted.node, call)) {
         return;
     }
     if (wanted.limit == 0) {
@@ -109,6 +110,54 @@ void admin_answer_released(struct admin_call *call, struct str room, bool was)
     answer(call);
 }
 
+/* ---- the cluster ---- */
+
+/* {"name":[ and then an item each. */
+static void open_list(struct admin_call *call, const char *name)
+{
+    fields_open(call_body(call), '{');
+    fields_name(call_body(call), name);
+    fields_open(call_body(call), '[');
+}
+
+static void answer_list(struct admin_call *call)
+{
+    fields_close(call_body(call), ']');
+    fields_close(call_body(call), '}');
+    answer(call);
+}
+
+void admin_add_worker(struct admin_call *call, const struct admin_worker *worker)
+{
+    worker_render(worker, call_body(call));
+}
+
+void admin_answer_workers(struct admin_call *call)
+{
+    answer_list(call);
+}
+
+void admin_add_node(struct admin_call *call, const struct admin_node *node)
+{
+    node_render(node, call_body(call));
+}
+
+void admin_answer_nodes(struct admin_call *call)
+{
+    answer_list(call);
+}
+
+void admin_answer_node_drain(struct admin_call *call, const char *node, bool draining, bool changed)
+{
+    struct buf *body = call_body(call);
+    fields_open(body, '{');
+    fields_text(body, "node", node);
+    fields_bool(body, "draining", draining);
+    fields_bool(body, "changed", changed);
+    fields_close(body, '}');
+    answer(call);
+}
+
 /* ---- bodies ---- */
 
 /* An object, or nothing at all where `optional`. */
@@ -148,7 +197,10 @@ static void move(struct admin *admin, struct str room, struct str text, struct a
     buf_finish(&bytes);
 }
 
-static void drain(struct admin *admin, struct str worker, struct str text, struct admin_call *call)
+typedef void (*drain_fn)(void *ctx, struct str name, bool on, bool force, struct admin_call *call);
+
+static void drain(struct admin *admin, drain_fn fn, struct str name, struct str text,
+                  struct admin_call *call)
 {
     struct buf bytes = {0};
     struct value body;
@@ -156,7 +208,7 @@ static void drain(struct admin *admin, struct str worker, struct str text, struc
         struct value force = value_get(body, STR("force"));
         bool forced = false;
         if (!value_present(force) || value_bool(force, &forced)) {
-            admin->source->drain(admin->ctx, worker, true, forced, call);
+            fn(admin->ctx, name, true, forced, call);
         } else {
             admin_answer_problem(call, PROBLEM_BAD_REQUEST, "\"force\" in the body is no bool");
         }
@@ -232,10 +284,24 @@ void api_handle(struct admin *admin, const struct route_match *match, struct str
         source->release(admin->ctx, match->name, call);
         break;
     case ROUTE_DRAIN:
-        drain(admin, match->name, body, call);
+        drain(admin, source->drain, match->name, body, call);
         break;
     case ROUTE_UNDRAIN:
         source->drain(admin->ctx, match->name, false, false, call);
+        break;
+    case ROUTE_WORKERS:
+        open_list(call, "workers");
+        source->list_workers(admin->ctx, call);
+        break;
+    case ROUTE_NODES:
+        open_list(call, "nodes");
+        source->list_nodes(admin->ctx, call);
+        break;
+    case ROUTE_DRAIN_NODE:
+        drain(admin, source->drain_node, match->name, body, call);
+        break;
+    case ROUTE_UNDRAIN_NODE:
+        source->drain_node(admin->ctx, match->name, false, false, call);
         break;
     }
 }

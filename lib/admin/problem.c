@@ -18,6 +18,7 @@ static const struct problem_info infos[PROBLEMS] = {
     [PROBLEM_NO_PAGE] = {404, "Not Found", "no-page", "There is nothing under this path"},
     [PROBLEM_NO_ROOM] = {404, "Not Found", "no-room", "There is no such room"},
     [PROBLEM_NO_WORKER] = {404, "Not Found", "no-worker", "There is no such worker"},
+    [PROBLEM_NO_NODE] = {404, "Not Found", "no-node", "There is no such node"},
     [PROBLEM_NO_SESSION] = {404, "Not Found", "no-session", "The room has no such session"},
     [PROBLEM_NO_RECORD] = {404, "Not Found", "no-record", "The room has no such record"},
     [PROBLEM_METHOD] = {405, "Method Not Allowed", "method", "This path has no such method"},

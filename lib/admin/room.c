@@ -50,6 +50,7 @@ void room_render(const struct admin_room *room, struct buf *out)
     fields_u64(out, "records", room->records);
     fields_u64(out, "bytes", room->bytes);
     fields_u64(out, "sessions", room->sessions);
+    fields_u64(out, "load", room->load);
     str_or_null(out, "created", room->created);
     str_or_null(out, "claimed", room->claimed);
     str_or_null(out, "updated", room->updated);

@@ -20,6 +20,7 @@ struct admin_room {
     struct str node;  /* the owner's */
     const char *slot; /* the owner's name, if it is of this node; else NULL */
     uint64_t epoch, clock, records, bytes, sessions;
+    uint64_t load;                        /* points; 0 also where it is not known */
     struct str created, claimed, updated; /* times, as they are in Redis */
     uint64_t crashes;
     struct str crashed, crash_reason;

@@ -201,6 +201,10 @@ static enum link_verb verb_of(enum route_id route)
     case ROUTE_RELEASE:
     case ROUTE_DRAIN:
     case ROUTE_UNDRAIN:
+    case ROUTE_WORKERS:
+    case ROUTE_NODES:
+    case ROUTE_DRAIN_NODE:
+    case ROUTE_UNDRAIN_NODE:
         break;
     }
     return LINK_VERB_SNAPSHOT;

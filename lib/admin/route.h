@@ -26,6 +26,10 @@ enum route_id {
     ROUTE_RELEASE,
     ROUTE_DRAIN,
     ROUTE_UNDRAIN,
+    ROUTE_WORKERS,
+    ROUTE_NODES,
+    ROUTE_DRAIN_NODE,
+    ROUTE_UNDRAIN_NODE,
     /* what is done in rooms: room_api.c */
     ROUTE_ERASE,
     ROUTE_SNAPSHOT,

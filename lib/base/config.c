@@ -396,6 +396,15 @@ static enum err check_together(struct loading *loading)
     return err;
 }
 
+/* What depends on other options. */
+static void settle_rest(struct config *config)
+{
+    int rebalance = config_option_find(CONFIG_ROOMD, STR("rebalance"));
+    if (!config->text[rebalance]) {
+        config_set(config, "rebalance", config->cluster_listen.host[0] ? "on" : "off");
+    }
+}
+
 enum config_outcome config_load(struct config *config, enum config_role role, int argc,
                                 char *const *argv, char *const *env, struct buf *text)
 {
@@ -419,6 +428,9 @@ enum config_outcome config_load(struct config *config, enum config_role role, in
                       ? CONFIG_BAD
                       : CONFIG_OK;
         break;
+    }
+    if (outcome == CONFIG_OK) {
+        settle_rest(config);
     }
     free(flags);
     return outcome;

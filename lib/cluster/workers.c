@@ -51,14 +51,17 @@ static char *copy(struct str text)
 }
 
 /* Figures of another time: what was placed before the last ones is in them. */
-static void note_figures(struct worker_info *worker, struct str seen)
+static void note_figures(struct worker_info *worker, const struct worker_sign *sign)
 {
-    if (!worker->seen || !str_eq(str_of(worker->seen), seen)) {
-        free(worker->seen);
-        worker->seen = copy(seen);
+    if (sign->beat == 0 || sign->beat != worker->beat) {
         worker->placing = worker->placed;
         worker->placed = 0;
         worker->given = worker->given * 3 / 4;
+    }
+    worker->beat = sign->beat;
+    if (!worker->seen || !str_eq(str_of(worker->seen), sign->seen)) {
+        free(worker->seen);
+        worker->seen = copy(sign->seen);
     }
 }
 
@@ -82,7 +85,7 @@ void workers_update_add(struct workers *workers, const struct worker_sign *sign)
     worker->weight = sign->weight ? sign->weight : 1;
     worker->draining = sign->draining;
     worker->in_update = true;
-    note_figures(worker, sign->seen);
+    note_figures(worker, sign);
 }
 
 void workers_update_end(struct workers *workers)

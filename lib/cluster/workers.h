@@ -14,7 +14,8 @@ struct worker_info {
     char *address; /* owned: unix:PATH, for its own node */
     char *remote;  /* owned: tcp:HOST:PORT or tls:HOST:PORT, for others; or empty */
     char *version; /* owned; of its program; or empty */
-    char *seen;    /* owned; when its figures are of, as it says; or empty */
+    char *seen;    /* owned; when its figures are of, for people; or empty */
+    uint64_t beat; /* number of its figures; 0: it does not number them */
     uint64_t pid, rooms, sessions;
     uint64_t cpu;     /* thousandths of a core */
     uint64_t points;  /* load, not divided by the weight (cluster/load.h) */
@@ -37,7 +38,7 @@ void workers_finish(struct workers *workers);
 void workers_update_begin(struct workers *workers);
 struct worker_sign {
     struct str id, node, address, remote, version, seen;
-    uint64_t pid, rooms, sessions, cpu, points;
+    uint64_t beat, pid, rooms, sessions, cpu, points;
     uint32_t weight; /* 0: it does not say, and has 1 */
     bool draining;
 };

@@ -36,7 +36,8 @@ struct child {
     pid_t pid;
     struct control_channel *control; /* owned; NULL while there is none */
     struct mark_page *mark;          /* owned; NULL while there is none */
-    bool draining;                   /* it was told to */
+    bool draining;                   /* it was told to, */
+    bool node_draining;              /* or all of its node were */
     struct hang hang;
     bool hung;                /* and was killed for it */
     struct mark_view hung_at; /* what it was at then */
@@ -131,7 +132,7 @@ static void spawn(struct child *child)
     child->report = (struct control_message){.kind = CONTROL_REPORT, .store_ok = true};
     child->metrics = (struct control_message){0};
     child->hang = (struct hang){0};
-    child->hung = child->draining = false;
+    child->hung = child->draining = child->node_draining = false;
     child->starts++;
     struct buf why = {0};
     struct launched launched;
@@ -324,11 +325,26 @@ bool child_ask_metrics(struct child *child, uint64_t request)
     return tell(child, &ask);
 }
 
+static bool tell_draining(struct child *child)
+{
+    struct control_message message = {.kind = CONTROL_SET_DRAINING,
+                                      .on = child->draining || child->node_draining,
+                                      .away = child->node_draining};
+    return tell(child, &message);
+}
+
 bool child_set_draining(struct child *child, bool on)
 {
-    struct control_message message = {.kind = CONTROL_SET_DRAINING, .on = on};
     child->draining = on;
-    return tell(child, &message);
+    return tell_draining(child);
+}
+
+void child_set_node_draining(struct child *child, bool on)
+{
+    if (child->node_draining != on) {
+        child->node_draining = on;
+        tell_draining(child);
+    }
 }
 
 void child_ask_reload(struct child *child)
@@ -410,12 +426,12 @@ uint64_t child_up_ms(const struct child *child)
 
 bool child_is_draining(const struct child *child)
 {
-    return child->draining || child->report.state == CONTROL_DRAINING;
+    return child_was_told_to_drain(child) || child->report.state == CONTROL_DRAINING;
 }
 
 bool child_was_told_to_drain(const struct child *child)
 {
-    return child->draining;
+    return child->draining || child->node_draining;
 }
 
 const char *child_socket(const struct child *child)

@@ -77,6 +77,10 @@ bool child_ask_metrics(struct child *child, uint64_t request);
 /* Whether a worker gives its rooms away, and takes no new ones, but stays; whether a gateway tells
  * load balancers to send nobody new. Forgotten when it ends. False if there is nobody to tell. */
 bool child_set_draining(struct child *child, bool on);
+/* The same because its node is to be empty: a worker gives its rooms to workers of other nodes
+ * only. Apart from the other one, so that neither ends the other, and not forgotten by whoever
+ * calls it for each start. Nothing happens if it is so. */
+void child_set_node_draining(struct child *child, bool on);
 /* Asks it to read files that may have changed again, if it runs. */
 void child_ask_reload(struct child *child);
 /* Asks a worker to give a room away; the handler on_outcome hears of the end unless the child ends

@@ -42,6 +42,9 @@ struct node {
     struct store *store;    /* for finding owners; NULL before the first request */
     struct peer *peer;      /* for reaching those of other nodes */
     unsigned pages;         /* lists of rooms that are being read */
+    unsigned looks;         /* and of workers */
+    bool drains;            /* the node is to have no rooms, says Redis */
+    bool drain_asked;       /* and is asked again */
     struct event *signals[NODE_SIGNALS];
     struct event *turn; /* runs on_turn soon: something changed */
     struct event *look; /* at children, now and then */
@@ -113,6 +116,15 @@ void node_release_room(void *ctx, struct str name, struct admin_call *call);
 void node_answer_no_redis(const struct node *node, const redisReply *reply,
                           struct admin_call *call);
 
+/* members.c: the cluster. */
+void node_list_workers(void *ctx, struct admin_call *call);
+void node_list_nodes(void *ctx, struct admin_call *call);
+void node_drain_node(void *ctx, struct str name, bool on, bool force, struct admin_call *call);
+/* Asks Redis whether this node is to drain, and lets the children know. */
+void node_look_at_drain(struct node *node);
+/* Tells those who may not know it yet. */
+void node_apply_drain(struct node *node);
+
 /* move.c */
 void node_move_room(void *ctx, struct str room, struct str worker, struct admin_call *call);
 /* A worker's answer; it may come when nobody waits for it any more. */
@@ -124,6 +136,9 @@ void node_moves_stop(struct node *node);
 
 /* request.c: what an operator wants of a room. */
 void node_request(void *ctx, const struct admin_request *request, struct admin_call *call);
+/* Asks the owner of a room, whoever it is, to move it: as node_request, of a room that has an
+ * owner; ends with admin_answer_moved. */
+void node_request_move(struct node *node, const struct control_move *wish, struct admin_call *call);
 /* Answers all who wait. */
 void node_requests_stop(struct node *node);
 /* The same, when Redis owes nothing any more. */

@@ -3,9 +3,12 @@
  * room can get another owner at any moment, so a move goes round until the room is where it is to
  * be, it is clear that it will not come there, or time is up:
  *
- *      READING ──the owner is ours──▶ ASKED ──moved──▶ (answered)
- *         ▲                             │ lost, busy, absent, its owner died
- *         └────────── RESTING ◀─────────┘
+ *      FINDING ─▶ READING ──the owner is ours──▶ ASKED ──moved──▶ (answered)
+ *                  ▲  └─another node's─▶ (request.c)  │ lost, busy, absent, its owner died
+ *                  └────────── RESTING ◀──────────────┘
+ *
+ * A worker of this node is named by its slot or its id, another node's by its id, and is found in
+ * Redis. An owner of another node is asked over a link, as for all else that is wanted of a room.
  */
 #include "node/internal.h"
 
@@ -26,6 +29,7 @@
 #define PATIENCE_MS 3000
 
 enum move_state {
+    MOVE_FINDING, /* Redis is asked for the worker that is to get it */
     MOVE_READING, /* Redis is asked who owns it */
     MOVE_ASKED,   /* its owner is */
     MOVE_RESTING, /* until the timer */
@@ -56,7 +60,7 @@ static void move_end(struct move *move)
     move->call = NULL;
     move->node->move_count--;
     evtimer_del(move->timer);
-    if (move->state != MOVE_READING) {
+    if (move->state != MOVE_READING && move->state != MOVE_FINDING) {
         move_free(move);
     }
 }
@@ -109,10 +113,16 @@ static void answer_done(struct move *move, uint64_t epoch)
 
 /* ---- its owner ---- */
 
-static void ask_owner(struct move *move, struct child *owner)
+static bool target_takes_rooms(const struct move *move)
 {
     const struct child *target = node_find_worker(move->node, str_of(move->wish.worker));
-    if (!target || !node_worker_takes_rooms(target)) {
+    bool ours = strcmp(move->wish.node, move->node->data.node_id) == 0;
+    return !ours || (target && node_worker_takes_rooms(target));
+}
+
+static void ask_owner(struct move *move, struct child *owner)
+{
+    if (!target_takes_rooms(move)) {
         MOVE_PROBLEM(move, PROBLEM_NOT_READY, "%s takes no rooms any more", move->wish.worker);
         return;
     }
@@ -136,6 +146,19 @@ static const char *text_of(const redisReply *reply)
     return reply->type == REDIS_REPLY_STRING ? reply->str : "";
 }
 
+/* The call goes with it. */
+static void ask_other_node(struct move *move)
+{
+    struct admin_call *call = move->call;
+    move->state = MOVE_RESTING;
+    if (target_takes_rooms(move)) {
+        node_request_move(move->node, &move->wish, call);
+        move_end(move);
+    } else {
+        MOVE_PROBLEM(move, PROBLEM_NOT_READY, "%s takes no rooms any more", move->wish.worker);
+    }
+}
+
 static void look_at_owner(struct move *move, const char *owner, const char *node, uint64_t epoch)
 {
     struct child *child = node_find_worker(move->node, str_of(owner));
@@ -148,8 +171,7 @@ static void look_at_owner(struct move *move, const char *owner, const char *node
     } else if (child && child_pid(child) > 0) {
         ask_owner(move, child);
     } else if (!ours) {
-        MOVE_PROBLEM(move, PROBLEM_OTHER_NODE, "it is owned by %s of node %s; ask that node", owner,
-                     node);
+        ask_other_node(move);
     } else if (is_patient(move)) {
         rest(move);
     } else {
@@ -271,20 +293,71 @@ void node_moves_stop(struct node *node)
 
 /* ---- its beginning ---- */
 
-static void begin(struct node *node, struct str room, const struct child *target,
-                  struct admin_call *call)
+static struct move *begin(struct node *node, struct str room, struct str worker,
+                          struct admin_call *call)
 {
     struct move *move = xcalloc(1, sizeof(*move));
     move->node = node;
     move->call = call;
     snprintf(move->wish.room, sizeof(move->wish.room), "%.*s", STR_ARG(room));
-    snprintf(move->wish.worker, sizeof(move->wish.worker), "%s", child_id(target));
-    snprintf(move->wish.node, sizeof(move->wish.node), "%s", node->data.node_id);
-    snprintf(move->wish.address, sizeof(move->wish.address), "unix:%s", child_socket(target));
+    snprintf(move->wish.worker, sizeof(move->wish.worker), "%.*s", STR_ARG(worker));
     move->timer = evtimer_new(node->base, on_timer, move);
     move->give_up_at = loop_now_ms(node->base) + LIMIT_MS;
     list_append(&node->moves, &move->link);
     node->move_count++;
+    return move;
+}
+
+/* [node, address, remote, draining]. */
+static void on_target(void *ctx, const redisReply *reply)
+{
+    struct move *move = ctx;
+    move->state = MOVE_RESTING;
+    if (!move->call) {
+        move_free(move);
+        return;
+    }
+    if (!reply || reply->type != REDIS_REPLY_ARRAY || reply->elements != 4) {
+        node_answer_no_redis(move->node, reply, move->call);
+        move_end(move);
+        return;
+    }
+    redisReply **at = reply->element;
+    if (!text_of(at[0])[0]) {
+        node_answer_no_worker(move->node, str_of(move->wish.worker), move->call);
+        move_end(move);
+    } else if (strcmp(text_of(at[3]), "1") == 0) {
+        MOVE_PROBLEM(move, PROBLEM_NOT_READY, "%s of node %s is draining", move->wish.worker,
+                     text_of(at[0]));
+    } else if (!text_of(at[2])[0]) {
+        MOVE_PROBLEM(move, PROBLEM_OTHER_NODE,
+                     "%s is of node %s, whose workers other nodes do not reach", move->wish.worker,
+                     text_of(at[0]));
+    } else {
+        snprintf(move->wish.node, sizeof(move->wish.node), "%s", text_of(at[0]));
+        snprintf(move->wish.address, sizeof(move->wish.address), "%s", text_of(at[1]));
+        snprintf(move->wish.remote, sizeof(move->wish.remote), "%s", text_of(at[2]));
+        read_owner(move);
+    }
+}
+
+/* Of another node, if it is at all. */
+static void find_target(struct move *move)
+{
+    char *key = redis_client_worker_key(move->node->redis, move->wish.worker);
+    const struct str args[] = {STR("HMGET"),   str_of(key),   STR("node"),
+                               STR("address"), STR("remote"), STR("draining")};
+    move->state = MOVE_FINDING;
+    redis_client_command(move->node->redis, args, sizeof(args) / sizeof(args[0]), on_target, move);
+    free(key);
+}
+
+static void begin_here(struct node *node, struct str room, const struct child *target,
+                       struct admin_call *call)
+{
+    struct move *move = begin(node, room, str_of(child_id(target)), call);
+    snprintf(move->wish.node, sizeof(move->wish.node), "%s", node->data.node_id);
+    snprintf(move->wish.address, sizeof(move->wish.address), "unix:%s", child_socket(target));
     read_owner(move);
 }
 
@@ -294,13 +367,15 @@ void node_move_room(void *ctx, struct str room, struct str worker, struct admin_
     struct child *target = node_find_worker(node, worker);
     if (node->phase != PHASE_UP || node->stop) {
         admin_answer_problem(call, PROBLEM_STOPPING, "%s", phase_name(node->phase));
-    } else if (!target) {
-        node_answer_no_worker(node, worker, call);
-    } else if (!node_worker_takes_rooms(target)) {
+    } else if (target && !node_worker_takes_rooms(target)) {
         node_answer_not_ready(target, call);
     } else if (node->move_count >= MOVES_AT_ONCE) {
         admin_answer_problem(call, PROBLEM_BUSY, "%u rooms are being moved", node->move_count);
+    } else if (target) {
+        begin_here(node, room, target, call);
+    } else if (worker.len > CONTROL_ID_MAX) {
+        node_answer_no_worker(node, worker, call);
     } else {
-        begin(node, room, target, call);
+        find_target(begin(node, room, worker, call));
     }
 }

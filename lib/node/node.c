@@ -134,6 +134,7 @@ static void on_child_change(void *ctx, struct child *child)
         redis_client_hurry(node->redis);
     }
     collector_update(node->collector);
+    node_apply_drain(node);
     node_changed(node);
 }
 
@@ -254,6 +255,7 @@ static void on_look(evutil_socket_t fd, short what, void *ctx)
     for (size_t i = 0; i < node->child_count; i++) {
         child_look(node->children[i], (uint64_t)node->config->hang_after_s * 1000);
     }
+    node_look_at_drain(node);
     node_changed(node); /* time has passed */
     notify_alive();
     tell_status(node);
@@ -320,6 +322,9 @@ static bool is_ready(void *ctx, struct buf *reasons)
         if (node->phase != PHASE_UP) {
             buf_printf(reasons, "%s\n", phase_name(node->phase));
         }
+        if (node->drains) {
+            buf_printf(reasons, "the node drains, because an operator wants it to\n");
+        }
         if (!redis_up) {
             buf_printf(reasons, "redis: %s\n", redis_client_why(node->redis));
         }
@@ -361,6 +366,9 @@ static const struct admin_source admin_source = {
     .move = node_move_room,
     .release = node_release_room,
     .drain = node_drain_worker,
+    .list_workers = node_list_workers,
+    .list_nodes = node_list_nodes,
+    .drain_node = node_drain_node,
     .request = node_request,
 };
 

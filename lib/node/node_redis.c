@@ -77,6 +77,7 @@ static void on_redis_up(void *ctx)
 {
     struct node *node = ctx;
     forget_dead_workers(node);
+    node_look_at_drain(node);
     if (node_own_redis(node)) {
         child_ready(node_own_redis(node));
     }

@@ -43,7 +43,7 @@ static void on_worker(void *ctx, const redisReply *reply)
 
 static void ask_of(struct others *others, const char *id)
 {
-    char *key = xasprintf("roomd:worker:%s", id);
+    char *key = redis_client_worker_key(others->redis, id);
     const struct str args[] = {STR("HMGET"), str_of(key), STR("node"), STR("draining"),
                                STR("remote")};
     others->pending++;

@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 #include "store/key.h"
+#include "store/membership.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -150,6 +151,21 @@ void redis_client_hurry(struct redis_client *client)
 char *redis_client_worker_key(const struct redis_client *client, const char *worker_id)
 {
     return store_worker_key(client->store, str_of(worker_id));
+}
+
+char *redis_client_drain_key(const struct redis_client *client)
+{
+    return store_drain_key(client->store);
+}
+
+void redis_client_read_members(struct redis_client *client, struct workers *workers,
+                               void (*fn)(void *ctx, enum err err), void *ctx)
+{
+    if (client->up) {
+        membership_read(client->store, workers, fn, ctx);
+    } else {
+        fn(ctx, ERR_UNAVAILABLE);
+    }
 }
 
 static void on_forgotten(void *ctx, const redisReply *reply)

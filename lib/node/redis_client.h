@@ -5,6 +5,7 @@
 #define NODE_REDIS_CLIENT_H
 
 #include "base/config.h"
+#include "cluster/workers.h"
 #include "store/ask.h"
 
 struct redis_client;
@@ -38,6 +39,13 @@ void redis_client_forget_worker(struct redis_client *client, const char *worker_
 
 /* Key of a worker's hash; the caller frees it. */
 char *redis_client_worker_key(const struct redis_client *client, const char *worker_id);
+
+/* Of the nodes that are to be empty; the caller frees it. */
+char *redis_client_drain_key(const struct redis_client *client);
+
+/* Reads all live workers; as membership_read. */
+void redis_client_read_members(struct redis_client *client, struct workers *workers,
+                               void (*fn)(void *ctx, enum err err), void *ctx);
 
 /* Sends one command; `fn` is called exactly once, at once with NULL if Redis is not up. */
 void redis_client_command(struct redis_client *client, const struct str *args, size_t count,

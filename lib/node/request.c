@@ -51,6 +51,8 @@ struct request {
     struct link_reader reader;
     struct buf output;
     uint64_t give_up_at;
+    uint64_t epoch;      /* of the room, when it was looked at last */
+    char *from;          /* owned; of a move: who owned it when it began, or NULL */
     bool no_store;       /* the owner had no Redis when it was asked last */
     struct event *timer; /* owned */
 };
@@ -66,6 +68,7 @@ static void request_free(struct request *request)
     workers_finish(&request->workers);
     event_free(request->timer);
     free(request->owner);
+    free(request->from);
     free(request->room);
     free(request->target);
     free(request);
@@ -319,6 +322,32 @@ static bool is_in_reach(const struct request *request, const struct worker_info 
            (worker->remote[0] && request->node->config->cluster_secret_file);
 }
 
+/* A move has ended when the target owns the room; then it is answered. */
+static bool is_moved(struct request *request, const struct worker_info *owner)
+{
+    if (!str_eq(str_of(owner->id), str_of(request->target))) {
+        request->from = request->from ? request->from : xstrdup(owner->id);
+        return false;
+    }
+    const struct child *child = node_find_worker(request->node, str_of(owner->id));
+    struct admin_moved moved = {
+        .room = str_of(request->room),
+        .from = request->from ? str_of(request->from) : (struct str){0},
+        .owner = str_of(owner->id),
+        .node = str_of(owner->node),
+        .slot = child ? child_name(child) : NULL,
+        .epoch = request->epoch,
+    };
+    struct log_scope scope = {"room", moved.room};
+    if (request->from) {
+        log_info(&scope, "an operator has moved the room", LOG_TEXTZ("from", request->from),
+                 LOG_TEXTZ("to", owner->id), LOG_TEXTZ("node", owner->node));
+    }
+    admin_answer_moved(request->call, &moved);
+    request_end(request);
+    return true;
+}
+
 static void on_owner(void *ctx, struct str room, enum err err, const struct member_owner *owner)
 {
     struct request *request = ctx;
@@ -340,6 +369,9 @@ static void on_owner(void *ctx, struct str room, enum err err, const struct memb
     if (!is_in_reach(request, worker)) {
         REQUEST_PROBLEM(request, PROBLEM_OTHER_NODE, "it is owned by %s of node %s; ask that node",
                         worker->id, worker->node);
+        return;
+    }
+    if (request->verb == LINK_VERB_MOVE && is_moved(request, worker)) {
         return;
     }
     free(request->owner);
@@ -386,16 +418,26 @@ static void find_owner(struct request *request)
     membership_read(node->store, &request->workers, on_members, request);
 }
 
-/* [epoch, erased]. */
+/* False: nobody owns it, so there is nobody to move it. */
+static bool look_at_owner(struct request *request, const redisReply *reply)
+{
+    bool known = reply->element[0]->type == REDIS_REPLY_STRING;
+    request->epoch = known ? strtoull(reply->element[0]->str, NULL, 10) : 0;
+    return reply->element[2]->type == REDIS_REPLY_STRING;
+}
+
+/* [epoch, erased, owner]. */
 static void on_looked(void *ctx, const redisReply *reply)
 {
     struct request *request = ctx;
     request->state = REQUEST_RESTING;
     if (!request->call) {
         request_free(request);
-    } else if (!reply || reply->type != REDIS_REPLY_ARRAY || reply->elements != 2) {
+    } else if (!reply || reply->type != REDIS_REPLY_ARRAY || reply->elements != 3) {
         node_answer_no_redis(request->node, reply, request->call);
         request_end(request);
+    } else if (request->verb == LINK_VERB_MOVE && !look_at_owner(request, reply)) {
+        REQUEST_PROBLEM(request, PROBLEM_NO_OWNER, "nobody is in it any more");
     } else if (request->verb != LINK_VERB_LOAD && (reply->element[0]->type == REDIS_REPLY_NIL ||
                                                    reply->element[1]->type != REDIS_REPLY_NIL)) {
         REQUEST_PROBLEM(request, PROBLEM_NO_ROOM, "\"%s\" has never been opened, or was deleted",
@@ -408,7 +450,8 @@ static void on_looked(void *ctx, const redisReply *reply)
 static void look(struct request *request)
 {
     char *key = store_room_key(str_of(request->room), "");
-    const struct str args[] = {STR("HMGET"), str_of(key), STR("epoch"), STR("erased")};
+    const struct str args[] = {STR("HMGET"), str_of(key), STR("epoch"), STR("erased"),
+                               STR("owner")};
     request->state = REQUEST_LOOKING;
     redis_client_command(request->node->redis, args, sizeof(args) / sizeof(args[0]), on_looked,
                          request);
@@ -448,6 +491,12 @@ static void on_timer(evutil_socket_t fd, short what, void *ctx)
     }
 }
 
+static bool has_room_for_one(const struct node *node, const struct buf *operand)
+{
+    return node->request_count < REQUESTS_AT_ONCE &&
+           node->request_bytes + buf_len(operand) <= BYTES_AT_ONCE;
+}
+
 static void begin(struct node *node, const struct admin_request *from, struct admin_call *call)
 {
     struct request *request = xcalloc(1, sizeof(*request));
@@ -473,13 +522,36 @@ void node_request(void *ctx, const struct admin_request *request, struct admin_c
     struct node *node = ctx;
     if (node->phase != PHASE_UP || node->stop) {
         admin_answer_problem(call, PROBLEM_STOPPING, "%s", phase_name(node->phase));
-    } else if (node->request_count >= REQUESTS_AT_ONCE ||
-               node->request_bytes + buf_len(request->operand) > BYTES_AT_ONCE) {
+    } else if (!has_room_for_one(node, request->operand)) {
         admin_answer_problem(call, PROBLEM_BUSY, "%u requests about rooms are under way",
                              node->request_count);
     } else {
         begin(node, request, call);
     }
+}
+
+void node_request_move(struct node *node, const struct control_move *wish, struct admin_call *call)
+{
+    struct buf operand = {0};
+    struct admin_request request = {
+        .verb = LINK_VERB_MOVE,
+        .room = str_of(wish->room),
+        .target = str_of(wish->worker),
+        .operand = &operand,
+    };
+    const struct {
+        const char *name, *value;
+    } members[] = {{"worker", wish->worker},
+                   {"node", wish->node},
+                   {"address", wish->address},
+                   {"remote", wish->remote}};
+    pack_map(&operand, sizeof(members) / sizeof(members[0]));
+    for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
+        pack_str(&operand, str_of(members[i].name));
+        pack_str(&operand, str_of(members[i].value));
+    }
+    node_request(node, &request, call);
+    buf_finish(&operand);
 }
 
 void node_requests_stop(struct node *node)

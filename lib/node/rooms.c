@@ -28,6 +28,7 @@ enum field {
     RECORDS,
     BYTES,
     SESSIONS,
+    LOAD,
     CREATED,
     CLAIMED,
     UPDATED,
@@ -40,8 +41,9 @@ enum field {
 };
 
 static const char *const field_names[FIELDS] = {
-    "owner",   "node",    "epoch",   "clock",   "records", "bytes",        "sessions",
-    "created", "claimed", "updated", "crashes", "crashed", "crash_reason", "quarantined_until",
+    "owner",   "node",     "epoch",   "clock",        "records",
+    "bytes",   "sessions", "load",    "created",      "claimed",
+    "updated", "crashes",  "crashed", "crash_reason", "quarantined_until",
     "erased",
 };
 
@@ -104,6 +106,7 @@ static bool read_room(const struct node *node, struct str name, const redisReply
         .records = number_of(at[RECORDS]),
         .bytes = number_of(at[BYTES]),
         .sessions = number_of(at[SESSIONS]),
+        .load = number_of(at[LOAD]),
         .created = text_of(at[CREATED]),
         .claimed = text_of(at[CLAIMED]),
         .updated = text_of(at[UPDATED]),
@@ -157,6 +160,7 @@ struct page {
     bool failed;
     uint64_t now_s;
     char *worker; /* owned; the id of the owner wanted, or NULL */
+    char *of;     /* owned; the node of the owner wanted, or NULL */
 };
 
 struct page_room {
@@ -177,6 +181,7 @@ static void page_end(struct page *page, const redisReply *reply)
         admin_answer_rooms(page->call, page->cursor);
     }
     free(page->worker);
+    free(page->of);
     free(page);
 }
 
@@ -200,7 +205,8 @@ static void on_page_room(void *ctx, const redisReply *reply)
     struct admin_room room;
     struct str name = {asked->name, asked->len};
     if (reply && read_room(page->node, name, reply, page->now_s, &room) &&
-        (!page->worker || str_eq(room.owner, str_of(page->worker)))) {
+        (!page->worker || str_eq(room.owner, str_of(page->worker))) &&
+        (!page->of || (room.owner.len > 0 && str_eq(room.node, str_of(page->of))))) {
         admin_add_room(page->call, &room);
         page->found++;
     }
@@ -285,6 +291,9 @@ void node_list_rooms(void *ctx, const struct admin_room_query *query, struct adm
         page->worker = xstrdup(child_id(worker));
     } else if (query->worker.len > 0) { /* one of another node, or of the past */
         page->worker = xstrndup(query->worker.ptr, query->worker.len);
+    }
+    if (query->node.len > 0) {
+        page->of = xstrndup(query->node.ptr, query->node.len);
     }
     node->pages++;
     ask_time(node, on_page_time, page);

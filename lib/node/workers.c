@@ -84,6 +84,9 @@ void node_drain_worker(void *ctx, struct str name, bool on, bool force, struct a
         admin_answer_problem(call, PROBLEM_STOPPING, "%s", phase_name(node->phase));
     } else if (!child) {
         node_answer_no_worker(node, name, call);
+    } else if (!on && node->drains) {
+        admin_answer_problem(call, PROBLEM_NOT_READY, "%s is draining because its node is",
+                             child_name(child));
     } else if (child_state(child) != CHILD_UP || (!on && leaves_by_itself(child))) {
         node_answer_not_ready(child, call);
     } else if (on && !force && !child_is_draining(child) && !others_take_rooms(node, child)) {

@@ -27,6 +27,17 @@ enum ctl_exit ctl_ask(struct ctl *ctl, const struct http_request *request,
                       struct ctl_answer *answer);
 enum ctl_exit ctl_get(struct ctl *ctl, const char *path, struct ctl_answer *answer);
 void ctl_answer_finish(struct ctl_answer *answer);
+/* The same, where the refusal of this type (its last word: "no-worker") is for the caller to deal
+ * with: then nothing is said, and *refused is true. */
+enum ctl_exit ctl_ask_unless(struct ctl *ctl, const struct http_request *request, const char *type,
+                             struct ctl_answer *answer, bool *refused);
+
+/* All rooms that fit the query, "" or "&node=..." and the like, each once, by name. */
+struct room_list; /* rooms.c */
+struct room_list *ctl_list_rooms(struct ctl *ctl, const char *query, enum ctl_exit *status);
+size_t ctl_room_count(const struct room_list *list);
+struct value ctl_room_at(const struct room_list *list, size_t index);
+void ctl_room_list_destroy(struct room_list *list);
 
 /* "/v1/rooms/ROOM" with the first operand as ROOM, then `kind`, and `target` encoded if it is not
  * NULL, and `after`; the caller frees it. */
@@ -57,6 +68,9 @@ char *ctl_path(const char *before, const char *name, const char *after);
 void table_add_number(struct table *table, struct value object, const char *name);
 void table_add_bytes(struct table *table, struct value object, const char *name);
 
+enum ctl_exit ctl_nodes(struct ctl *ctl);
+enum ctl_exit ctl_workers(struct ctl *ctl);
+enum ctl_exit ctl_rebalance(struct ctl *ctl);
 enum ctl_exit ctl_ps(struct ctl *ctl);
 enum ctl_exit ctl_ready(struct ctl *ctl);
 enum ctl_exit ctl_rooms(struct ctl *ctl);

@@ -23,6 +23,23 @@ static const struct ctl_command commands[] = {
             "external Redis there is no process for it.\n",
     },
     {
+        .id = CTL_NODES,
+        .name = "nodes",
+        .operands = "",
+        .summary = "the nodes of the cluster",
+        .details =
+            "CPU is that of all its workers, in per cent of one core. LOAD is what rooms are\n"
+            "placed by: sessions, and 40 for each per cent of a core, by WEIGHT, of its workers\n"
+            "on average. The node that is asked has a * behind its name.\n",
+    },
+    {
+        .id = CTL_WORKERS,
+        .name = "workers",
+        .operands = "",
+        .summary = "the workers of the cluster, and their load",
+        .details = "As nodes says. move takes their ids.\n",
+    },
+    {
         .id = CTL_READY,
         .name = "ready",
         .operands = "",
@@ -38,21 +55,34 @@ static const struct ctl_command commands[] = {
             "STATE: open; idle (loaded, nobody is in it); closed (nobody owns it); orphaned\n"
             "(its owner is dead, and nobody has come since); quarantined.\n",
         .operands_max = SIZE_MAX,
-        .options = CTL_WORKER,
+        .options = CTL_WORKER | CTL_NODE,
     },
     {
         .id = CTL_DRAIN,
         .name = "drain",
-        .operands = "WORKER",
-        .summary = "move all rooms off a worker, and give it no new ones",
+        .operands = "WORKER|NODE",
+        .summary = "move all rooms off a worker or a node, and give it no new ones",
         .details =
-            "Nobody is disconnected. The worker stays, draining, until drain --undo, or until\n"
-            "it ends: the next one of its name takes rooms. Without --no-wait the command\n"
-            "waits until the worker has no rooms and no gateway sends it any.\n",
+            "Nobody is disconnected. A worker of this node stays, draining, until drain --off,\n"
+            "or until it ends: the next one of its name takes rooms. A node, any of the\n"
+            "cluster, drains until drain --off, over restarts; its rooms go to other nodes.\n"
+            "Without --no-wait the command waits until there are no rooms left and no gateway\n"
+            "sends any.\n",
         .operands_min = 1,
         .operands_max = 1,
         .options = CTL_TIMEOUT | CTL_UNDO | CTL_NO_WAIT | CTL_FORCE,
         .timeout_s = 60,
+    },
+    {
+        .id = CTL_REBALANCE,
+        .name = "rebalance",
+        .operands = "",
+        .summary = "move rooms until all workers of the cluster have their share of the load",
+        .details =
+            "One room after the other, with all who are in it; nobody is disconnected. It says\n"
+            "what it moves, and in the end how even it is and why it stops. It may be\n"
+            "interrupted at any time: a room is moved, or is not.\n",
+        .options = CTL_WITHIN | CTL_PACE | CTL_DRY_RUN,
     },
     {
         .id = CTL_MOVE,
@@ -188,7 +218,12 @@ static const struct ctl_switch {
 } switches[] = {
     {"--timeout", CTL_TIMEOUT, "SECONDS", "wait no longer; exit with 4 then"},
     {"--worker", CTL_WORKER, "WORKER", "only the rooms that this worker owns"},
-    {"--undo", CTL_UNDO, NULL, "let the worker take rooms again"},
+    {"--node", CTL_NODE, "NODE", "only the rooms that workers of this node own"},
+    {"--undo", CTL_UNDO, NULL, "let it take rooms again"},
+    {"--off", CTL_UNDO, NULL, "the same"},
+    {"--within", CTL_WITHIN, "PERCENT", "of the mean; further is uneven (20)"},
+    {"--pace", CTL_PACE, "N/s", "rooms to move a second, at most (5/s)"},
+    {"--dry-run", CTL_DRY_RUN, NULL, "only say what would be moved"},
     {"--no-wait", CTL_NO_WAIT, NULL, "do not wait for the end"},
     {"--reason", CTL_REASON, "REASON", "what its client is told; it does not come back"},
     {"--yes", CTL_YES, NULL, "yes, all of it"},
@@ -236,7 +271,9 @@ static void help_all(struct buf *text)
     help_common(text);
     help_line(text, "--version", "the version");
     help_exits(text);
-    buf_printf(text, "\nWORKER is a worker's name (worker-1) or its id, as ps shows them.\n");
+    buf_printf(
+        text, "\nWORKER is a worker's name (worker-1) or its id, as ps shows them; one of another\n"
+              "node goes by its id, as workers does, and NODE by the name that nodes shows.\n");
 }
 
 static void help_command(const struct ctl_command *command, struct buf *text)
@@ -274,6 +311,7 @@ struct reading {
     bool help, version;
     const char *admin; /* as text; NULL: not given */
     const char *timeout;
+    const char *within, *pace;
 };
 
 static bool bad(struct reading *reading, const char *what, const char *which)
@@ -319,6 +357,12 @@ static bool read_switch(struct reading *reading, const struct ctl_switch *found,
         reading->timeout = value;
     } else if (found->option == CTL_WORKER) {
         reading->options->worker = value;
+    } else if (found->option == CTL_NODE) {
+        reading->options->node = value;
+    } else if (found->option == CTL_WITHIN) {
+        reading->within = value;
+    } else if (found->option == CTL_PACE) {
+        reading->pace = value;
     } else if (found->option == CTL_REASON) {
         reading->options->reason = value;
     }
@@ -413,6 +457,35 @@ static bool check_operands(struct reading *reading)
     return true;
 }
 
+/* A whole number from `min` to `max`, perhaps with a unit behind it. */
+static bool read_number(struct reading *reading, const char *text, const char *unit, uint32_t min,
+                        uint32_t max, uint32_t *out)
+{
+    struct str number = str_of(text);
+    size_t len = strlen(unit);
+    uint64_t value;
+    if (number.len > len && memcmp(number.ptr + number.len - len, unit, len) == 0) {
+        number.len -= len;
+    }
+    if (number_parse(number, max, &value) || value < min) {
+        buf_printf(reading->text, "roomctl: \"%s\" is no whole number from %u to %u%s\n", text, min,
+                   max, unit);
+        return false;
+    }
+    *out = (uint32_t)value;
+    return true;
+}
+
+static bool check_rebalance(struct reading *reading)
+{
+    struct ctl_options *options = reading->options;
+    options->within_percent = 20;
+    options->pace = 5;
+    return (!reading->within ||
+            read_number(reading, reading->within, "%", 1, 1000, &options->within_percent)) &&
+           (!reading->pace || read_number(reading, reading->pace, "/s", 1, 1000, &options->pace));
+}
+
 static bool check_switches(struct reading *reading)
 {
     struct ctl_options *options = reading->options;
@@ -431,7 +504,7 @@ static bool check_switches(struct reading *reading)
         }
         options->timeout_s = (uint32_t)seconds;
     }
-    return true;
+    return check_rebalance(reading);
 }
 
 static const char *variable(char *const *env, const char *name)

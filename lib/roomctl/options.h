@@ -7,6 +7,9 @@
 
 enum ctl_command_id {
     CTL_PS,
+    CTL_NODES,
+    CTL_WORKERS,
+    CTL_REBALANCE,
     CTL_READY,
     CTL_ROOMS,
     CTL_DRAIN,
@@ -35,6 +38,10 @@ enum ctl_option {
     CTL_FORCE = 16,
     CTL_REASON = 32,
     CTL_YES = 64,
+    CTL_NODE = 128,
+    CTL_WITHIN = 256,
+    CTL_PACE = 512,
+    CTL_DRY_RUN = 1024,
 };
 
 struct ctl_command {
@@ -57,7 +64,10 @@ struct ctl_options {
     unsigned given;     /* bits of enum ctl_option */
     uint32_t timeout_s; /* the default where it is not given */
     const char *worker;
+    const char *node;
     const char *reason;
+    uint32_t within_percent; /* likewise, and so is the next */
+    uint32_t pace;           /* moves a second, at most */
 };
 
 enum ctl_outcome {

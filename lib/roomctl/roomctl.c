@@ -60,9 +60,19 @@ static void complain_of(int status, struct value problem)
     }
 }
 
-enum ctl_exit ctl_ask(struct ctl *ctl, const struct http_request *request,
-                      struct ctl_answer *answer)
+/* "urn:roomd:problem:no-worker" */
+static bool is_problem(struct value problem, const char *type)
 {
+    static const struct str prefix = {"urn:roomd:problem:", 18};
+    struct str text = ctl_text(problem, "type", "");
+    return type && str_starts(text, prefix) &&
+           str_eq((struct str){text.ptr + prefix.len, text.len - prefix.len}, str_of(type));
+}
+
+enum ctl_exit ctl_ask_unless(struct ctl *ctl, const struct http_request *request, const char *type,
+                             struct ctl_answer *answer, bool *refused)
+{
+    *refused = false;
     *answer = (struct ctl_answer){0};
     struct http_response response;
     struct buf why = {0};
@@ -83,7 +93,10 @@ enum ctl_exit ctl_ask(struct ctl *ctl, const struct http_request *request,
         bool parsed = !json_parse(buf_str(&response.body), &answer->bytes);
         answer->value = parsed ? value_at(buf_head(&answer->bytes)) : VALUE_NONE;
         bool fine = response.status >= 200 && response.status < 300;
-        if (!fine) {
+        if (!fine && is_problem(answer->value, type)) {
+            *refused = true;
+            status = CTL_FAILED;
+        } else if (!fine) {
             complain_of(response.status, answer->value);
             status = CTL_FAILED;
         } else if (!parsed && !request->take) {
@@ -95,6 +108,13 @@ enum ctl_exit ctl_ask(struct ctl *ctl, const struct http_request *request,
     buf_finish(&response.body);
     buf_finish(&why);
     return status;
+}
+
+enum ctl_exit ctl_ask(struct ctl *ctl, const struct http_request *request,
+                      struct ctl_answer *answer)
+{
+    bool refused;
+    return ctl_ask_unless(ctl, request, NULL, answer, &refused);
 }
 
 enum ctl_exit ctl_get(struct ctl *ctl, const char *path, struct ctl_answer *answer)
@@ -161,6 +181,12 @@ static enum ctl_exit run_command(struct ctl *ctl)
     switch (ctl->options.command->id) {
     case CTL_PS:
         return ctl_ps(ctl);
+    case CTL_NODES:
+        return ctl_nodes(ctl);
+    case CTL_WORKERS:
+        return ctl_workers(ctl);
+    case CTL_REBALANCE:
+        return ctl_rebalance(ctl);
     case CTL_READY:
         return ctl_ready(ctl);
     case CTL_ROOMS:

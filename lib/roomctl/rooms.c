@@ -74,15 +74,12 @@ static int by_name(const void *a, const void *b)
 /* ---- asking ---- */
 
 /* Reads one page; *cursor is where the next one begins, empty after the last. */
-static enum ctl_exit read_page(struct ctl *ctl, struct room_list *list, struct buf *cursor)
+static enum ctl_exit read_page(struct ctl *ctl, struct room_list *list, const char *query,
+                               struct buf *cursor)
 {
     struct buf path = {0};
     struct ctl_answer answer;
-    buf_printf(&path, "/v1/rooms?limit=%d", PAGE);
-    if (ctl->options.worker) {
-        buf_printf(&path, "&worker=");
-        url_encode_name(str_of(ctl->options.worker), &path);
-    }
+    buf_printf(&path, "/v1/rooms?limit=%d%s", PAGE, query);
     if (buf_len(cursor) > 0) {
         buf_printf(&path, "&cursor=");
         url_encode_name(buf_str(cursor), &path);
@@ -103,17 +100,37 @@ static enum ctl_exit read_page(struct ctl *ctl, struct room_list *list, struct b
     return status;
 }
 
-static enum ctl_exit read_all(struct ctl *ctl, struct room_list *list)
+static enum ctl_exit read_all(struct ctl *ctl, struct room_list *list, const char *query)
 {
     struct buf cursor = {0};
     enum ctl_exit status;
     do {
-        status = read_page(ctl, list, &cursor);
+        status = read_page(ctl, list, query, &cursor);
     } while (!status && buf_len(&cursor) > 0);
     buf_finish(&cursor);
     if (!status && list->count > 0) {
         qsort(list->listed, list->count, sizeof(struct listed *), by_name);
     }
+    return status;
+}
+
+static void add_filter(struct buf *query, const char *name, const char *value)
+{
+    if (value) {
+        buf_printf(query, "&%s=", name);
+        url_encode_name(str_of(value), query);
+    }
+}
+
+/* Those that the options want. */
+static enum ctl_exit read_wanted(struct ctl *ctl, struct room_list *list)
+{
+    struct buf query = {0};
+    add_filter(&query, "worker", ctl->options.worker);
+    add_filter(&query, "node", ctl->options.node);
+    buf_append_byte(&query, '\0');
+    enum ctl_exit status = read_all(ctl, list, (const char *)buf_head(&query));
+    buf_finish(&query);
     return status;
 }
 
@@ -139,8 +156,9 @@ static enum ctl_exit read_named(struct ctl *ctl, struct room_list *list)
 /* ---- showing ---- */
 
 static const struct table_column columns[] = {
-    {"ROOM", false},   {"STATE", false}, {"OWNER", false},   {"EPOCH", true},    {"CLOCK", true},
-    {"RECORDS", true}, {"BYTES", true},  {"SESSIONS", true}, {"UPDATED", false}, {"REMARKS", false},
+    {"ROOM", false}, {"STATE", false},   {"OWNER", false},   {"EPOCH", true},
+    {"CLOCK", true}, {"RECORDS", true},  {"BYTES", true},    {"SESSIONS", true},
+    {"LOAD", true},  {"UPDATED", false}, {"REMARKS", false},
 };
 enum { COLUMNS = sizeof(columns) / sizeof(columns[0]) };
 
@@ -174,6 +192,7 @@ static enum ctl_exit print_table(const struct room_list *list)
         table_add_number(&table, room, "records");
         table_add_bytes(&table, room, "bytes");
         table_add_number(&table, room, "sessions");
+        table_add_number(&table, room, "load");
         table_add(&table, ctl_text(room, "updated", "-"));
         add_remarks(&table, room);
     }
@@ -201,11 +220,39 @@ enum ctl_exit ctl_rooms(struct ctl *ctl)
     struct room_list list = {0};
     map_init(&list.by_name, listed_key);
     bool named = ctl->options.operand_count > 0;
-    enum ctl_exit status = named ? read_named(ctl, &list) : read_all(ctl, &list);
+    enum ctl_exit status = named ? read_named(ctl, &list) : read_wanted(ctl, &list);
     if (!status || (named && list.count > 0)) {
         enum ctl_exit printed = ctl->options.json ? print_json(&list) : print_table(&list);
         status = status ? status : printed;
     }
     list_finish(&list);
     return status;
+}
+
+/* ---- for others ---- */
+
+struct room_list *ctl_list_rooms(struct ctl *ctl, const char *query, enum ctl_exit *status)
+{
+    struct room_list *list = xcalloc(1, sizeof(*list));
+    map_init(&list->by_name, listed_key);
+    *status = read_all(ctl, list, query);
+    return list;
+}
+
+size_t ctl_room_count(const struct room_list *list)
+{
+    return list->count;
+}
+
+struct value ctl_room_at(const struct room_list *list, size_t index)
+{
+    return list_get(list, index);
+}
+
+void ctl_room_list_destroy(struct room_list *list)
+{
+    if (list) {
+        list_finish(list);
+        free(list);
+    }
 }

@@ -11,5 +11,7 @@ char *store_room_key(struct str room, const char *suffix);
 struct store;
 /* roomd:worker:ID; in a cluster roomd:worker:{roomd:workers}:ID. The caller frees it. */
 char *store_worker_key(const struct store *store, struct str id);
+/* roomd:draining; in a cluster roomd:draining:{roomd:workers}. The caller frees it. */
+char *store_drain_key(const struct store *store);
 
 #endif

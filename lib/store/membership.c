@@ -17,6 +17,12 @@ char *store_worker_key(const struct store *store, struct str id)
                      STR_ARG(id));
 }
 
+/* Likewise: who cannot read it must not take a node for one that takes rooms. */
+char *store_drain_key(const struct store *store)
+{
+    return xstrdup(store->cluster ? "roomd:draining:{" WORKERS_KEY "}" : "roomd:draining");
+}
+
 static void send_args(struct store *store, struct store_args *args, store_reply_fn fn, void *ctx)
 {
     store_command(store, args, fn, ctx);
@@ -66,6 +72,8 @@ static void add_member(struct store_args *args, const struct member *member, str
     args_add_u64(args, member->weight);
     args_add(args, STR("load"));
     args_add_u64(args, load_weighted(load_points(member->sessions, member->cpu), member->weight));
+    args_add(args, STR("beat"));
+    args_add_u64(args, member->beat);
     args_add(args, STR("draining"));
     args_add(args, member->draining ? STR("1") : STR("0"));
     args_add(args, STR("seen"));
@@ -154,6 +162,7 @@ static const struct sign_field sign_texts[] = {
     {"seen", offsetof(struct worker_sign, seen)},
 };
 static const struct sign_field sign_numbers[] = {
+    {"beat", offsetof(struct worker_sign, beat)},
     {"pid", offsetof(struct worker_sign, pid)},
     {"rooms", offsetof(struct worker_sign, rooms)},
     {"sessions", offsetof(struct worker_sign, sessions)},

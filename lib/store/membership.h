@@ -13,6 +13,7 @@ struct member {
     struct str id, node, address;
     struct str remote; /* empty: reached from its own node only */
     uint64_t pid, rooms, sessions;
+    uint64_t beat;   /* how many signs of life there were, with this one */
     uint64_t cpu;    /* thousandths of a core (cluster/load.h) */
     uint32_t weight; /* of its node */
     bool draining;

@@ -37,6 +37,7 @@ struct worker_core {
     struct events events;
     struct list moves; /* of struct move_wish.link; owned */
     uint64_t beat_at, ticked_at;
+    uint64_t beats; /* signs of life given */
     bool announced, draining, leaving, stopping;
     bool away;        /* rooms go to other nodes only */
     bool more_events; /* to be told of in the next turn */
@@ -346,6 +347,7 @@ static void beat(struct worker_core *core)
         .pid = (uint64_t)getpid(),
         .rooms = counts->rooms,
         .sessions = counts->sessions,
+        .beat = ++core->beats,
         .cpu = cpu_meter_cpu(&core->cpu),
         .weight = core->config->weight ? core->config->weight : 1,
         .draining = core->draining || core->stopping,

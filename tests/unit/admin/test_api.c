@@ -44,8 +44,9 @@ static void list_rooms(void *ctx, const struct admin_room_query *query, struct a
 {
     struct admin_room rooms[] = {{.name = STR("a")}, {.name = STR("b")}};
     (void)ctx;
-    snprintf(f.asked, sizeof(f.asked), "list %llu %llu %.*s", (unsigned long long)query->cursor,
-             (unsigned long long)query->limit, STR_ARG(query->worker));
+    snprintf(f.asked, sizeof(f.asked), "list %llu %llu %.*s%s%.*s",
+             (unsigned long long)query->cursor, (unsigned long long)query->limit,
+             STR_ARG(query->worker), query->node.len > 0 ? " of " : "", STR_ARG(query->node));
     admin_add_room(call, &rooms[0]);
     admin_add_room(call, &rooms[1]);
     admin_answer_rooms(call, query->cursor ? 0 : UINT64_MAX);
@@ -84,6 +85,28 @@ static void drain(void *ctx, struct str worker, bool on, bool force, struct admi
     (void)ctx;
     snprintf(f.asked, sizeof(f.asked), "drain %.*s %d %d", STR_ARG(worker), on, force);
     admin_answer_drain(call, "id", "worker-1", on, true);
+}
+
+static void list_workers(void *ctx, struct admin_call *call)
+{
+    struct admin_worker worker = {.id = STR("w1"), .node = STR("n")};
+    (void)ctx;
+    admin_add_worker(call, &worker);
+    admin_add_worker(call, &worker);
+    admin_answer_workers(call);
+}
+
+static void list_nodes(void *ctx, struct admin_call *call)
+{
+    (void)ctx;
+    admin_answer_nodes(call);
+}
+
+static void drain_node(void *ctx, struct str node, bool on, bool force, struct admin_call *call)
+{
+    (void)ctx;
+    snprintf(f.asked, sizeof(f.asked), "drain node %.*s %d %d", STR_ARG(node), on, force);
+    admin_answer_node_drain(call, "n", on, true);
 }
 
 static void on_drained(void *arg)
@@ -133,6 +156,9 @@ static const struct admin_source source = {
     .move = move,
     .release = release,
     .drain = drain,
+    .list_workers = list_workers,
+    .list_nodes = list_nodes,
+    .drain_node = drain_node,
     .request = request,
 };
 
@@ -227,6 +253,23 @@ Test(api, asks_the_source_and_says_what_it_said)
     asked("drain w 1 1");
     check(ask("DELETE /v1/workers/w/drain", "", ""), "200", "\"draining\":false");
     asked("drain w 0 0");
+}
+
+Test(api, shows_the_cluster_and_drains_nodes_of_it)
+{
+    check(ask("GET /v1/rooms?node=n.1&cursor=7", "", ""), "200", "\"cursor\":null}");
+    asked("list 7 100  of n.1");
+    check(ask("GET /v1/workers", "", ""), "200", "{\"workers\":[{\"id\":\"w1\",");
+    check(ask("GET /v1/nodes", "", ""), "200", "{\"nodes\":[]}");
+    check(ask("POST /v1/nodes/n/drain", "", ""), "200",
+          "{\"node\":\"n\",\"draining\":true,\"changed\":true}");
+    asked("drain node n 1 0");
+    check(ask("POST /v1/nodes/n/drain", "", "{\"force\":true}"), "200", "\"draining\":true");
+    asked("drain node n 1 1");
+    check(ask("DELETE /v1/nodes/n/drain", "", ""), "200", "\"draining\":false");
+    asked("drain node n 0 0");
+    check(ask("POST /v1/nodes/n/drain", "", "{\"force\":0}"), "400", "bad-request");
+    asked("");
 }
 
 Test(api, refuses_what_is_not_as_it_should_be_and_asks_nobody)

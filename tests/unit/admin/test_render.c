@@ -1,4 +1,5 @@
 /* What the API says, as JSON: processes, rooms, problems. */
+#include "admin/members.h"
 #include "admin/problem.h"
 #include "admin/processes.h"
 #include "admin/room.h"
@@ -72,9 +73,10 @@ Test(render, a_room_that_nobody_owns)
 {
     struct admin_room room = {.name = STR("a/\"b\""), .node = STR("stale"), .epoch = 7};
     room_render(&room, &text);
-    check("{\"id\":\"a/\\\"b\\\"\",\"state\":\"closed\",\"owner\":null,\"worker\":null,"
-          "\"node\":null,\"epoch\":7,\"clock\":0,\"records\":0,\"bytes\":0,\"sessions\":0,"
-          "\"created\":null,\"claimed\":null,\"updated\":null}");
+    check(
+        "{\"id\":\"a/\\\"b\\\"\",\"state\":\"closed\",\"owner\":null,\"worker\":null,"
+        "\"node\":null,\"epoch\":7,\"clock\":0,\"records\":0,\"bytes\":0,\"sessions\":0,\"load\":0,"
+        "\"created\":null,\"claimed\":null,\"updated\":null}");
 }
 
 Test(render, a_room_in_quarantine)
@@ -85,6 +87,7 @@ Test(render, a_room_in_quarantine)
                               .node = STR("n"),
                               .slot = "worker-1",
                               .sessions = 2,
+                              .load = 42,
                               .updated = STR("then"),
                               .crashes = 3,
                               .crashed = STR("now"),
@@ -93,6 +96,7 @@ Test(render, a_room_in_quarantine)
     room_render(&room, &text);
     check("{\"id\":\"r\",\"state\":\"quarantined\",\"owner\":\"n-w1-x\",\"worker\":\"worker-1\","
           "\"node\":\"n\",\"epoch\":0,\"clock\":0,\"records\":0,\"bytes\":0,\"sessions\":2,"
+          "\"load\":42,"
           "\"created\":null,\"claimed\":null,\"updated\":\"then\",\"crashes\":3,"
           "\"crashed\":\"now\",\"crash_reason\":null,"
           "\"quarantined_until\":\"2023-11-14T22:13:20.000Z\"}");
@@ -139,4 +143,30 @@ Test(render, every_problem_has_a_status_of_its_class_and_a_type_of_its_own)
     }
     buf_finish(&text);
     buf_finish(&all);
+}
+
+Test(render, workers_and_nodes)
+{
+    struct admin_worker worker = {.id = STR("n-w1-a"),
+                                  .node = STR("n"),
+                                  .slot = "worker-1",
+                                  .pid = 7,
+                                  .rooms = 3,
+                                  .sessions = 20,
+                                  .cpu = 125,
+                                  .points = 520,
+                                  .load = 260,
+                                  .weight = 2,
+                                  .draining = true,
+                                  .version = STR("1.2.3")};
+    worker_render(&worker, &text);
+    check("{\"id\":\"n-w1-a\",\"worker\":\"worker-1\",\"node\":\"n\",\"pid\":7,\"rooms\":3,"
+          "\"sessions\":20,\"cpu\":125,\"weight\":2,\"points\":520,\"load\":260,"
+          "\"draining\":true,\"in_reach\":false,\"version\":\"1.2.3\",\"seen\":null}");
+    buf_clear(&text, SIZE_MAX);
+    struct admin_node node = {.id = STR("n"), .workers = 2, .taking = 1, .weight = 1};
+    node_render(&node, &text);
+    check("{\"id\":\"n\",\"own\":false,\"workers\":2,\"taking\":1,\"rooms\":0,"
+          "\"sessions\":0,\"cpu\":0,\"weight\":1,\"load\":0,\"draining\":false,"
+          "\"draining_since\":null,\"version\":null}");
 }

@@ -8,14 +8,12 @@
 
 static void add(struct workers *workers, const char *id, const char *node, uint64_t load)
 {
-    static unsigned beats;
-    char seen[16];
-    snprintf(seen, sizeof(seen), "%u", ++beats);
+    static uint64_t beats;
     struct worker_sign sign = {.id = str_of(id),
                                .node = str_of(node),
                                .address = STR("unix:w"),
                                .remote = STR("tcp:w"),
-                               .seen = str_of(seen),
+                               .beat = ++beats,
                                .points = load};
     workers_update_add(workers, &sign);
 }
@@ -139,12 +137,12 @@ Test(workers, a_weight_divides_the_load)
 }
 
 /* The sign of a worker whose figures are those of that time. */
-static void add_seen(struct workers *workers, const char *id, uint64_t points, const char *seen)
+static void add_beat(struct workers *workers, const char *id, uint64_t points, uint64_t beat)
 {
     struct worker_sign sign = {.id = str_of(id),
                                .node = STR("a"),
                                .address = STR("unix:w"),
-                               .seen = str_of(seen),
+                               .beat = beat,
                                .points = points};
     workers_update_add(workers, &sign);
 }
@@ -153,19 +151,31 @@ Test(workers, what_was_placed_counts_until_the_figures_have_it)
 {
     struct workers workers;
     workers_init(&workers);
-    add_seen(&workers, "w", 10, "1");
+    add_beat(&workers, "w", 10, 1);
     const struct worker_info *worker = workers_find(&workers, STR("w"));
     place(&workers, "a", 0);
     cr_assert(eq(u64, worker_load(worker), 10 + WORKERS_ROOM_POINTS));
-    add_seen(&workers, "w", 10, "1"); /* read again before it has said anything new */
+    add_beat(&workers, "w", 10, 1); /* read again before it has said anything new */
     cr_assert(eq(u64, worker_load(worker), 10 + WORKERS_ROOM_POINTS));
-    add_seen(&workers, "w", 11, "2"); /* said perhaps before anybody came in */
+    add_beat(&workers, "w", 11, 2); /* said perhaps before anybody came in */
     place(&workers, "a", 0);
     cr_assert(eq(u64, worker_load(worker), 11 + 2 * WORKERS_ROOM_POINTS));
-    add_seen(&workers, "w", 12, "3");
+    add_beat(&workers, "w", 12, 3);
     cr_assert(eq(u64, worker_load(worker), 12 + WORKERS_ROOM_POINTS));
-    add_seen(&workers, "w", 13, "4");
+    add_beat(&workers, "w", 13, 4);
     cr_assert(eq(u64, worker_load(worker), 13));
+    workers_finish(&workers);
+}
+
+Test(workers, one_that_does_not_number_its_figures_is_believed_each_time)
+{
+    struct workers workers;
+    workers_init(&workers);
+    add_beat(&workers, "w", 10, 0);
+    place(&workers, "a", 0);
+    add_beat(&workers, "w", 10, 0);
+    add_beat(&workers, "w", 10, 0);
+    cr_assert(eq(u64, worker_load(workers_find(&workers, STR("w"))), 10));
     workers_finish(&workers);
 }
 
@@ -173,19 +183,17 @@ Test(workers, what_one_was_given_fades_as_its_figures_show_it)
 {
     struct workers workers;
     workers_init(&workers);
-    add_seen(&workers, "w", 0, "1");
+    add_beat(&workers, "w", 0, 1);
     const struct worker_info *worker = workers_find(&workers, STR("w"));
     workers_note_given(&workers, STR("w"), 400);
     workers_note_given(&workers, STR("nobody"), 400);
     cr_assert(eq(u64, worker->given, 400));
-    add_seen(&workers, "w", 100, "2");
+    add_beat(&workers, "w", 100, 2);
     cr_assert(eq(u64, worker->given, 300));
-    add_seen(&workers, "w", 100, "2");
+    add_beat(&workers, "w", 100, 2);
     cr_assert(eq(u64, worker->given, 300));
     for (int i = 0; i < 30; i++) {
-        char seen[16];
-        snprintf(seen, sizeof(seen), "%d", 3 + i);
-        add_seen(&workers, "w", 400, seen);
+        add_beat(&workers, "w", 400, 3 + (uint64_t)i);
     }
     cr_assert(zero(u64, worker->given));
     workers_finish(&workers);

@@ -41,7 +41,14 @@ ParameterizedTestParameters(options, bad)
         {"ps x", "one argument too many: \"x\""},
         {"move r", "move needs ROOM WORKER"},
         {"move r w x", "one argument too many: \"x\""},
-        {"drain", "drain needs WORKER"},
+        {"drain", "drain needs WORKER|NODE"},
+        {"rebalance x", "one argument too many: \"x\""},
+        {"rebalance --within 0", "\"0\" is no whole number from 1 to 1000%"},
+        {"rebalance --within 1001%", "is no whole number from 1 to 1000%"},
+        {"rebalance --pace 2/m", "\"2/m\" is no whole number from 1 to 1000/s"},
+        {"rebalance --pace", "a value is missing behind \"--pace\""},
+        {"move r w --dry-run", "--dry-run is not for move"},
+        {"ps --node n", "--node is not for ps"},
         {"drain w --timeout", "a value is missing behind \"--timeout\""},
         {"drain w --timeout=", "--timeout takes whole seconds, not \"\""},
         {"drain w --timeout 1s", "--timeout takes whole seconds, not \"1s\""},
@@ -130,6 +137,37 @@ Test(options, names_may_look_like_options_behind_two_dashes)
     cr_assert(not(options.json));
     cr_assert(zero(int, strcmp(options.worker, "w")));
     ctl_options_finish(&options);
+}
+
+Test(options, numbers_may_have_their_units)
+{
+    static char *const none[] = {NULL};
+    struct ctl_options options;
+    good("rebalance", none, &options);
+    cr_assert(eq(u32, options.within_percent, 20));
+    cr_assert(eq(u32, options.pace, 5));
+    ctl_options_finish(&options);
+    good("rebalance --within 7% --pace 30/s --dry-run", none, &options);
+    cr_assert(eq(u32, options.within_percent, 7));
+    cr_assert(eq(u32, options.pace, 30));
+    cr_assert(eq(u32, options.given, CTL_WITHIN | CTL_PACE | CTL_DRY_RUN));
+    ctl_options_finish(&options);
+    good("rebalance --within 7 --pace 30", none, &options);
+    cr_assert(eq(u32, options.within_percent, 7));
+    cr_assert(eq(u32, options.pace, 30));
+    ctl_options_finish(&options);
+}
+
+Test(options, a_drain_is_ended_by_either_word)
+{
+    static char *const none[] = {NULL};
+    static const char *const lines[] = {"drain n --off", "drain --undo n"};
+    for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+        struct ctl_options options;
+        good(lines[i], none, &options);
+        cr_assert(eq(u32, options.given, CTL_UNDO));
+        ctl_options_finish(&options);
+    }
 }
 
 Test(options, help_wins_over_what_is_missing)

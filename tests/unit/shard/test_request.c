@@ -490,3 +490,48 @@ Test(request, changes_are_told_as_events_now_and_then_and_when_they_are_stored)
     fake_pass(&fake, 1000);
     happened("demo changed 3\n");
 }
+
+/* ---- moving it ---- */
+
+#define TO(worker)                                                                                 \
+    "{\"worker\":\"" worker "\",\"node\":\"node-1\",\"address\":\"unix:/2\",\"remote\":\"tcp:2\"}"
+
+Test(request, a_move_ends_with_the_room_elsewhere)
+{
+    want(1, LINK_VERB_MOVE, "demo", "worker-2", TO("worker-2"));
+    asked("hand demo 1 worker-2\n");
+    replied("");
+    fake_answer(&fake);
+    told("moved demo worker-2\n");
+    replied("moved demo worker-2\nreply 1 1 null\n"); /* not the owner: ask that one */
+}
+
+Test(request, a_move_that_comes_to_nothing_is_refused_for_now)
+{
+    want(1, LINK_VERB_MOVE, "demo", "worker-2", TO("worker-2"));
+    fake_fail(&fake, ERR_UNAVAILABLE, false);
+    replied("reply 1 4 null\nmoved demo \n");
+    want(2, LINK_VERB_MOVE, "demo", "worker-2", TO("worker-2"));
+    fake_answer(&fake);
+    replied("moved demo worker-2\nreply 2 1 null\n");
+}
+
+Test(request, a_move_to_where_the_room_is_or_nowhere_is_none)
+{
+    want(1, LINK_VERB_MOVE, "demo", "worker-1", TO("worker-1"));
+    replied("reply 1 1 null\n");
+    want(2, LINK_VERB_MOVE, "demo", "worker-2", "{\"worker\":\"worker-2\"}");
+    replied("reply 2 20 null\n");
+    asked("");
+    put(3, PUT("note:1", "5"));
+    fake_answer(&fake);
+    replied("reply 3 0 {\"clock\":1,\"changed\":true}\n");
+}
+
+Test(request, whoever_wants_a_move_may_leave)
+{
+    want(1, LINK_VERB_MOVE, "demo", "worker-2", TO("worker-2"));
+    gateway_destroy(host);
+    fake_answer(&fake);
+    told("moved demo worker-2\n");
+}
