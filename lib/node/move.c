@@ -42,7 +42,8 @@ struct move {
     enum move_state state;
     struct control_move wish;
     uint64_t request;
-    char from[CONTROL_ID_MAX + 1]; /* the owner that was asked last */
+    char owner[CONTROL_ID_MAX + 1]; /* as it was read last */
+    char from[CONTROL_ID_MAX + 1];  /* the one that was asked last */
     uint64_t give_up_at, patient_until;
     struct event *timer; /* owned */
 };
@@ -83,6 +84,17 @@ static bool is_patient(struct move *move)
     uint64_t now = loop_now_ms(move->node->base);
     move->patient_until = move->patient_until ? move->patient_until : now + PATIENCE_MS;
     return now < move->patient_until;
+}
+
+/* Its owner is dead. */
+static void rest_or_answer_dead(struct move *move)
+{
+    if (is_patient(move)) {
+        rest(move);
+    } else {
+        MOVE_PROBLEM(move, PROBLEM_NO_OWNER, "its owner %s is dead, and nobody has come since",
+                     move->owner);
+    }
 }
 
 static void answer_done(struct move *move, uint64_t epoch)
@@ -146,23 +158,61 @@ static const char *text_of(const redisReply *reply)
     return reply->type == REDIS_REPLY_STRING ? reply->str : "";
 }
 
+/* ---- an owner of another node ---- */
+
 /* The call goes with it. */
 static void ask_other_node(struct move *move)
 {
-    struct admin_call *call = move->call;
-    move->state = MOVE_RESTING;
     if (target_takes_rooms(move)) {
-        node_request_move(move->node, &move->wish, call);
+        node_request_move(move->node, &move->wish, move->call);
         move_end(move);
     } else {
         MOVE_PROBLEM(move, PROBLEM_NOT_READY, "%s takes no rooms any more", move->wish.worker);
     }
 }
 
+static void answer_other_node(struct move *move, const char *node)
+{
+    MOVE_PROBLEM(move, PROBLEM_OTHER_NODE, "it is owned by %s of node %s; ask that node",
+                 move->owner, node);
+}
+
+/* [node, remote]. */
+static void on_far_owner(void *ctx, const redisReply *reply)
+{
+    struct move *move = ctx;
+    move->state = MOVE_RESTING;
+    if (!move->call) {
+        move_free(move);
+    } else if (!reply || reply->type != REDIS_REPLY_ARRAY || reply->elements != 2) {
+        node_answer_no_redis(move->node, reply, move->call);
+        move_end(move);
+    } else if (!text_of(reply->element[0])[0]) {
+        rest_or_answer_dead(move);
+    } else if (!text_of(reply->element[1])[0]) {
+        answer_other_node(move, text_of(reply->element[0]));
+    } else {
+        ask_other_node(move);
+    }
+}
+
+static void look_at_far_owner(struct move *move)
+{
+    char *key = redis_client_worker_key(move->node->redis, move->owner);
+    const struct str args[] = {STR("HMGET"), str_of(key), STR("node"), STR("remote")};
+    move->state = MOVE_READING;
+    redis_client_command(move->node->redis, args, sizeof(args) / sizeof(args[0]), on_far_owner,
+                         move);
+    free(key);
+}
+
+/* ---- whoever it is ---- */
+
 static void look_at_owner(struct move *move, const char *owner, const char *node, uint64_t epoch)
 {
     struct child *child = node_find_worker(move->node, str_of(owner));
     bool ours = strcmp(node, move->node->data.node_id) == 0;
+    snprintf(move->owner, sizeof(move->owner), "%s", owner);
     if (strcmp(owner, move->wish.worker) == 0) {
         answer_done(move, epoch);
     } else if (!owner[0]) {
@@ -170,13 +220,12 @@ static void look_at_owner(struct move *move, const char *owner, const char *node
                      "nobody is in it; whoever comes first opens it at some worker");
     } else if (child && child_pid(child) > 0) {
         ask_owner(move, child);
+    } else if (!ours && !move->node->config->cluster_secret_file) {
+        answer_other_node(move, node);
     } else if (!ours) {
-        ask_other_node(move);
-    } else if (is_patient(move)) {
-        rest(move);
+        look_at_far_owner(move);
     } else {
-        MOVE_PROBLEM(move, PROBLEM_NO_OWNER, "its owner %s is dead, and nobody has come since",
-                     owner);
+        rest_or_answer_dead(move);
     }
 }
 
