@@ -20,7 +20,10 @@ uint64_t load_weighted(uint64_t points, uint32_t weight);
 
 /* The CPU share of a process, smoothed: it has come 63 % of its way to a new value after
  * LOAD_SMOOTH_US, 95 % after three times that. Starts zeroed. */
-enum { LOAD_SMOOTH_US = 3000000 };
+enum {
+    LOAD_SMOOTH_BEATS = 5, /* seconds */
+    LOAD_SMOOTH_US = LOAD_SMOOTH_BEATS * 1000000,
+};
 struct cpu_meter {
     bool begun;
     uint64_t at_us, used_us; /* of the last reading */

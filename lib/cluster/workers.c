@@ -56,7 +56,7 @@ static void note_figures(struct worker_info *worker, const struct worker_sign *s
     if (sign->beat == 0 || sign->beat != worker->beat) {
         worker->placing = worker->placed;
         worker->placed = 0;
-        worker->given = worker->given * 3 / 4;
+        worker->given = worker->given * LOAD_SMOOTH_BEATS / (1 + LOAD_SMOOTH_BEATS);
     }
     worker->beat = sign->beat;
     if (!worker->seen || !str_eq(str_of(worker->seen), sign->seen)) {

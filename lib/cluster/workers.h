@@ -65,16 +65,17 @@ enum { WORKERS_ROOM_POINTS = 4 };
 uint64_t worker_load(const struct worker_info *worker);
 
 /* It was given a room of so many points, which its figures, being smoothed, come to show by and by:
- * three quarters of the rest are still to come after each change of them. */
+ * what is still to come becomes less with each change of them. */
 void workers_note_given(struct workers *workers, struct str id, uint64_t points);
 
 /* Where a new room goes: to the less loaded of two live, not draining workers of `node` picked by
  * `random`; if that one is clearly more loaded than the less loaded of two of all nodes that can be
  * reached, or there is none, to this one. Clearly: WORKERS_LOAD_RATIO times as much, and more than
- * WORKERS_LOAD_SLACK (200 sessions, or a twentieth of a core) above it; so that a quiet node keeps
- * its rooms, which are cheapest there. NULL if there is no worker to take it. Counts it as placed.
+ * WORKERS_LOAD_SLACK (400 sessions, or a tenth of a core) above it; so that a quiet node keeps its
+ * rooms, which are cheapest there, and half a second of work now and then does not change that.
+ * NULL if there is no worker to take it. Counts it as placed.
  */
-enum { WORKERS_LOAD_RATIO = 2, WORKERS_LOAD_SLACK = 200 };
+enum { WORKERS_LOAD_RATIO = 2, WORKERS_LOAD_SLACK = 400 };
 const struct worker_info *workers_place(struct workers *workers, struct str node, uint64_t random);
 /* The same among the workers of all other nodes, because `node` ends or drains. */
 const struct worker_info *workers_place_away(struct workers *workers, struct str node,

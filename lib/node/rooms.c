@@ -115,6 +115,8 @@ static bool read_room(const struct node *node, struct str name, const redisReply
         .crash_reason = text_of(at[CRASH_REASON]),
         .quarantined_until = number_of(at[QUARANTINED_UNTIL]),
     };
+    /* Redis is told of a load that has changed much, and of each session. */
+    room->load = room->load > room->sessions ? room->load : room->sessions;
     const struct child *owner = node_find_worker(node, room->owner);
     room->slot = owner && child_pid(owner) > 0 ? child_name(owner) : NULL;
     room->state = state_of(node, room, now_s);

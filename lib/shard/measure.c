@@ -18,7 +18,7 @@ enum {
  * second. */
 static double step_rate(struct shard_room *room)
 {
-    room->rate += ((double)room->messages - room->rate) / 4;
+    room->rate += ((double)room->messages - room->rate) / (1 + LOAD_SMOOTH_BEATS);
     room->messages = 0;
     return room->rate;
 }

@@ -244,6 +244,7 @@ void shard_room_moved(struct shard_room *room, const struct shard_target *to)
 void shard_room_info(const struct shard_room *room, struct shard_room_info *info)
 {
     const struct documents *documents = room_documents(room->room);
+    uint64_t sessions = room_session_count(room->room);
     *info = (struct shard_room_info){
         .name = str_of(room->name),
         .epoch = room->epoch,
@@ -251,8 +252,8 @@ void shard_room_info(const struct shard_room *room, struct shard_room_info *info
         .clock = documents->clock,
         .records = documents->records.count,
         .bytes = documents->bytes,
-        .sessions = room_session_count(room->room),
-        .load = room->load,
+        .sessions = sessions,
+        .load = room->load > sessions ? room->load : sessions,
     };
 }
 

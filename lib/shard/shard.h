@@ -55,7 +55,7 @@ struct shard_room_info {
     uint64_t records;
     uint64_t bytes;
     uint64_t sessions;
-    uint64_t load; /* points (cluster/load.h), as of the last shard_measure */
+    uint64_t load; /* points (cluster/load.h), as of the last shard_measure; at least `sessions` */
 };
 
 /* A snapshot to store: everything up to log entry `through` of this epoch is in it. */

@@ -238,7 +238,9 @@ describe('roomctl rooms', () => {
       assert.match(room[name], /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/)
       delete room[name]
     }
+    assert.ok(room.load >= 1)
     delete room.bytes
+    delete room.load
     assert.deepEqual(room, {
       id: 'r',
       state: 'open',
@@ -276,7 +278,7 @@ describe('roomctl rooms', () => {
       assert.deepEqual([code, JSON.parse(stdout)[0].id], [0, room])
     }
     const { stdout } = await ctl(roomd, 'rooms')
-    assert.match(stdout, /^ROOM +STATE +OWNER +EPOCH +CLOCK +RECORDS +BYTES +SESSIONS +UPDATED/)
+    assert.match(stdout, /^ROOM +STATE +OWNER +EPOCH +CLOCK +RECORDS +BYTES +SESSIONS +LOAD +UPDATED/)
     assert.doesNotMatch(stdout, /[\u0080-\u009f]/, 'nothing that a terminal obeys')
     assert.match(stdout, /^ä ☃ 😀 +open /m)
     await Promise.all(clients.map((client) => client.leave()))

@@ -334,7 +334,7 @@ describe('roomctl drain', { concurrency: true }, () => {
       for (const args of [['drain', 'gateway-1'], ['drain', 'worker-3'], ['drain', '--undo', 'x'], ['drain', 'a/b']]) {
         const { code, stderr } = await ctl(roomd, ...args)
         assert.equal(code, FAILED)
-        assert.match(stderr, /There is no such worker: ".*" is none of this node, which has worker-1, worker-2\n$/)
+        assert.match(stderr, /There is no such worker or node: ".*" is none of this node, which has worker-1, worker-2, and no node of the cluster\n$/)
       }
     }))
 })

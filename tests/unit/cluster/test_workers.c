@@ -185,14 +185,14 @@ Test(workers, what_one_was_given_fades_as_its_figures_show_it)
     workers_init(&workers);
     add_beat(&workers, "w", 0, 1);
     const struct worker_info *worker = workers_find(&workers, STR("w"));
-    workers_note_given(&workers, STR("w"), 400);
-    workers_note_given(&workers, STR("nobody"), 400);
-    cr_assert(eq(u64, worker->given, 400));
+    workers_note_given(&workers, STR("w"), 360);
+    workers_note_given(&workers, STR("nobody"), 360);
+    cr_assert(eq(u64, worker->given, 360));
     add_beat(&workers, "w", 100, 2);
     cr_assert(eq(u64, worker->given, 300));
     add_beat(&workers, "w", 100, 2);
     cr_assert(eq(u64, worker->given, 300));
-    for (int i = 0; i < 30; i++) {
+    for (int i = 0; i < 60; i++) {
         add_beat(&workers, "w", 400, 3 + (uint64_t)i);
     }
     cr_assert(zero(u64, worker->given));
