@@ -22,6 +22,8 @@ struct admin_room_query {
     uint64_t limit;    /* about so many; 1 to ADMIN_PAGE_MAX */
     struct str worker; /* only those that it owns; empty: all */
     struct str node;   /* only those that its workers own; empty: all */
+    bool by_state;     /* only those in `state` */
+    enum admin_room_state state;
 };
 
 enum { ADMIN_PAGE_MAX = 1000 };

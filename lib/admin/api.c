@@ -54,6 +54,17 @@ static bool query_number(struct str query, struct str key, uint64_t max, uint64_
     return true;
 }
 
+static bool query_state(struct str query, struct admin_room_query *wanted, struct admin_call *call)
+{
+    struct str text = url_query_get(query, STR("state"));
+    wanted->by_state = text.ptr != NULL;
+    if (text.ptr && !room_state_find(text, &wanted->state)) {
+        admin_answer_problem(call, PROBLEM_BAD_REQUEST, "\"state\" in the query is no state");
+        return false;
+    }
+    return true;
+}
+
 static void list_rooms(struct admin *admin, struct str query, struct admin_call *call)
 {
     struct admin_room_query wanted = {.limit = PAGE_DEFAULT};
@@ -61,7 +72,8 @@ static void list_rooms(struct admin *admin, struct str query, struct admin_call 
     if (!query_number(query, STR("cursor"), UINT64_MAX, &wanted.cursor, call) ||
         !query_number(query, STR("limit"), ADMIN_PAGE_MAX, &wanted.limit, call) ||
         !query_name(query, STR("worker"), text[0], &wanted.worker, call) ||
-        !query_name(query, STR("node"), text[1], &wanted.node, call)) {
+        !query_name(query, STR("node"), text[1], &wanted.node, call) ||
+        !query_state(query, &wanted, call)) {
         return;
     }
     if (wanted.limit == 0) {

@@ -3,7 +3,7 @@
 
 #include "admin/fields.h"
 
-static const char *state_name(enum admin_room_state state)
+const char *room_state_name(enum admin_room_state state)
 {
     switch (state) {
     case ADMIN_ROOM_CLOSED:
@@ -18,6 +18,17 @@ static const char *state_name(enum admin_room_state state)
         return "quarantined";
     }
     return "?";
+}
+
+bool room_state_find(struct str name, enum admin_room_state *state)
+{
+    for (int i = ADMIN_ROOM_CLOSED; i <= ADMIN_ROOM_QUARANTINED; i++) {
+        if (str_eq(name, str_of(room_state_name((enum admin_room_state)i)))) {
+            *state = (enum admin_room_state)i;
+            return true;
+        }
+    }
+    return false;
 }
 
 static void str_or_null(struct buf *out, const char *name, struct str value)
@@ -41,7 +52,7 @@ void room_render(const struct admin_room *room, struct buf *out)
 {
     fields_open(out, '{');
     fields_str(out, "id", room->name);
-    fields_text(out, "state", state_name(room->state));
+    fields_text(out, "state", room_state_name(room->state));
     str_or_null(out, "owner", room->owner);
     fields_text(out, "worker", room->slot);
     str_or_null(out, "node", room->owner.len > 0 ? room->node : room->owner);

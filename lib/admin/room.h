@@ -27,6 +27,10 @@ struct admin_room {
     uint64_t quarantined_until; /* unix seconds */
 };
 
+/* "open", ...; and whether one of this name exists. */
+const char *room_state_name(enum admin_room_state state);
+bool room_state_find(struct str name, enum admin_room_state *state);
+
 /* Appends it as an object: an item, or the whole text. */
 void room_render(const struct admin_room *room, struct buf *out);
 

@@ -9,7 +9,7 @@ const struct route routes[] = {
     {ROUTE_METRICS, METHOD_GET, "/metrics", "for Prometheus"},
     {ROUTE_PROCESSES, METHOD_GET, "/v1/processes", "the processes of the node"},
     {ROUTE_ROOMS, METHOD_GET, "/v1/rooms",
-     "the rooms in Redis, by pages; ?cursor=&limit=&worker=&node="},
+     "the rooms in Redis, by pages; ?cursor=&limit=&worker=&node=&state="},
     {ROUTE_ROOM, METHOD_GET, "/v1/rooms/{room}", "one room"},
     {ROUTE_MOVE, METHOD_POST, "/v1/rooms/{room}/move", "to another worker: {\"worker\":ID}"},
     {ROUTE_RELEASE, METHOD_DELETE, "/v1/rooms/{room}/quarantine", "let people in again"},

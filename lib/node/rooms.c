@@ -163,6 +163,8 @@ struct page {
     uint64_t now_s;
     char *worker; /* owned; the id of the owner wanted, or NULL */
     char *of;     /* owned; the node of the owner wanted, or NULL */
+    bool by_state;
+    enum admin_room_state state; /* wanted, then */
 };
 
 struct page_room {
@@ -200,15 +202,20 @@ static void page_went_on(struct page *page)
     }
 }
 
+static bool is_wanted(const struct page *page, const struct admin_room *room)
+{
+    return (!page->worker || str_eq(room->owner, str_of(page->worker))) &&
+           (!page->of || (room->owner.len > 0 && str_eq(room->node, str_of(page->of)))) &&
+           (!page->by_state || room->state == page->state);
+}
+
 static void on_page_room(void *ctx, const redisReply *reply)
 {
     struct page_room *asked = ctx;
     struct page *page = asked->page;
     struct admin_room room;
     struct str name = {asked->name, asked->len};
-    if (reply && read_room(page->node, name, reply, page->now_s, &room) &&
-        (!page->worker || str_eq(room.owner, str_of(page->worker))) &&
-        (!page->of || (room.owner.len > 0 && str_eq(room.node, str_of(page->of))))) {
+    if (reply && read_room(page->node, name, reply, page->now_s, &room) && is_wanted(page, &room)) {
         admin_add_room(page->call, &room);
         page->found++;
     }
@@ -289,6 +296,8 @@ void node_list_rooms(void *ctx, const struct admin_room_query *query, struct adm
     page->call = call;
     page->cursor = query->cursor;
     page->limit = query->limit;
+    page->by_state = query->by_state;
+    page->state = query->state;
     if (worker) {
         page->worker = xstrdup(child_id(worker));
     } else if (query->worker.len > 0) { /* one of another node, or of the past */

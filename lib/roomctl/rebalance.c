@@ -143,7 +143,7 @@ static void take_rooms(struct plan *plan)
     for (size_t i = 0; i < count; i++) {
         struct value room = ctl_room_at(plan->list, i);
         uint32_t owner = find_worker(plan, ctl_text(room, "owner", ""));
-        if (str_eq(ctl_text(room, "state", ""), STR("open")) && owner < plan->state.worker_count) {
+        if (owner < plan->state.worker_count) {
             plan->room_at[plan->state.room_count] = i;
             plan->state.rooms[plan->state.room_count++] =
                 (struct balance_room){.worker = owner, .points = points_of(room)};
@@ -156,7 +156,7 @@ static enum ctl_exit look(struct plan *plan)
     plan_forget(plan);
     enum ctl_exit status = ctl_get(plan->ctl, "/v1/workers", &plan->workers);
     if (!status) {
-        plan->list = ctl_list_rooms(plan->ctl, "", &status);
+        plan->list = ctl_list_rooms(plan->ctl, "&state=open", &status);
     }
     if (!status) {
         take_workers(plan);

@@ -47,6 +47,9 @@ static void list_rooms(void *ctx, const struct admin_room_query *query, struct a
     snprintf(f.asked, sizeof(f.asked), "list %llu %llu %.*s%s%.*s",
              (unsigned long long)query->cursor, (unsigned long long)query->limit,
              STR_ARG(query->worker), query->node.len > 0 ? " of " : "", STR_ARG(query->node));
+    if (query->by_state) {
+        strcat(f.asked, room_state_name(query->state));
+    }
     admin_add_room(call, &rooms[0]);
     admin_add_room(call, &rooms[1]);
     admin_answer_rooms(call, query->cursor ? 0 : UINT64_MAX);
@@ -259,6 +262,8 @@ Test(api, shows_the_cluster_and_drains_nodes_of_it)
 {
     check(ask("GET /v1/rooms?node=n.1&cursor=7", "", ""), "200", "\"cursor\":null}");
     asked("list 7 100  of n.1");
+    check(ask("GET /v1/rooms?state=open", "", ""), "200", "\"rooms\":[");
+    asked("list 0 100 open");
     check(ask("GET /v1/workers", "", ""), "200", "{\"workers\":[{\"id\":\"w1\",");
     check(ask("GET /v1/nodes", "", ""), "200", "{\"nodes\":[]}");
     check(ask("POST /v1/nodes/n/drain", "", ""), "200",
@@ -277,6 +282,7 @@ Test(api, refuses_what_is_not_as_it_should_be_and_asks_nobody)
     check(ask("GET /v1/rooms?limit=0", "", ""), "400", "bad-request");
     check(ask("GET /v1/rooms?limit=1001", "", ""), "400", "bad-request");
     check(ask("GET /v1/rooms?cursor=", "", ""), "400", "bad-request");
+    check(ask("GET /v1/rooms?state=ajar", "", ""), "400", "is no state");
     check(ask("GET /v1/rooms?worker=%00", "", ""), "400", "has a control character");
     check(ask("POST /v1/rooms/a/move", "", ""), "400", "bad-request");
     check(ask("POST /v1/rooms/a/move", "", "[]"), "400", "no JSON object");
