@@ -132,17 +132,22 @@ bool worker_takes_rooms(const struct worker_info *worker, struct str node)
     return !worker->draining && (own || worker->remote[0]);
 }
 
-uint64_t worker_load(const struct worker_info *worker)
+uint64_t worker_points(const struct worker_info *worker)
 {
-    uint64_t placed = (uint64_t)worker->placed + worker->placing;
-    return load_weighted(worker->points + placed * WORKERS_ROOM_POINTS, worker->weight);
+    return worker->points + worker->placed + worker->placing + worker->given;
 }
 
-void workers_note_given(struct workers *workers, struct str id, uint64_t points)
+uint64_t worker_load(const struct worker_info *worker)
+{
+    return load_weighted(worker_points(worker), worker->weight);
+}
+
+void workers_note_given(struct workers *workers, struct str id, uint64_t sessions, uint64_t points)
 {
     struct worker_info *worker = map_get(&workers->by_id, id);
     if (worker) {
-        worker->given += points;
+        worker->placed += sessions;
+        worker->given += points > sessions ? points - sessions : 0;
     }
 }
 
@@ -201,7 +206,7 @@ const struct worker_info *workers_place(struct workers *workers, struct str node
     struct worker_info *any = pick(workers, node, ANYBODYS, random);
     struct worker_info *chosen = own && !is_clearly_more_loaded(own, any) ? own : any;
     if (chosen) {
-        chosen->placed++;
+        chosen->placed += WORKERS_ROOM_POINTS;
     }
     return chosen;
 }
@@ -211,7 +216,7 @@ const struct worker_info *workers_place_away(struct workers *workers, struct str
 {
     struct worker_info *chosen = pick(workers, node, OTHERS, random);
     if (chosen) {
-        chosen->placed++;
+        chosen->placed += WORKERS_ROOM_POINTS;
     }
     return chosen;
 }

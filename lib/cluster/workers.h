@@ -22,9 +22,9 @@ struct worker_info {
     uint32_t weight;  /* of its node; at least 1 */
     bool draining;    /* takes no new rooms */
     bool in_update;   /* has been added in the update under way */
-    uint32_t placed;  /* rooms that were placed there since its figures changed, */
-    uint32_t placing; /* and between that and the time before */
-    uint64_t given;   /* points of rooms that it was given and its figures do not show yet */
+    uint64_t placed;  /* points of rooms that were placed there since its figures changed, */
+    uint64_t placing; /* and between that and the time before */
+    uint64_t given;   /* points of CPU of rooms that it was given, as far as is still to be shown */
 };
 
 struct workers {
@@ -58,15 +58,18 @@ struct str worker_address(const struct worker_info *worker, struct str node);
 /* Whether it may get a room from somebody in `node`: it does not drain, and can be reached. */
 bool worker_takes_rooms(const struct worker_info *worker, struct str node);
 
-/* Its load, with what was placed there lately and is not in its figures yet. A placed room counts
- * as WORKERS_ROOM_POINTS until the second change of the worker's figures after it: those of the
- * first one may have been taken before somebody came in. */
+/* Its load, with what was placed there, or given to it, lately and is not in its figures yet. A
+ * placed room counts as WORKERS_ROOM_POINTS until the second change of the worker's figures after
+ * it: those of the first one may have been taken before somebody came in. */
 enum { WORKERS_ROOM_POINTS = 4 };
 uint64_t worker_load(const struct worker_info *worker);
+/* The same, not divided by its weight. */
+uint64_t worker_points(const struct worker_info *worker);
 
-/* It was given a room of so many points, which its figures, being smoothed, come to show by and by:
- * what is still to come becomes less with each change of them. */
-void workers_note_given(struct workers *workers, struct str id, uint64_t points);
+/* It was given a room of so many sessions, which count like a placed room, and of so many points
+ * with these: what of them is CPU its figures, being smoothed, come to show by and by, and what is
+ * still to come becomes less with each change of them. */
+void workers_note_given(struct workers *workers, struct str id, uint64_t sessions, uint64_t points);
 
 /* Where a new room goes: to the less loaded of two live, not draining workers of `node` picked by
  * `random`; if that one is clearly more loaded than the less loaded of two of all nodes that can be

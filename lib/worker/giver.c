@@ -35,7 +35,8 @@ bool giver_is_due(const struct giver *giver, const struct giver_own *own, uint32
 struct view {
     struct balance_state state;
     const struct worker_info **infos; /* owned; of the same index */
-    struct str *names;                /* owned; of rooms */
+    struct str *names;                /* owned; of rooms, */
+    uint64_t *sessions;               /* and their sessions; owned */
     uint32_t own;                     /* index; worker_count: it is not among them */
     uint32_t siblings;                /* workers of its node, itself included */
 };
@@ -56,7 +57,7 @@ static void see_workers(struct view *view, const struct workers *workers,
         view->siblings += str_eq(str_of(worker->node), own->node);
         view->infos[index] = worker;
         view->state.workers[index] = (struct balance_worker){
-            .points = is_own ? own->points : worker->points + worker->given,
+            .points = is_own ? own->points : worker_points(worker),
             .weight = worker->weight,
             .takes = worker_takes_rooms(worker, own->node),
         };
@@ -74,8 +75,10 @@ static void see_rooms(struct view *view, struct shard *shard)
             cap = cap ? 2 * cap : 64;
             state->rooms = xrealloc(state->rooms, cap * sizeof(struct balance_room));
             view->names = xrealloc(view->names, cap * sizeof(struct str));
+            view->sessions = xrealloc(view->sessions, cap * sizeof(uint64_t));
         }
         view->names[state->room_count] = info.name;
+        view->sessions[state->room_count] = info.sessions;
         state->rooms[state->room_count++] =
             (struct balance_room){.worker = view->own, .points = info.load};
     }
@@ -87,6 +90,7 @@ static void view_finish(struct view *view)
     free(view->state.rooms);
     free(view->infos);
     free(view->names);
+    free(view->sessions);
 }
 
 static void choose(struct giver *giver, const struct view *view, const struct balance_move *move,
@@ -97,6 +101,7 @@ static void choose(struct giver *giver, const struct view *view, const struct ba
     forget_room(giver);
     giver->room = xstrndup(name.ptr, name.len);
     giver->to = xstrdup(target->id);
+    giver->sessions = view->sessions[move->room];
     giver->points = view->state.rooms[move->room].points;
     *to = (struct shard_target){str_of(target->id), str_of(target->node), str_of(target->address),
                                 str_of(target->remote)};
@@ -134,7 +139,7 @@ bool giver_look(struct giver *giver, const struct giver_own *own, struct workers
 void giver_ended(struct giver *giver, struct workers *workers, bool done)
 {
     if (done) {
-        workers_note_given(workers, str_of(giver->to), giver->points);
+        workers_note_given(workers, str_of(giver->to), giver->sessions, giver->points);
     }
     forget_room(giver);
 }

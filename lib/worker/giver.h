@@ -14,11 +14,11 @@
 
 struct giver { /* starts zeroed */
     struct rebalance state;
-    uint64_t look_at; /* not before */
-    uint64_t give_at; /* likewise */
-    char *room;       /* owned; the one that is on its way, or NULL */
-    char *to;         /* owned; the worker that gets it */
-    uint64_t points;  /* of it */
+    uint64_t look_at;          /* not before */
+    uint64_t give_at;          /* likewise */
+    char *room;                /* owned; the one that is on its way, or NULL */
+    char *to;                  /* owned; the worker that gets it */
+    uint64_t points, sessions; /* of it */
 };
 
 void giver_finish(struct giver *giver);

@@ -384,7 +384,8 @@ describe('rebalancing', () => {
         const counts = await until('an end of it', async () => {
           const [own] = await workersOf(home, home)
           const [other] = await workersOf(home, away)
-          return own.load < 1.3 * ((own.load + other.load) / 2) && (await owners(cluster, ROOMS))
+          const begins = Math.max(1.5 * other.load, other.load + 50)
+          return own.load <= begins && (await owners(cluster, ROOMS))
         })
         assert.ok(counts[home.id] >= 4, JSON.stringify(counts))
         assert.equal(await metric(away, 'roomd_moves_rebalance_total'), 0)

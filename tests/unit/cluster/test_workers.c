@@ -185,17 +185,19 @@ Test(workers, what_one_was_given_fades_as_its_figures_show_it)
     workers_init(&workers);
     add_beat(&workers, "w", 0, 1);
     const struct worker_info *worker = workers_find(&workers, STR("w"));
-    workers_note_given(&workers, STR("w"), 360);
-    workers_note_given(&workers, STR("nobody"), 360);
-    cr_assert(eq(u64, worker->given, 360));
-    add_beat(&workers, "w", 100, 2);
-    cr_assert(eq(u64, worker->given, 300));
-    add_beat(&workers, "w", 100, 2);
-    cr_assert(eq(u64, worker->given, 300));
-    for (int i = 0; i < 60; i++) {
-        add_beat(&workers, "w", 400, 3 + (uint64_t)i);
+    workers_note_given(&workers, STR("w"), 40, 400);
+    workers_note_given(&workers, STR("nobody"), 40, 400);
+    cr_assert(eq(u64, worker_points(worker), 400));
+    add_beat(&workers, "w", 0, 2);
+    cr_assert(eq(u64, worker_points(worker), 340));
+    add_beat(&workers, "w", 0, 2);
+    cr_assert(eq(u64, worker_points(worker), 340));
+    add_beat(&workers, "w", 0, 3); /* who was in it is there by now */
+    cr_assert(eq(u64, worker_points(worker), 250));
+    for (uint64_t beat = 4; beat < 60; beat++) {
+        add_beat(&workers, "w", 400, beat);
     }
-    cr_assert(zero(u64, worker->given));
+    cr_assert(eq(u64, worker_points(worker), 400));
     workers_finish(&workers);
 }
 
@@ -283,7 +285,7 @@ Test(workers, a_burst_spreads_before_the_next_reading)
     for (int i = 0; i < 8; i++) {
         char id[16];
         snprintf(id, sizeof(id), "w%d", i);
-        uint64_t load = workers_find(&workers, str_of(id))->placed;
+        uint64_t load = workers_find(&workers, str_of(id))->placed / WORKERS_ROOM_POINTS;
         cr_assert(ge(u64, load, 90));
         cr_assert(le(u64, load, 110));
         total += load;
@@ -318,6 +320,6 @@ Test(workers, a_node_that_ends_gives_to_others_only)
             workers_place_away(&workers, STR("a"), random << 32 | random);
         cr_assert(to && is(to->id, "there"));
     }
-    cr_assert(eq(uint, workers_find(&workers, STR("there"))->placed, 8));
+    cr_assert(eq(u64, workers_find(&workers, STR("there"))->placed, 8 * WORKERS_ROOM_POINTS));
     workers_finish(&workers);
 }
