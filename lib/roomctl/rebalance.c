@@ -13,7 +13,6 @@
 #include "value/pack.h"
 
 #include <errno.h>
-#include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -308,7 +307,7 @@ static enum ctl_exit print_json(struct plan *plan, enum outcome outcome)
     pack_str(&out, STR("outcome"));
     pack_str(&out, str_of(outcome_names[outcome]));
     pack_str(&out, STR("mean"));
-    pack_u64(&out, (uint64_t)llround(balance_mean(&plan->state)));
+    pack_u64(&out, (uint64_t)(balance_mean(&plan->state) + 0.5));
     pack_str(&out, STR("workers"));
     pack_array(&out, plan->state.worker_count);
     for (uint32_t i = 0; i < plan->state.worker_count; i++) {

@@ -60,6 +60,17 @@ Test(measure, what_nobody_asked_for_is_no_rooms_cost)
     cr_assert(eq(u64, load_of("cold"), 1));
 }
 
+Test(measure, who_falls_silent_costs_its_sessions_only)
+{
+    work(20, 500);
+    for (int i = 0; i < 60; i++) {
+        shard_measure(fake.shard, 500);
+    }
+    cr_assert(eq(u64, load_of("hot"), 1));
+    work(20, 500);
+    cr_assert(ge(u64, load_of("hot"), 1900));
+}
+
 Test(measure, figures_are_shown_when_they_have_changed_much)
 {
     fake_pass(&fake, 250);
