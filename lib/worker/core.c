@@ -1,17 +1,13 @@
-/* Puts store and time into the shard, and what comes out where it belongs. */
+/* Puts time into the shard, and takes its place among the workers. */
 #include "worker/core.h"
 
 #include "base/alloc.h"
 #include "base/clock.h"
-#include "base/list.h"
 #include "base/mark.h"
 #include "base/metrics.h"
-#include "base/random.h"
-#include "net/loop.h"
 #include "store/membership.h"
 #include "store/rooms.h"
-#include "worker/events.h"
-#include "worker/giver.h"
+#include "worker/internal.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,303 +15,6 @@
 
 /* A tick that comes that late means that the process was stopped, or the machine was. */
 enum { TICK_MS = 250, DRAINING_TICK_MS = 20, STALL_MS = 2000 };
-
-struct worker_core {
-    const struct config *config;
-    struct event_base *base;
-    const struct worker_core_host *host;
-    void *ctx;
-    const char *remote; /* where other nodes reach it; NULL: nowhere */
-    struct store *store;
-    struct shard *shard;
-    struct shard_config shard_config;
-    struct event *tick;
-    struct event *work;     /* soon: something is done in slices */
-    struct workers workers; /* where rooms can go; read when somebody wants to know */
-    struct cpu_meter cpu;
-    struct giver giver;
-    struct events events;
-    struct list moves; /* of struct move_wish.link; owned */
-    uint64_t beat_at, ticked_at;
-    uint64_t beats; /* signs of life given */
-    bool announced, draining, leaving, stopping;
-    bool away;        /* rooms go to other nodes only */
-    bool more_events; /* to be told of in the next turn */
-};
-
-/* A move that somebody has asked for and waits for the end of. */
-struct move_wish {
-    struct list link;
-    uint64_t request;
-    char room[];
-};
-
-static uint64_t now_of(const struct worker_core *core)
-{
-    return loop_now_ms(core->base);
-}
-
-/* ---- answers of the store ---- */
-
-static void on_store_loaded(void *ctx, uint64_t room, const struct store_loaded *from)
-{
-    struct worker_core *core = ctx;
-    struct shard_loaded loaded = {
-        .err = from->err,
-        .epoch = from->epoch,
-        .appended = from->appended,
-        .snapshot = from->snapshot,
-        .entries = from->entries,
-        .entry_count = from->entry_count,
-        .log_bytes = from->log_bytes,
-        .taken = from->taken,
-        .maybe_lost = from->maybe_lost,
-    };
-    shard_loaded(core->shard, room, &loaded, now_of(core));
-    mark_leave();
-}
-
-static void on_store_appended(void *ctx, uint64_t room, uint64_t number, enum err err)
-{
-    struct worker_core *core = ctx;
-    shard_appended(core->shard, room, number, err, now_of(core));
-    mark_leave();
-}
-
-static void on_store_snapshot(void *ctx, uint64_t room, uint64_t number, enum err err)
-{
-    struct worker_core *core = ctx;
-    (void)number;
-    shard_snapshot_stored(core->shard, room, err, now_of(core));
-    mark_leave();
-}
-
-static void on_store_staged(void *ctx, uint64_t room, uint64_t staging, enum err err)
-{
-    struct worker_core *core = ctx;
-    shard_staged(core->shard, room, staging, err, now_of(core));
-    mark_leave();
-}
-
-static void on_store_checked(void *ctx, uint64_t room, uint64_t number, enum err err)
-{
-    struct worker_core *core = ctx;
-    (void)number;
-    shard_checked(core->shard, room, err, now_of(core));
-    mark_leave();
-}
-
-static void on_store_handed(void *ctx, uint64_t room, uint64_t number, enum err err)
-{
-    struct worker_core *core = ctx;
-    (void)number;
-    shard_handed(core->shard, room, err, now_of(core));
-    mark_leave();
-}
-
-/* ---- requests of the shard ---- */
-
-static struct store_room store_room_of(const struct worker_core *core,
-                                       const struct shard_room_info *info)
-{
-    return (struct store_room){
-        .name = info->name,
-        .owner = str_of(core->config->id),
-        .epoch = info->epoch,
-        .clock = info->clock,
-        .records = info->records,
-        .bytes = info->bytes,
-        .sessions = info->sessions,
-        .load = info->load,
-    };
-}
-
-static void host_link_ready(void *ctx, struct shard_link *link)
-{
-    struct worker_core *core = ctx;
-    core->host->link_ready(core->ctx, link);
-}
-
-static void host_link_drop(void *ctx, struct shard_link *link, enum err why)
-{
-    struct worker_core *core = ctx;
-    core->host->link_drop(core->ctx, link, why);
-}
-
-static void host_load(void *ctx, uint64_t room, struct str name)
-{
-    struct worker_core *core = ctx;
-    store_load(core->store, room, name, str_of(core->config->id), on_store_loaded, core);
-}
-
-static void host_append(void *ctx, uint64_t room, const struct shard_room_info *info,
-                        const struct shard_batch *batch)
-{
-    struct worker_core *core = ctx;
-    struct store_room stored = store_room_of(core, info);
-    store_append(core->store, room, &stored, batch->entries, batch->first, batch->first_number,
-                 batch->last_number, on_store_appended, core);
-}
-
-static void host_snapshot(void *ctx, uint64_t room, const struct shard_room_info *info,
-                          const struct shard_snapshot *snapshot)
-{
-    struct worker_core *core = ctx;
-    struct store_room stored = store_room_of(core, info);
-    enum store_after after = snapshot->erase     ? STORE_ERASE
-                             : snapshot->release ? STORE_RELEASE
-                                                 : STORE_KEEP;
-    if (snapshot->staging) {
-        struct store_staged staged = {snapshot->staging, snapshot->staged_bytes, snapshot->clock};
-        store_snapshot_staged(core->store, room, &stored, &staged, snapshot->through, after,
-                              on_store_snapshot, core);
-    } else {
-        store_snapshot(core->store, room, &stored, snapshot->stored, snapshot->through, after,
-                       on_store_snapshot, core);
-    }
-}
-
-static void host_stage(void *ctx, uint64_t room, const struct shard_room_info *info,
-                       const struct shard_piece *piece)
-{
-    struct worker_core *core = ctx;
-    struct store_room stored = store_room_of(core, info);
-    store_stage(core->store, room, &stored, piece->staging, piece->offset, piece->bytes,
-                on_store_staged, core);
-}
-
-static void host_check(void *ctx, uint64_t room, const struct shard_room_info *info)
-{
-    struct worker_core *core = ctx;
-    store_check(core->store, room, info->name, str_of(core->config->id), info->epoch,
-                on_store_checked, core);
-}
-
-static void host_hand_over(void *ctx, uint64_t room, const struct shard_room_info *info,
-                           const struct shard_target *to)
-{
-    struct worker_core *core = ctx;
-    struct store_room stored = store_room_of(core, info);
-    store_hand_over(core->store, room, &stored, info->appended, to->worker, to->node,
-                    on_store_handed, core);
-}
-
-static bool host_place(void *ctx, struct str room, struct shard_target *to)
-{
-    struct worker_core *core = ctx;
-    (void)room;
-    const struct worker_info *other = (core->away ? workers_place_away : workers_place)(
-        &core->workers, str_of(core->config->node), random_u64());
-    bool found = other && !str_eq(str_of(other->id), str_of(core->config->id));
-    if (found) {
-        *to = (struct shard_target){str_of(other->id), str_of(other->node), str_of(other->address),
-                                    str_of(other->remote)};
-    }
-    return found;
-}
-
-static bool is_given(const struct worker_core *core, struct str room)
-{
-    return core->giver.room && str_eq(str_of(core->giver.room), room);
-}
-
-/* What it used is no load of this worker any more, although that is what was measured. */
-static void count_move(struct worker_core *core, struct str room)
-{
-    struct shard_room_info info;
-    metrics_add(is_given(core, room) ? METRIC_MOVES_REBALANCE
-                : core->draining     ? METRIC_MOVES_DRAIN
-                                     : METRIC_MOVES_ASKED,
-                1);
-    if (shard_find(core->shard, room, &info) && info.load > info.sessions) {
-        cpu_meter_drop(&core->cpu, (info.load - info.sessions) / LOAD_CPU_POINTS);
-    }
-}
-
-/* Of a room there is one move at a time, so its name says which wish it is. */
-static void host_move_ended(void *ctx, struct str room, enum shard_move_end end, uint64_t epoch)
-{
-    struct worker_core *core = ctx;
-    struct move_wish *wish;
-    if (end == SHARD_MOVE_DONE) {
-        count_move(core, room);
-    }
-    if (is_given(core, room)) {
-        giver_ended(&core->giver, &core->workers, end == SHARD_MOVE_DONE);
-        return;
-    }
-    list_each(wish, &core->moves, link, struct move_wish)
-    {
-        if (str_eq(str_of(wish->room), room)) {
-            list_remove(&wish->link);
-            core->host->move_ended(core->ctx, wish->request, end, epoch);
-            free(wish);
-            return;
-        }
-    }
-}
-
-static void host_show(void *ctx, const struct shard_room_info *info)
-{
-    struct worker_core *core = ctx;
-    struct store_room stored = store_room_of(core, info);
-    store_show(core->store, &stored);
-}
-
-static void host_event(void *ctx, const struct shard_event *event)
-{
-    struct worker_core *core = ctx;
-    events_add(&core->events, event);
-}
-
-static void host_long_step(void *ctx)
-{
-    struct worker_core *core = ctx;
-    membership_expect_silence(core->store, str_of(core->config->id));
-}
-
-static void host_random_id(void *ctx, char out[21])
-{
-    char text[RANDOM_ID_LEN + 1];
-    (void)ctx;
-    random_id(text);
-    memcpy(out, text, RANDOM_ID_LEN);
-}
-
-/* Whose work ends us, if it does. Every call into the shard is followed by a mark_leave. */
-static void host_executing(void *ctx, struct str room)
-{
-    (void)ctx;
-    mark_enter(room);
-}
-
-static void host_stopped(void *ctx)
-{
-    struct worker_core *core = ctx;
-    if (core->leaving) {
-        membership_leave(core->store, str_of(core->config->id));
-    }
-    core->host->done(core->ctx);
-}
-
-static const struct shard_host shard_host = {
-    .link_ready = host_link_ready,
-    .link_drop = host_link_drop,
-    .load = host_load,
-    .append = host_append,
-    .snapshot = host_snapshot,
-    .stage = host_stage,
-    .check = host_check,
-    .hand_over = host_hand_over,
-    .place = host_place,
-    .move_ended = host_move_ended,
-    .show = host_show,
-    .event = host_event,
-    .long_step = host_long_step,
-    .random_id = host_random_id,
-    .executing = host_executing,
-    .stopped = host_stopped,
-};
 
 /* ---- among the workers ---- */
 
@@ -353,7 +52,7 @@ static void beat(struct worker_core *core)
         .draining = core->draining || core->stopping,
     };
     membership_beat(core->store, &member, on_lapsed, core);
-    core->beat_at = now_of(core) + MEMBERSHIP_BEAT_MS;
+    core->beat_at = core_now(core) + MEMBERSHIP_BEAT_MS;
 }
 
 static struct giver_own giver_own(const struct worker_core *core)
@@ -369,8 +68,8 @@ static void give(struct worker_core *core)
 {
     struct giver_own own = giver_own(core);
     struct shard_target to;
-    if (giver_look(&core->giver, &own, &core->workers, core->shard, now_of(core), &to) &&
-        shard_move(core->shard, str_of(core->giver.room), &to, now_of(core))) {
+    if (giver_look(&core->giver, &own, &core->workers, core->shard, core_now(core), &to) &&
+        shard_move(core->shard, str_of(core->giver.room), &to, core_now(core))) {
         giver_ended(&core->giver, &core->workers, false);
     }
     mark_leave();
@@ -380,14 +79,14 @@ static bool gives(const struct worker_core *core)
 {
     struct giver_own own = giver_own(core);
     return core->config->rebalance && !core->draining && !core->stopping &&
-           giver_is_due(&core->giver, &own, core->config->weight, now_of(core));
+           giver_is_due(&core->giver, &own, core->config->weight, core_now(core));
 }
 
 static void on_members(void *ctx, enum err err)
 {
     struct worker_core *core = ctx;
     if (!err && core->leaving) {
-        shard_stop(core->shard, true, now_of(core));
+        shard_stop(core->shard, true, core_now(core));
         mark_leave();
     } else if (!err && core->draining) {
         shard_drain(core->shard, true);
@@ -408,7 +107,7 @@ static void on_store_up(void *ctx)
     struct worker_core *core = ctx;
     beat(core);
     core->announced = true;
-    shard_store_changed(core->shard, true, now_of(core));
+    shard_store_changed(core->shard, true, core_now(core));
     mark_leave();
     core->host->changed(core->ctx);
 }
@@ -416,7 +115,7 @@ static void on_store_up(void *ctx)
 static void on_store_down(void *ctx)
 {
     struct worker_core *core = ctx;
-    shard_store_changed(core->shard, false, now_of(core));
+    shard_store_changed(core->shard, false, core_now(core));
     mark_leave();
     core->host->changed(core->ctx);
 }
@@ -426,7 +125,7 @@ static void on_store_down(void *ctx)
 static void on_store_writable(void *ctx, bool writable)
 {
     struct worker_core *core = ctx;
-    shard_store_changed(core->shard, writable, now_of(core));
+    shard_store_changed(core->shard, writable, core_now(core));
     mark_leave();
     core->host->changed(core->ctx);
 }
@@ -439,7 +138,7 @@ static bool part_has(const void *part, struct str room)
 static void on_store_part(void *ctx, const struct store_part *part)
 {
     struct worker_core *core = ctx;
-    shard_store_part(core->shard, part_has, part, now_of(core));
+    shard_store_part(core->shard, part_has, part, core_now(core));
     mark_leave();
     core->host->changed(core->ctx);
 }
@@ -458,7 +157,7 @@ static void on_tick(evutil_socket_t fd, short events, void *ctx)
     struct worker_core *core = ctx;
     (void)fd;
     (void)events;
-    uint64_t now = now_of(core);
+    uint64_t now = core_now(core);
     if (now - core->ticked_at > STALL_MS) {
         log_warn(NULL, "was stopped for a while; asks whether the rooms are still its own",
                  LOG_U64("ms", now - core->ticked_at));
@@ -481,7 +180,7 @@ static void on_work(evutil_socket_t fd, short events, void *ctx)
     struct worker_core *core = ctx;
     (void)fd;
     (void)events;
-    shard_work(core->shard, now_of(core));
+    shard_work(core->shard, core_now(core));
     mark_leave();
 }
 
@@ -539,7 +238,7 @@ void worker_core_drain(struct worker_core *core, bool on, bool away)
 enum err worker_core_move(struct worker_core *core, uint64_t request, struct str room,
                           const struct shard_target *to)
 {
-    enum err err = shard_move(core->shard, room, to, now_of(core));
+    enum err err = shard_move(core->shard, room, to, core_now(core));
     mark_leave();
     if (!err) {
         struct move_wish *wish = xcalloc(1, sizeof(*wish) + room.len + 1);
@@ -563,7 +262,7 @@ void worker_core_stop(struct worker_core *core)
     core->stopping = true;
     core->host->changed(core->ctx);
     membership_leave(core->store, str_of(core->config->id));
-    shard_stop(core->shard, false, now_of(core));
+    shard_stop(core->shard, false, core_now(core));
     mark_leave();
 }
 
@@ -620,12 +319,12 @@ struct worker_core *worker_core_create(struct event_base *base, const struct con
     events_init(&core->events, config->events_max, str_of(config->id), str_of(config->node));
     core->shard_config = shard_config_of(config);
     core->shard_config.room.schema = schema;
-    core->shard = shard_create(&core->shard_config, &shard_host, core, str_of(config->id),
+    core->shard = shard_create(&core->shard_config, &core_shard_host, core, str_of(config->id),
                                str_of(config->node));
     core->store = store_create(base, &config->redis, &store_handlers, core);
     core->tick = evtimer_new(base, on_tick, core);
     core->work = evtimer_new(base, on_work, core);
-    core->ticked_at = now_of(core);
+    core->ticked_at = core_now(core);
     loop_arm(core->tick, TICK_MS);
     return core;
 }

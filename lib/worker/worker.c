@@ -19,10 +19,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* How long it has after a SIGTERM of its own; a supervisor names its deadline. */
 /* Of pushes. */
 static const struct loop_batching batching = {.from = 500, .full = 2000, .apart_us = 2000};
 
+/* How long it has after a SIGTERM of its own; a supervisor names its deadline. */
 enum { TERMINATE_MS = 20000 };
 
 struct worker {
