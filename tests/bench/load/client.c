@@ -266,8 +266,10 @@ static int open_socket(const struct client *client)
     int on = 1;
     int small = SLOW_BUFFER;
     struct sockaddr_in from = {.sin_family = AF_INET};
-    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(options->port)};
-    uint32_t source = (uint32_t)((client - client->load->clients) % SOURCES);
+    size_t index = (size_t)(client - client->load->clients);
+    struct sockaddr_in to = {.sin_family = AF_INET,
+                             .sin_port = htons(options->ports[index % options->port_count])};
+    uint32_t source = (uint32_t)(index % SOURCES);
     from.sin_addr.s_addr = htonl(INADDR_LOOPBACK + 0x100 + source);
     to.sin_addr.s_addr = htonl(options->host);
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));

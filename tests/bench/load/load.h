@@ -8,9 +8,12 @@
 #include "histogram.h"
 #include "scan.h"
 
+enum { PORTS_MAX = 8 };
+
 struct options {
-    uint32_t host; /* IPv4, host byte order */
-    uint16_t port;
+    uint32_t host;             /* IPv4, host byte order */
+    uint16_t ports[PORTS_MAX]; /* clients go round them: nodes of one server */
+    size_t port_count;
     const char *prefix; /* of rooms and sessions, so that runs on one server do not meet */
     enum encoding encoding;
     struct buf schema;           /* serialized, JSON */

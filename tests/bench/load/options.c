@@ -15,6 +15,7 @@ static const char usage[] =
     "JSON.\n"
     "\n"
     "  --schema FILE       serialized schema that clients have, JSON\n"
+    "  --port N            more than once: clients go round them\n"
     "  --host ADDR         (127.0.0.1)\n"
     "  --prefix NAME       of rooms and sessions (bench); without an x\n"
     "  --rooms N           (1)\n"
@@ -124,11 +125,14 @@ static bool read_file(const char *path, struct buf *out)
     return true;
 }
 
-static bool read_port(const char *text, uint16_t *out)
+static bool read_port(const char *text, struct options *out)
 {
     uint64_t number;
-    bool right = read_number(text, &number) && number > 0 && number <= UINT16_MAX;
-    *out = right ? (uint16_t)number : 0;
+    bool right = out->port_count < PORTS_MAX && read_number(text, &number) && number > 0 &&
+                 number <= UINT16_MAX;
+    if (right) {
+        out->ports[out->port_count++] = (uint16_t)number;
+    }
     return right;
 }
 
@@ -144,7 +148,7 @@ static bool read_one(int got, const char *text, struct options *out)
 {
     switch (got) {
     case PORT:
-        return read_port(text, &out->port);
+        return read_port(text, out);
     case HOST:
         return read_host(text, &out->host);
     case SCHEMA:
@@ -195,8 +199,9 @@ bool options_read(int argc, char **argv, struct options *out)
     while (right && (got = getopt_long(argc, argv, "", table, NULL)) >= 0) {
         right = got != '?' && read_one(got, optarg, out);
     }
-    right = right && optind == argc && out->port && buf_len(&out->schema) > 0 && out->rooms > 0 &&
-            out->connecting > 0 && strlen(out->prefix) <= 24 && !strchr(out->prefix, 'x');
+    right = right && optind == argc && out->port_count > 0 && buf_len(&out->schema) > 0 &&
+            out->rooms > 0 && out->connecting > 0 && strlen(out->prefix) <= 24 &&
+            !strchr(out->prefix, 'x');
     if (!right) {
         fputs(usage, stderr);
     }

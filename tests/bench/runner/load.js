@@ -13,11 +13,16 @@ export function checkAll() {
   checks = { check: true, audit: true }
 }
 
-/* {rooms: 20, joinRounds: 3, shapes: true} to ['--rooms', '20', '--join-rounds', '3', '--shapes'] */
+/* {rooms: 20, joinRounds: 3, port: [1, 2], shapes: true} to ['--rooms', '20', '--join-rounds', '3', '--port', '1',
+ * '--port', '2', '--shapes'] */
 function flagsOf(options) {
   return Object.entries(options).flatMap(([name, value]) => {
     const flag = `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
-    return value === true ? [flag] : value === false || value === undefined ? [] : [flag, String(value)]
+    return value === true
+      ? [flag]
+      : value === false || value === undefined
+        ? []
+        : [value].flat().flatMap((one) => [flag, String(one)])
   })
 }
 
@@ -26,7 +31,7 @@ function flagsOf(options) {
  * generator's events, with what it said and its process. */
 export async function applyLoad(server, options, { on = {}, pin } = {}) {
   const flags = flagsOf({
-    port: server.port,
+    port: server.ports ?? server.port,
     schema: join(BUILD, 'bench-schema.json'),
     prefix: `b${process.pid}-${count++}-`,
     msgpack: server.encoding === 'msgpack',

@@ -10,7 +10,7 @@ import { short } from './numbers.js'
 import { drawPlot } from './plots.js'
 import { BUILD, ORIGINAL } from './servers.js'
 
-const NAMES = ['fanout', 'latency', 'joins', 'memory', 'slow', 'growth', 'steps', 'largest', 'start']
+const NAMES = ['fanout', 'latency', 'joins', 'memory', 'slow', 'growth', 'steps', 'largest', 'start', 'scaling']
 /* What --quick does if nothing is named: the others take minutes even so. */
 const QUICK_NAMES = ['fanout', 'latency', 'joins', 'memory', 'slow', 'growth', 'start']
 const ARTEFACTS = fileURLToPath(new URL('../../artefacts/bench', import.meta.url))

@@ -1,6 +1,7 @@
 /* The servers that are compared. Each is started afresh for a measurement, on a port of its own choice,
  * and gone after it. */
-import { mkdtemp, rm } from 'node:fs/promises'
+import { randomBytes } from 'node:crypto'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -114,6 +115,47 @@ export async function redis() {
   }
   const server = await Server.launch('redis', command, /(ready to accept connections)/i)
   return Object.assign(server, { url })
+}
+
+/* Several nodes that share a Redis, each with one worker and one gateway, as one server: its clients go
+ * round the nodes, and so do its rooms. */
+export async function cluster({ nodes, args = [] }) {
+  const store = await redis()
+  const folder = await mkdtemp(join(tmpdir(), 'roomd-bench-'))
+  const secret = join(folder, 'secret')
+  await writeFile(secret, randomBytes(32).toString('base64'), { mode: 0o600 })
+  const each = [
+    ...['--redis', store.url, '--cluster-listen', '127.0.0.1:0', '--cluster-secret-file', secret],
+    ...['--rebalance', 'off', ...args],
+  ]
+  const started = []
+  for (let i = 0; i < nodes; i++) {
+    started.push(await roomd({ name: `node-${i + 1}`, args: each }))
+  }
+  const all = [...started, store]
+  const sum = (maps) => {
+    const summed = new Map()
+    maps.forEach((map) => map.forEach((value, name) => summed.set(name, (summed.get(name) ?? 0) + value)))
+    return summed
+  }
+  return {
+    name: `${nodes} nodes`,
+    encoding: 'json',
+    isFloor: false,
+    port: started[0].port,
+    ports: started.map(({ port }) => port),
+    get log() {
+      return all.map(({ log }) => log).join('')
+    },
+    cpu: () => sum(all.map((one) => one.cpu())),
+    memory: () => ({ total: all.reduce((bytes, one) => bytes + one.memory().total, 0) }),
+    async stop() {
+      for (const one of all) {
+        await one.stop()
+      }
+      await rm(folder, { recursive: true, force: true })
+    },
+  }
 }
 
 export function original({ name = 'original', sqlite = false, pin } = {}) {
