@@ -132,7 +132,6 @@ static enum reject check_schema(struct room *room, struct room_session *session,
 /* What a client is told to bring it up to date. */
 struct hydration {
     bool wipe_all;
-    uint64_t clock; /* that it is brought to */
     struct documents_delta documents;
     uint32_t presences; /* of others (HYD-5) */
 };
@@ -147,7 +146,7 @@ static struct hydration hydrate(const struct room *room, const struct room_sessi
                                 struct value last_clock)
 {
     const struct documents *documents = &room->documents;
-    struct hydration hydration = {.clock = documents->clock};
+    struct hydration hydration = {0};
     double current = (double)documents->clock;
     double client;
     if (!value_number(last_clock, &client) || client > current) {
@@ -268,8 +267,7 @@ static void leave_to_host(const struct room *room, const struct room_session *se
                           struct hydration *hydration)
 {
     if (hydration->documents.all && hydration->documents.count > 0 && !session->edition &&
-        room->host->tells_documents &&
-        room->host->tells_documents(room->ctx, session, &hydration->clock)) {
+        room->host->tells_documents && room->host->tells_documents(room->ctx, session)) {
         hydration->documents = (struct documents_delta){0};
     }
 }
@@ -294,7 +292,7 @@ static bool write_reply(const struct room *room, const struct room_session *sess
     pack_u64(reply, ROOM_PROTOCOL_VERSION);
     pack_member(reply, STR("schema"), schema);
     pack_str(reply, STR("serverClock"));
-    pack_u64(reply, hydration.clock);
+    pack_u64(reply, room->documents.clock);
     pack_str(reply, STR("isReadonly"));
     pack_bool(reply, session->readonly);
     pack_str(reply, STR("objectAccess"));

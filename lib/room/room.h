@@ -90,10 +90,10 @@ struct room_host {
     void (*broadcast)(void *ctx, const struct room_broadcast *broadcast);
     /* Closes the session's socket: plain (cancel), or with code and reason. */
     void (*close)(void *ctx, struct room_session *session, int code, struct str reason);
-    /* Whoever joins is to be told all documents, as the room has them. True: the host tells them,
-     * as they were at *clock, with the reply that comes next, and then what has changed since; the
-     * reply is without documents, `diff` its last member. NULL: the room tells them. */
-    bool (*tells_documents)(void *ctx, const struct room_session *to, uint64_t *clock);
+    /* Whoever joins is to be told all documents, as the room has them now. True: the host tells
+     * them with the reply that comes next, which is without documents, `diff` its last member.
+     * NULL: the room tells them. */
+    bool (*tells_documents)(void *ctx, const struct room_session *to);
     void (*append)(void *ctx, const struct room_entry *entry);
     /* The server clock in the answer to a push that changed no document: at most the room's. NULL:
      * that one. */

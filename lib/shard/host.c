@@ -49,36 +49,13 @@ static uint64_t host_result_clock(void *ctx, const struct room_session *session)
     return conn && answers_ahead(conn) ? room->told_clock : room_documents(room->room)->clock;
 }
 
-static bool host_tells_documents(void *ctx, const struct room_session *to, uint64_t *clock)
+static bool host_tells_documents(void *ctx, const struct room_session *to)
 {
     struct shard_conn *conn = conn_of(ctx, to);
-    if (!conn) {
-        return false;
+    if (conn) {
+        conn->share = share_for(conn);
     }
-    conn->share = share_for(conn);
-    if (conn->share) {
-        *clock = share_clock(conn->share);
-    }
-    return conn->share != NULL;
-}
-
-/* What has changed since the documents were as the reply says. */
-static void send_changes(struct shard_conn *conn, uint64_t since)
-{
-    struct shard_room *room = conn->room;
-    struct buf event = {0};
-    if (room_write_changes(room->room, conn->session, since, &event) == ROOM_CAUGHT_UP) {
-        struct link_frame frame = {
-            .type = LINK_SEND,
-            .conn = conn->number,
-            .answered = conn->answered,
-            .clock = room_documents(room->room)->clock,
-            .how = LINK_HOW_EVENT,
-            .payload = buf_value(&event),
-        };
-        outbox_send(room, conn->link, &frame);
-    }
-    buf_finish(&event);
+    return conn && conn->share;
 }
 
 /* The connect reply, `frame`, refers to the connection's share. */
@@ -88,9 +65,7 @@ static void send_join(struct shard_conn *conn, struct link_frame *frame)
     conn->share = NULL;
     frame->type = LINK_JOIN;
     frame->share = share_number(share);
-    frame->clock = share_clock(share);
     outbox_send(conn->room, conn->link, frame);
-    send_changes(conn, frame->clock);
     share_used(share);
 }
 

@@ -328,7 +328,6 @@ void pieces_drop(struct shard_room *room);
 /* One that a connect reply to the connection can refer to, what has changed since behind it; NULL:
  * the reply is to have all in it. Borrowed, until the next call of any of these. */
 struct shard_share *share_for(struct shard_conn *conn);
-uint64_t share_clock(const struct shard_share *share);
 uint64_t share_number(const struct shard_share *share);
 /* A reply that refers to it was just put into the outbox. */
 void share_used(struct shard_share *share);

@@ -12,7 +12,6 @@
 enum {
     FROM = 32, /* bytes of a room's documents; smaller rooms go with each reply */
     PART = 8,  /* of members in a frame; also on a link unread: others would wait behind more */
-    NEAR = 16, /* changes that follow a reply instead of a new share */
 };
 
 enum {
@@ -75,16 +74,10 @@ static void share_forget(struct shard_share *share)
     share_free(share);
 }
 
-/* What is missing in it can be told, and is little. */
-static bool is_near(const struct shard_share *share)
+/* Nobody else can be told that the room is so. */
+static bool is_stale(const struct shard_share *share)
 {
-    const struct documents *documents = room_documents(share->room->room);
-    struct documents_delta delta;
-    if (share->clock < documents->history_start) {
-        return false;
-    }
-    documents_delta(documents, false, share->clock, &delta);
-    return delta.bytes <= part_of_slice(share->room->shard, NEAR);
+    return share->clock != room_documents(share->room->room)->clock;
 }
 
 struct shard_share *share_for(struct shard_conn *conn)
@@ -99,18 +92,13 @@ struct shard_share *share_for(struct shard_conn *conn)
     list_each(share, &room->shares, room_link, struct shard_share)
     {
         if (share->link == conn->link) {
-            if (is_near(share)) {
+            if (!is_stale(share)) {
                 return share;
             }
             count++;
         }
     }
     return count < PER_ROOM ? share_create(conn->link, room) : NULL;
-}
-
-uint64_t share_clock(const struct shard_share *share)
-{
-    return share->clock;
 }
 
 uint64_t share_number(const struct shard_share *share)
@@ -175,24 +163,12 @@ void shares_work(struct shard *shard)
 
 /* ---- their end ---- */
 
-static bool is_over(const struct shard_share *share, bool replaced, uint64_t now_ms)
+static bool is_over(const struct shard_share *share, uint64_t now_ms)
 {
     const struct shard_room *room = share->room;
     bool replies_sent = room->durable >= share->need && room->gate_passed >= share->gate;
-    uint64_t keep_ms = replaced || room->shard->shared_bytes > KEEP_BYTES ? 0 : KEEP_MS;
-    return replies_sent && !share->view && now_ms - share->used_at >= keep_ms;
-}
-
-static bool is_newest(const struct shard_share *share)
-{
-    struct shard_share *other;
-    list_each(other, &share->room->shares, room_link, struct shard_share)
-    {
-        if (other->link == share->link && other->number > share->number) {
-            return false;
-        }
-    }
-    return true;
+    bool keep = !is_stale(share) && room->shard->shared_bytes <= KEEP_BYTES;
+    return replies_sent && !share->view && (!keep || now_ms - share->used_at >= KEEP_MS);
 }
 
 void shares_tick(struct shard_room *room, uint64_t now_ms)
@@ -200,7 +176,7 @@ void shares_tick(struct shard_room *room, uint64_t now_ms)
     struct shard_share *share;
     list_each(share, &room->shares, room_link, struct shard_share)
     {
-        if (is_over(share, !is_newest(share), now_ms)) {
+        if (is_over(share, now_ms)) {
             share_forget(share);
         }
     }
