@@ -2,6 +2,7 @@
 #include "room/draft.h"
 
 #include "base/alloc.h"
+#include "room/room.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -63,6 +64,15 @@ void draft_set(struct draft *draft, struct str id, struct record *take)
     list_append(&draft->items, &item->link);
 }
 
+enum err draft_weigh(const struct draft *draft, struct buf *why)
+{
+    if (draft->bytes > ROOM_MAX_BYTES && draft->bytes > draft->documents->bytes) {
+        buf_append_str(why, STR("the room would be too large"));
+        return ERR_TOO_LARGE;
+    }
+    return ERR_OK;
+}
+
 void draft_drop(struct draft *draft, struct str id)
 {
     struct draft_item *item = map_get(&draft->by_id, id);
@@ -103,17 +113,6 @@ bool draft_next(const struct draft *draft, struct draft_walk *walk, struct recor
     }
     walk->at = walk->at->next;
     return true;
-}
-
-void draft_each(const struct draft *draft, draft_visit_fn visit, void *ctx)
-{
-    struct draft_walk walk = {0};
-    struct record *record;
-    while (draft_next(draft, &walk, &record)) {
-        if (record) {
-            visit(ctx, record);
-        }
-    }
 }
 
 /* Puts before removes (UPD-4), each in the order it was asked for. */

@@ -26,13 +26,12 @@ bool draft_has(const struct draft *draft, struct str id);
 /* What it would be; NULL: nothing. */
 struct record *draft_get(const struct draft *draft, struct str id);
 
-/* Calls `visit` for every record there would be: first those put, then the untouched rest (UPD-1).
- */
-typedef void (*draft_visit_fn)(void *ctx, struct record *record);
-void draft_each(const struct draft *draft, draft_visit_fn visit, void *ctx);
+/* ERR_TOO_LARGE: the draft would make the room larger than it may be, or has been. */
+enum err draft_weigh(const struct draft *draft, struct buf *why) NODISCARD;
 
-/* The same one by one. Starts zeroed; the draft does not change meanwhile. False behind the last;
- * *record may be NULL in between, for what was only stepped over. */
+/* Every record there would be, one by one: first those put, then the untouched rest (UPD-1). Starts
+ * zeroed; the draft does not change meanwhile. False behind the last; *record may be NULL in
+ * between, for what was only stepped over. */
 struct draft_walk {
     struct list *at; /* NULL: at the beginning */
     bool untouched;  /* what was put is through */

@@ -77,15 +77,6 @@ void draft_migration_destroy(struct draft_migration *migration)
     }
 }
 
-enum err draft_weigh(const struct draft *draft, struct buf *why)
-{
-    if (draft->bytes > ROOM_MAX_BYTES && draft->bytes > draft->documents->bytes) {
-        buf_append_str(why, STR("the room would be too large"));
-        return ERR_TOO_LARGE;
-    }
-    return ERR_OK;
-}
-
 enum err draft_migration_step(struct draft_migration *migration, struct slice *slice,
                               struct buf *why)
 {

@@ -18,7 +18,4 @@ enum err draft_migration_step(struct draft_migration *migration, struct slice *s
 bool draft_migration_waits(const struct draft_migration *migration);
 void draft_migration_destroy(struct draft_migration *migration); /* NULL is fine */
 
-/* ERR_TOO_LARGE: the draft would make the room larger than it may be, or has been. */
-enum err draft_weigh(const struct draft *draft, struct buf *why) NODISCARD;
-
 #endif

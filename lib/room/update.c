@@ -92,30 +92,23 @@ struct value room_context_get(const struct room_context *context, struct str id)
     return record ? record_value(record) : VALUE_NONE;
 }
 
-struct each {
-    void (*visit)(void *ctx, struct value record);
-    void *ctx;
-};
-
-static void visit_value(void *ctx, struct record *record)
-{
-    const struct each *each = ctx;
-    each->visit(each->ctx, record_value(record));
-}
-
 void room_context_each(const struct room_context *context,
                        void (*visit)(void *ctx, struct value record), void *ctx)
 {
-    struct each each = {visit, ctx};
-    draft_each(&context->draft, visit_value, &each);
+    struct draft_walk walk = {0};
+    struct record *record;
+    while (draft_next(&context->draft, &walk, &record)) {
+        if (record) {
+            visit(ctx, record_value(record));
+        }
+    }
 }
 
 enum room_edited room_context_commit(struct room_context *context, uint64_t now_ms, struct buf *why)
 {
     struct room *room = context->room;
     enum room_edited edited = ROOM_UNCHANGED;
-    if (context->draft.bytes > ROOM_MAX_BYTES && context->draft.bytes > room->documents.bytes) {
-        buf_append_str(why, STR("the room would be too large"));
+    if (draft_weigh(&context->draft, why)) {
         edited = ROOM_EDIT_TOO_LARGE;
     } else {
         struct edit *edits;
