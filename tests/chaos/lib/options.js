@@ -1,7 +1,7 @@
 /* The options of tests/chaos/run. */
-import { existsSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { UsageError, folderOf, wordsOf } from '../../crowd/lib/options.js'
 import { availableKinds, WEIGHTS } from './faults.js'
 
 export const USAGE = `Lets processes of a roomd die, stand still and be replaced while clients draw, and checks
@@ -52,8 +52,6 @@ const NUMBERS = {
 const ARTEFACTS = fileURLToPath(new URL('../../artefacts/chaos', import.meta.url))
 const LEAST = { faults: 0, measures: 0, seed: 0, originals: 0, rate: 0 }
 
-export class UsageError extends Error {}
-
 function numberOf(name, text) {
   const number = Number(text)
   const isOne = (text ?? '').trim() !== '' && (name === 'rate' ? number > 0 : Number.isInteger(number))
@@ -76,23 +74,11 @@ function kindsOf(text = '') {
   })
 }
 
-/* It is emptied, so it must look like one of ours, or not be there. */
-function folderOf(path = '') {
-  const folder = resolve(path)
-  if (path === '' || (existsSync(folder) && !existsSync(join(folder, 'report.json')))) {
-    throw new UsageError(`--artefacts wants a new folder, or one of an earlier run, not "${path}"`)
-  }
-  return folder
-}
-
 /* {help} or all options by name. Throws a UsageError. */
 export function parseOptions(args) {
   const options = { ...NUMBERS, kinds: availableKinds(), artefacts: ARTEFACTS, keep: false, help: false }
   options.seed = Math.floor(Math.random() * 0xffffffff)
-  const words = args.flatMap((arg) => {
-    const [, name, value] = /^(--[^=]+)=(.*)$/.exec(arg) ?? []
-    return name ? [name, value] : [arg]
-  })
+  const words = wordsOf(args)
   for (let word; (word = words.shift()) !== undefined; ) {
     const name = word.slice(2)
     if (word === '--help' || word === '-h') {

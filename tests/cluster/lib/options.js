@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { UsageError, folderOf, wordsOf } from '../../crowd/lib/options.js'
 import { SCENARIOS, SHORT } from './scenarios.js'
 
 export const USAGE = `Starts several machines on this one - nodes of roomd, HAProxy, Redis with Sentinels, all with
@@ -37,8 +38,6 @@ const LEAST = { seed: 0, originals: 0 }
 const LONG_TIMES = 3
 const ARTEFACTS = fileURLToPath(new URL('../../artefacts/cluster', import.meta.url))
 
-export class UsageError extends Error {}
-
 function numberOf(name, text) {
   const number = Number(text)
   if ((text ?? '').trim() === '' || !Number.isInteger(number) || number < (LEAST[name] ?? 1)) {
@@ -63,23 +62,11 @@ function programOf(text = '') {
   return resolve(text)
 }
 
-/* It is emptied, so it must look like one of ours, or not be there. */
-function folderOf(text = '') {
-  const folder = resolve(text)
-  if (text === '' || (existsSync(folder) && !existsSync(join(folder, 'report.json')))) {
-    throw new UsageError(`--artefacts wants a new folder, or one of an earlier run, not "${text}"`)
-  }
-  return folder
-}
-
 /* {help} or all options by name. Throws a UsageError. */
 export function parseOptions(args) {
   const options = { ...NUMBERS, only: SHORT, artefacts: ARTEFACTS, older: null, tls: false, help: false }
   options.seed = Math.floor(Math.random() * 0xffffffff)
-  const words = args.flatMap((arg) => {
-    const [, name, value] = /^(--[^=]+)=(.*)$/.exec(arg) ?? []
-    return name ? [name, value] : [arg]
-  })
+  const words = wordsOf(args)
   for (let word; (word = words.shift()) !== undefined; ) {
     const name = word.slice(2)
     if (word === '--help' || word === '-h') {
