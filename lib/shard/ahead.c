@@ -22,9 +22,13 @@ bool ahead_may_answer(const struct shard_conn *conn)
            room->gate_passed >= conn->told_gate;
 }
 
+/* A record that is taken away stays in gateways' rosters until what waits is followed by the same
+ * again: a connect reply may wait that still shows it, and be the last thing that comes from here.
+ */
 static void cast(struct shard_room *room, const struct shard_conn *source,
                  const struct room_broadcast *broadcast, struct value event)
 {
+    bool adds = broadcast->effect == ROOM_PRESENCE_ADDED;
     for (uint32_t i = 0; i < room->audience_count; i++) {
         struct shard_link *link = room->audience[i].link;
         if (room->audience[i].edition != broadcast->edition) {
@@ -35,10 +39,8 @@ static void cast(struct shard_room *room, const struct shard_conn *source,
             .channel = room->audience[i].channel,
             .conn = source && source->link == link ? source->number : 0,
             .payload = event,
-            .presence = broadcast->presence,
-            .flags = broadcast->effect == ROOM_PRESENCE_ADDED     ? LINK_CAST_ADDS
-                     : broadcast->effect == ROOM_PRESENCE_REMOVED ? LINK_CAST_REMOVES
-                                                                  : 0,
+            .presence = adds ? broadcast->presence : (struct str){0},
+            .flags = adds ? LINK_CAST_ADDS : 0,
         };
         link_send(link, &frame);
     }

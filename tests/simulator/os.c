@@ -8,6 +8,7 @@
 #include "base/random.h"
 #include "link/frame.h"
 #include "net/loop.h"
+#include "value/json.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -137,11 +138,18 @@ void __wrap_link_write(struct buf *out, const struct link_frame *frame);
 void __wrap_link_write(struct buf *out, const struct link_frame *frame)
 {
     if (tracing()) {
+        struct buf payload = {0};
+        if (value_present(frame->payload)) {
+            json_write(frame->payload, &payload);
+        }
         trace("  frame %s conn=%" PRIu64 " seq=%" PRIu64 " answered=%" PRIu64 " clock=%" PRIu64
-              " presence_clock=%" PRIu64 " channel=%" PRIu64 " %.*s%.*s%.*s",
+              " presence_clock=%" PRIu64 " channel=%" PRIu64 " share=%" PRIu64
+              " %.*s%.*s%.*s%.*s %.*s",
               link_type_name(frame->type), frame->conn, frame->seq, frame->answered, frame->clock,
-              frame->presence_clock, frame->channel, STR_ARG(frame->room), STR_ARG(frame->id),
-              STR_ARG(frame->reason));
+              frame->presence_clock, frame->channel, frame->share, STR_ARG(frame->room),
+              STR_ARG(frame->id), STR_ARG(frame->reason), STR_ARG(frame->presence),
+              STR_ARG(buf_str(&payload)));
+        buf_finish(&payload);
     }
     __real_link_write(out, frame);
 }

@@ -403,6 +403,43 @@ Test(commit, who_leaves_meanwhile_does_not_come_back)
     cr_assert(put && strstr(put, "[\"remove\"]") != NULL, "%s", lines);
 }
 
+static int taken_away; /* casts that take a presence record off the roster, and */
+static int removals;   /* those that say anything about a record that is gone */
+
+static void count_taken_away(struct fake *of, int number, const struct link_frame *frame)
+{
+    (void)of, (void)number;
+    if (frame->type == LINK_CAST) {
+        struct value diff = value_get(frame->payload, STR("diff"));
+        removals += value_count(diff) == 1 &&
+                    value_present(value_get(diff, STR("cursor:000000000000000000002")));
+        taken_away += (frame->flags & LINK_CAST_REMOVES) != 0;
+    }
+}
+
+/* A reply that waits may show the record still, and nothing come behind it from this owner. */
+Test(commit, who_leaves_meanwhile_is_on_the_roster_until_it_is_told_in_its_place)
+{
+    gateway_join(gateway, 2, "demo", "b");
+    gateway_message(gateway, 2, 2, CURSOR(1));
+    gateway_told(gateway);
+    gateway_put(gateway, 1, 2, "note:1", 1);
+    fake_store_changes(&fake, false, false);
+    gateway_join(gateway, 3, "demo", "c");
+    gateway_gone(gateway, 2);
+    gateway_told(gateway);
+    fake.on_frame = count_taken_away;
+    fake_pass(&fake, ROOM_REMOVAL_WAIT_MS + 500);
+    gateway_told(gateway);
+    cr_assert(eq(int, removals, 1));
+    cr_assert(eq(int, taken_away, 0));
+    fake_store_changes(&fake, true, false);
+    fake_answer_all(&fake);
+    gateway_told(gateway);
+    cr_assert(eq(int, removals, 2));
+    cr_assert(eq(int, taken_away, 1));
+}
+
 /* The next owner comes to the same conclusions: it gets all of their messages. */
 Test(commit, a_close_that_waits_is_the_next_owners)
 {
