@@ -30,10 +30,11 @@ static void end_slow(struct edge_conn *conn)
     conn_abort(conn);
 }
 
-/* What is to be sent next goes there: behind the connect reply, if that waits. */
+/* What is to be sent next goes there: behind what waits for a share. */
 static struct outq *out_of(struct edge_conn *conn)
 {
-    return conn->joining ? &conn->joining->after : &conn->out;
+    struct share_wait *last = share_last_wait(conn);
+    return last ? &last->after : &conn->out;
 }
 
 /* Events wait for a socket that is blocked; what cannot wait is bounded here. */
@@ -58,26 +59,28 @@ static void send_message(struct edge_conn *conn, struct rendered *message)
     conn_ready(conn);
 }
 
-/* ---- a connect reply and its share ---- */
+/* ---- a message and its share ---- */
 
 /* What comes before the share's members, and behind them. */
-static void write_reply(const struct joining *joining, struct buf *head, struct buf *tail)
+static void write_around(const struct share_wait *wait, struct buf *head, struct buf *tail)
 {
-    struct value reply = {joining->reply->data, joining->reply->len};
-    struct value_walk walk = value_members(reply);
+    struct value message = {wait->message->data, wait->message->len};
+    struct value_walk walk = value_members(message);
     struct value diff = VALUE_NONE;
     struct str key;
     while (value_next_member(&walk, &key, &diff)) { /* it is the last */
     }
     uint32_t own = value_count(diff);
-    if (joining->encoding == ENCODING_MSGPACK) {
+    if (wait->encoding == ENCODING_MSGPACK) {
         const uint8_t *at = value_members(diff).at;
-        buf_append(head, reply.data, (size_t)(diff.data - reply.data));
-        pack_map(head, own + (uint32_t)joining->share->members);
+        buf_append(head, message.data, (size_t)(diff.data - message.data));
+        pack_map(head, own + (uint32_t)wait->share->members);
         buf_append(tail, at, (size_t)(diff.data + diff.len - at));
     } else {
-        json_write(reply, head);
+        size_t start = buf_len(head);
+        json_write(message, head);
         json_write(diff, tail);
+        assert(buf_len(head) - start > buf_len(tail));
         buf_truncate(head, buf_len(head) - buf_len(tail) - 1);
         *buf_head(tail) = ',';
         buf_consume(tail, own > 0 ? 0 : 1);
@@ -85,21 +88,27 @@ static void write_reply(const struct joining *joining, struct buf *head, struct 
     }
 }
 
-static void push_reply(struct edge_conn *conn)
+static void push_waited(struct edge_conn *conn, const struct share_wait *wait)
 {
-    const struct joining *joining = conn->joining;
-    const struct edge_share *share = joining->share;
+    const struct edge_share *share = wait->share;
+    uint8_t around[ENVELOPE_MAX];
     struct buf head = {0};
     struct buf tail = {0};
     struct buf frame = {0};
-    write_reply(joining, &head, &tail);
+    if (!wait->reply) {
+        buf_append(&head, around, envelope_head(wait->encoding, 1, around));
+    }
+    write_around(wait, &head, &tail);
+    if (!wait->reply) {
+        buf_append(&tail, around, envelope_tail(wait->encoding, around));
+    }
     blob_begin(&frame);
-    ws_write_header(&frame, opcode_of(joining->encoding), true,
-                    buf_len(&head) + share->as[joining->encoding].bytes + buf_len(&tail));
+    ws_write_header(&frame, opcode_of(wait->encoding), true,
+                    buf_len(&head) + share->as[wait->encoding].bytes + buf_len(&tail));
     buf_append_str(&frame, buf_str(&head));
     outq_push(&conn->out, blob_take(&frame));
     for (uint32_t i = 0; i < share->part_count; i++) {
-        outq_push(&conn->out, blob_ref(share->parts[i].rendered[joining->encoding]));
+        outq_push(&conn->out, blob_ref(share->parts[i].rendered[wait->encoding]));
     }
     outq_append(&conn->out, buf_head(&tail), buf_len(&tail));
     conn->edge->counts.frames_sent++;
@@ -107,19 +116,33 @@ static void push_reply(struct edge_conn *conn)
     buf_finish(&tail);
 }
 
-void deliver_reply(struct edge_conn *conn)
+static void end_joining(struct edge_conn *conn, uint64_t answered)
 {
-    uint64_t answered = conn->joining->answered;
-    if (conn->out.bytes > EDGE_UNSENT_BYTES) {
-        end_slow(conn);
-        return;
-    }
-    push_reply(conn);
-    outq_splice(&conn->out, &conn->joining->after);
-    share_leave(conn);
     conn->joined = true;
     inbox_answered(conn, answered);
-    conn_ready(conn);
+}
+
+void deliver_waited(struct edge_conn *conn)
+{
+    while (!list_empty(&conn->waits)) {
+        struct share_wait *wait = list_entry(conn->waits.next, struct share_wait, conn_link);
+        if (!share_wait_is_over(wait)) {
+            return;
+        }
+        if (conn->out.bytes > EDGE_UNSENT_BYTES) {
+            end_slow(conn);
+            return;
+        }
+        bool reply = wait->reply;
+        uint64_t answered = wait->answered;
+        push_waited(conn, wait);
+        outq_splice(&conn->out, &wait->after);
+        share_wait_end(wait);
+        if (reply) {
+            end_joining(conn, answered);
+        }
+        conn_ready(conn);
+    }
 }
 
 /* ---- events ---- */
@@ -228,7 +251,7 @@ void deliver_stop_pacing(struct edge_conn *conn)
 
 static bool blocked(const struct edge_conn *conn)
 {
-    return conn->joining || conn->out.bytes > EDGE_OUTQ_BYTES;
+    return !list_empty(&conn->waits) || conn->out.bytes > EDGE_OUTQ_BYTES;
 }
 
 static void keep_event(struct edge_conn *conn, struct blob *event)
@@ -279,6 +302,15 @@ void deliver_event(struct edge_conn *conn, struct rendered *event)
         flush_events(conn);
     } else if (list_empty(&conn->pace_link)) {
         wait_a_while(conn);
+    }
+}
+
+void deliver_long_event(struct edge_conn *conn, const struct link_frame *frame)
+{
+    conn->edge->counts.events++;
+    if (takes_more(conn) && deliver_flush(conn)) {
+        note_sent(conn);
+        share_wait_for(conn, frame);
     }
 }
 

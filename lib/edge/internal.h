@@ -104,7 +104,7 @@ struct edge_conn {
     bool readonly, object_readonly;
     uint16_t tries;          /* owners that were found and did not serve it, one after the other */
     bool joined;             /* has a connect reply: it can be resumed */
-    struct joining *joining; /* owned; NULL unless its connect reply waits for a share */
+    struct list waits;       /* of struct share_wait.conn_link: messages that wait for shares */
     struct edge_channel
         *channel;      /* of the owner there is now: casts on it are for it too; or NULL */
     bool paused;       /* not read, for its inbox is full */
@@ -247,8 +247,10 @@ void deliver_event(struct edge_conn *conn, struct rendered *event);
 /* At once; `after_events`: behind the events that wait. */
 void deliver_message(struct edge_conn *conn, struct rendered *message, bool after_events);
 void deliver_pong(struct edge_conn *conn, struct rendered *pong);
-/* The connect reply of one that is joining, whose share is all there, and what waits behind it. */
-void deliver_reply(struct edge_conn *conn);
+/* An event that refers to a share. */
+void deliver_long_event(struct edge_conn *conn, const struct link_frame *frame);
+/* Those of its messages that waited for shares and do not any more, and what waits behind them. */
+void deliver_waited(struct edge_conn *conn);
 /* Sends the events that wait; false if the client does not read and was ended for it. */
 bool deliver_flush(struct edge_conn *conn);
 void deliver_drop_events(struct edge_conn *conn);

@@ -142,7 +142,7 @@ static void conn_lost(struct edge_conn *conn, struct edge_link *link)
         take_back(link, conn);
     }
     channel_leave(conn);
-    if (conn->joining) {
+    if (share_joining(conn)) {
         share_leave(conn);
         deliver_drop_events(conn);
         kept_restart(&conn->kept);

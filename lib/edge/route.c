@@ -164,7 +164,7 @@ static void on_resumed(struct edge_conn *conn, const struct link_frame *frame)
 /* Until a reply is sent that says so, nothing was answered. */
 static void on_answered(struct edge_conn *conn, uint64_t seq)
 {
-    struct joining *joining = conn->joining;
+    struct share_wait *joining = share_joining(conn);
     if (!joining) {
         inbox_answered(conn, seq);
     } else if (seq > joining->answered) {
@@ -172,6 +172,7 @@ static void on_answered(struct edge_conn *conn, uint64_t seq)
     }
 }
 
+/* A connect reply whose documents come by a share. */
 static void on_join(struct edge_conn *conn, const struct link_frame *frame)
 {
     share_leave(conn); /* a reply before it is not what the client waits for any more */
@@ -180,7 +181,7 @@ static void on_join(struct edge_conn *conn, const struct link_frame *frame)
     kept_brought(&conn->kept, frame);
     conn->kept.clock = frame->clock;
     conn_attach(conn, frame->channel);
-    share_join(conn, share_find(conn->room->link, frame->share), frame);
+    share_wait_for(conn, frame);
 }
 
 static void on_send(struct edge_conn *conn, const struct link_frame *frame)
@@ -200,7 +201,11 @@ static void on_send(struct edge_conn *conn, const struct link_frame *frame)
         deliver_message(conn, &message, false);
         break;
     case LINK_HOW_EVENT:
-        deliver_event(conn, &message);
+        if (frame->share) {
+            deliver_long_event(conn, frame);
+        } else {
+            deliver_event(conn, &message);
+        }
         break;
     case LINK_HOW_CUSTOM:
         deliver_message(conn, &message, true);
@@ -233,7 +238,11 @@ static void on_cast(struct edge_link *link, const struct link_frame *frame)
     {
         if (conn->channel == channel && conn->wire != frame->conn) {
             kept_brought(&conn->kept, frame);
-            deliver_event(conn, &event);
+            if (frame->share) {
+                deliver_long_event(conn, frame);
+            } else {
+                deliver_event(conn, &event);
+            }
         }
     }
     rendered_finish(&event);
@@ -269,10 +278,11 @@ static void on_conn_frame(struct edge_conn *conn, const struct link_frame *frame
 {
     switch (frame->type) {
     case LINK_SEND:
-        on_send(conn, frame);
-        break;
-    case LINK_JOIN:
-        on_join(conn, frame);
+        if (frame->share && frame->how == LINK_HOW_CONNECT) {
+            on_join(conn, frame);
+        } else {
+            on_send(conn, frame);
+        }
         break;
     case LINK_ACK:
         on_answered(conn, frame->answered);
@@ -366,16 +376,16 @@ static enum err on_frame(struct edge_link *link, const struct link_frame *frame)
     if (frame->type == LINK_CLOSE && !close_valid(frame)) {
         return ERR_MALFORMED;
     }
+    if (frame->share && (frame->type == LINK_SEND || frame->type == LINK_CAST) &&
+        !share_serves(link, frame)) {
+        return ERR_MALFORMED;
+    }
     if (frame->type == LINK_CAST) {
         on_cast(link, frame);
         return ERR_OK;
     }
     if (frame->type == LINK_SHARE || frame->type == LINK_MEMBERS || frame->type == LINK_FORGET) {
         return share_frame(link, frame);
-    }
-    if (frame->type == LINK_JOIN &&
-        (!share_find(link, frame->share) || !share_fits(frame->payload))) {
-        return ERR_MALFORMED;
     }
     uint64_t number = LINK_CONN_NUMBER(frame->conn);
     struct edge_conn *conn =

@@ -1,4 +1,4 @@
-/* What many joining clients are told alike. */
+/* What is long, or what many are told alike. */
 #include "edge/share.h"
 
 #include "base/alloc.h"
@@ -17,7 +17,7 @@ struct str share_key(const void *entry)
     return number_str(&((const struct edge_share *)entry)->number);
 }
 
-struct edge_share *share_find(const struct edge_link *link, uint64_t number)
+static struct edge_share *share_find(const struct edge_link *link, uint64_t number)
 {
     return map_get(&link->shares, number_str(&number));
 }
@@ -93,12 +93,12 @@ static void finish(struct edge_share *share, enum encoding encoding)
     if (!is_whole(share) || share->as[encoding].parts < share->part_count) {
         return;
     }
-    struct joining *joining;
+    struct share_wait *wait;
     share->finishing = true;
-    list_each(joining, &share->waiting, share_link, struct joining)
+    list_each(wait, &share->waiting, share_link, struct share_wait)
     {
-        if (joining->encoding == encoding) {
-            deliver_reply(joining->conn);
+        if (wait->encoding == encoding) {
+            deliver_waited(wait->conn);
         }
     }
     share->finishing = false;
@@ -120,9 +120,9 @@ void share_work(struct edge *edge)
     finish(share, encoding);
 }
 
-/* ---- joining ---- */
+/* ---- what waits ---- */
 
-bool share_fits(struct value payload)
+static bool takes_members(struct value payload)
 {
     struct value_walk walk = value_members(payload);
     struct str key = {0};
@@ -132,33 +132,72 @@ bool share_fits(struct value payload)
     return str_eq(key, STR("diff")) && value_type(member) == VALUE_MAP;
 }
 
-void share_join(struct edge_conn *conn, struct edge_share *share, const struct link_frame *frame)
+static bool is_reply(const struct link_frame *frame)
 {
-    struct joining *joining = xcalloc(1, sizeof(*joining));
-    joining->share = share;
-    joining->conn = conn;
-    joining->encoding = conn->encoding;
-    joining->reply = blob_create(frame->payload.data, frame->payload.len);
-    joining->answered = frame->answered;
-    list_append(&share->waiting, &joining->share_link);
-    conn->joining = joining;
+    return frame->type == LINK_SEND && frame->how == LINK_HOW_CONNECT;
+}
+
+bool share_serves(const struct edge_link *link, const struct link_frame *frame)
+{
+    const struct edge_share *share = share_find(link, frame->share);
+    bool is_event = frame->type == LINK_CAST || frame->how == LINK_HOW_EVENT;
+    return share && (is_reply(frame) || (is_event && is_whole(share))) &&
+           takes_members(frame->payload);
+}
+
+void share_wait_for(struct edge_conn *conn, const struct link_frame *frame)
+{
+    struct edge_share *share = share_find(conn->room->link, frame->share);
+    struct share_wait *wait = xcalloc(1, sizeof(*wait));
+    wait->share = share;
+    wait->conn = conn;
+    wait->encoding = conn->encoding;
+    wait->reply = is_reply(frame);
+    wait->message = blob_create(frame->payload.data, frame->payload.len);
+    wait->answered = frame->answered;
+    list_append(&share->waiting, &wait->share_link);
+    list_append(&conn->waits, &wait->conn_link);
     share->as[conn->encoding].wanted = true;
     see_to_work(share);
-    finish(share, conn->encoding);
+    deliver_waited(conn);
+}
+
+bool share_wait_is_over(const struct share_wait *wait)
+{
+    return is_whole(wait->share) &&
+           wait->share->as[wait->encoding].parts == wait->share->part_count;
+}
+
+void share_wait_end(struct share_wait *wait)
+{
+    list_remove(&wait->share_link);
+    list_remove(&wait->conn_link);
+    free_if_done(wait->share);
+    blob_unref(wait->message);
+    outq_finish(&wait->after);
+    free(wait);
+}
+
+struct share_wait *share_last_wait(const struct edge_conn *conn)
+{
+    return list_empty(&conn->waits) ? NULL
+                                    : list_entry(conn->waits.prev, struct share_wait, conn_link);
+}
+
+struct share_wait *share_joining(const struct edge_conn *conn)
+{
+    struct share_wait *first = list_empty(&conn->waits)
+                                   ? NULL
+                                   : list_entry(conn->waits.next, struct share_wait, conn_link);
+    return first && first->reply ? first : NULL;
 }
 
 void share_leave(struct edge_conn *conn)
 {
-    struct joining *joining = conn->joining;
-    if (!joining) {
-        return;
+    struct share_wait *wait;
+    while ((wait = share_last_wait(conn))) {
+        share_wait_end(wait);
     }
-    conn->joining = NULL;
-    list_remove(&joining->share_link);
-    free_if_done(joining->share);
-    blob_unref(joining->reply);
-    outq_finish(&joining->after);
-    free(joining);
 }
 
 /* ---- frames ---- */

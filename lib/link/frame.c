@@ -8,7 +8,8 @@
 #include <assert.h>
 #include <stddef.h>
 
-enum kind { KIND_END, KIND_U64, KIND_STR, KIND_VALUE, KIND_BYTES };
+/* KIND_LATER: a number again, which a peer of an older version does not write; 0 then. */
+enum kind { KIND_END, KIND_U64, KIND_STR, KIND_VALUE, KIND_BYTES, KIND_LATER };
 
 struct field {
     enum kind kind;
@@ -18,6 +19,10 @@ struct field {
 #define U64(name)                                                                                  \
     {                                                                                              \
         KIND_U64, offsetof(struct link_frame, name)                                                \
+    }
+#define LATER(name)                                                                                \
+    {                                                                                              \
+        KIND_LATER, offsetof(struct link_frame, name)                                              \
     }
 #define STRING(name)                                                                               \
     {                                                                                              \
@@ -57,11 +62,11 @@ static const struct shape {
     {LINK_SEND,
      "send",
      {U64(conn), U64(answered), U64(clock), U64(how), U64(channel), VALUE(payload),
-      U64(presence_clock), U64(presence_at)}},
+      U64(presence_clock), U64(presence_at), LATER(share)}},
     {LINK_CAST,
      "cast",
      {U64(channel), U64(conn), U64(clock), VALUE(payload), U64(presence_clock), STRING(presence),
-      U64(flags)}},
+      U64(flags), LATER(share)}},
     {LINK_CLOSE, "close", {U64(conn), U64(code), STRING(reason)}},
     {LINK_DETACH, "detach", {U64(conn)}},
     {LINK_REFUSE, "refuse", {U64(conn), U64(code), STRING(reason)}},
@@ -77,10 +82,6 @@ static const struct shape {
     {LINK_FLAGS, "flags", {U64(conn), U64(flags)}},
     {LINK_SHARE, "share", {U64(share), U64(members)}},
     {LINK_MEMBERS, "members", {U64(share), VALUE(payload)}},
-    {LINK_JOIN,
-     "join",
-     {U64(conn), U64(answered), U64(clock), U64(channel), U64(share), VALUE(payload),
-      U64(presence_clock), U64(presence_at)}},
     {LINK_FORGET, "forget", {U64(share)}},
 };
 
@@ -121,6 +122,7 @@ static void pack_field(msgpack_packer *packer, const struct link_frame *frame,
     const void *at = (const char *)frame + field->at;
     switch (field->kind) {
     case KIND_U64:
+    case KIND_LATER:
         msgpack_pack_uint64(packer, *(const uint64_t *)at);
         break;
     case KIND_STR: {
@@ -185,6 +187,7 @@ static enum err read_field(const msgpack_object *object, struct link_frame *fram
     void *at = (char *)frame + field->at;
     switch (field->kind) {
     case KIND_U64:
+    case KIND_LATER:
         if (object->type != MSGPACK_OBJECT_POSITIVE_INTEGER) {
             return ERR_MALFORMED;
         }
@@ -220,11 +223,18 @@ static enum err read_body(const msgpack_object *object, struct link_frame *frame
         return ERR_MALFORMED;
     }
     const struct shape *shape = shape_of(object->via.array.ptr[0].via.u64);
-    if (!shape || object->via.array.size < field_count(shape) + 1) {
+    if (!shape) {
         return ERR_MALFORMED;
     }
+    size_t given = object->via.array.size - 1;
     *frame = (struct link_frame){.type = shape->type};
     for (size_t i = 0; i < field_count(shape); i++) {
+        if (i >= given && shape->fields[i].kind == KIND_LATER) {
+            break;
+        }
+        if (i >= given) {
+            return ERR_MALFORMED;
+        }
         enum err err = read_field(&object->via.array.ptr[i + 1], frame, &shape->fields[i]);
         if (err) {
             return err;

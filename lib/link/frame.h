@@ -34,9 +34,9 @@ enum link_type {
     LINK_MORE = 10,   /* request */
     /* worker to gateway */
     LINK_SEND = 16,    /* conn answered clock how payload, channel for a connect reply;
-                          presence_clock presence_at */
+                          presence_clock presence_at share */
     LINK_CAST = 17,    /* channel conn(except, 0: none) clock payload; presence_clock, presence,
-                          flags */
+                          flags share */
     LINK_CLOSE = 18,   /* conn code reason */
     LINK_DETACH = 19,  /* conn */
     LINK_REFUSE = 20,  /* conn code(enum link_refusal) reason */
@@ -46,12 +46,11 @@ enum link_type {
     LINK_MOVED = 24,   /* room id address, both empty if unknown */
     LINK_REPLY = 25,   /* request code(enum link_status) piece flags payload reason; to the host */
     LINK_FLAGS = 26,   /* conn flags: those of LINK_OPEN, from now on; since version 2 */
-    /* since version 2: all documents of a room, for connect replies to refer to */
+    /* since version 2: members of a long `diff`, for LINK_SEND and LINK_CAST to refer to, whose
+     * payload is without them then, `diff` last */
     LINK_SHARE = 27,   /* share members */
-    LINK_MEMBERS = 28, /* share payload(some of them: a map of puts) */
-    LINK_JOIN = 29,    /* conn answered clock channel share payload(without the members of the
-                          share, `diff` last) presence_clock presence_at */
-    LINK_FORGET = 30,  /* share */
+    LINK_MEMBERS = 28, /* share payload(some of them: a map) */
+    LINK_FORGET = 29,  /* share */
 };
 
 /* Of LINK_OPEN and LINK_RESUME; the last of RESUME only: the socket is closed already. */
@@ -101,7 +100,7 @@ struct link_frame {
     uint64_t how; /* enum link_how */
     uint64_t code;
     uint64_t request, verb, piece; /* request.h */
-    uint64_t share;                /* the worker's number of one, unique on its link */
+    uint64_t share;                /* the worker's number of one, unique on its link; 0: none */
     uint64_t members;              /* how many there are in it */
     struct str target;             /* of a request: a session or a record */
     struct str bytes;              /* a part of what is too long for one frame */

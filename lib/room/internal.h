@@ -164,7 +164,8 @@ struct news {
     struct edit presence;   /* of one presence record; no id: none */
     bool presence_appeared; /* others may not know that it is there: it goes out whole */
     enum room_presence_effect effect;
-    struct value event; /* for those on the room's own schema */
+    struct value event;  /* for those on the room's own schema */
+    struct blob *holder; /* what it lies in; NULL: nothing that outlives the call */
 };
 void room_tell(struct room *room, const struct news *news);
 

@@ -15,6 +15,7 @@
 #ifndef ROOM_ROOM_H
 #define ROOM_ROOM_H
 
+#include "base/blob.h"
 #include "room/documents.h"
 #include "schema/schema.h"
 
@@ -79,6 +80,7 @@ struct room_broadcast {
     uint64_t edition;
     struct room_session *except; /* may be NULL */
     struct value event;
+    struct blob *holder; /* what the event lies in, for who refers to it for longer; or NULL */
     bool documents;      /* it is about documents too, not only about presence */
     struct str presence; /* id of the record that it changes, if any */
     enum room_presence_effect effect;

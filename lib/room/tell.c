@@ -10,6 +10,7 @@ static void broadcast(struct room *room, const struct news *news, uint64_t editi
         .edition = edition,
         .except = news->source,
         .event = event,
+        .holder = edition ? NULL : news->holder,
         .documents = news->edit_count > 0,
         .effect = news->effect,
         .presence = news->presence.id,

@@ -40,8 +40,9 @@ static void begin_event(struct transaction *transaction)
     transaction->unwritten =
         diff_max > 0 && transaction->bytes > diff_max && !is_heard(transaction->room);
     if (!transaction->unwritten) {
-        buf_reserve(event,
-                    transaction->bytes + transaction->count * (size_t)OP_OVERHEAD + EVENT_OVERHEAD);
+        buf_reserve(event, sizeof(struct blob) + transaction->bytes +
+                               transaction->count * (size_t)OP_OVERHEAD + EVENT_OVERHEAD);
+        blob_begin(event);
         pack_map(event, 3);
         pack_str(event, STR("type"));
         pack_str(event, STR("patch"));
@@ -133,6 +134,20 @@ void transaction_tell_log(struct transaction *transaction)
     room->host->append(room->ctx, &entry);
 }
 
+static void tell_sessions(struct transaction *transaction, uint64_t now_ms)
+{
+    struct news news = {.edits = transaction->edits,
+                        .edit_count = transaction->count,
+                        .whole = true,
+                        .now_ms = now_ms};
+    if (!transaction->unwritten) {
+        news.holder = blob_take(&transaction->event);
+        news.event = (struct value){news.holder->data, news.holder->len};
+    }
+    room_tell(transaction->room, &news);
+    blob_unref(news.holder);
+}
+
 void transaction_end(struct transaction *transaction, uint64_t now_ms)
 {
     struct room *room = transaction->room;
@@ -141,12 +156,7 @@ void transaction_end(struct transaction *transaction, uint64_t now_ms)
         schedule_prune(room, now_ms); /* TOMB-2 */
     }
     if (transaction->count > 0) {
-        struct news news = {.edits = transaction->edits,
-                            .edit_count = transaction->count,
-                            .whole = true,
-                            .now_ms = now_ms,
-                            .event = buf_value(&transaction->event)};
-        room_tell(room, &news);
+        tell_sessions(transaction, now_ms);
         room->host->event(room->ctx, ROOM_DOCUMENT_CHANGED, NULL);
     }
 }

@@ -26,7 +26,7 @@ struct transaction {
     size_t bytes;
     bool removes;
     bool unwritten;   /* nobody wants to read of it */
-    struct buf event; /* a message `patch`; owned */
+    struct buf event; /* a message `patch`, begun as a blob; owned */
     size_t diff_at, diff_len;
 };
 

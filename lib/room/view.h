@@ -1,16 +1,20 @@
-/* All documents of a room as they were at one clock, for whoever joins to be told. The room goes on
- * meanwhile: it costs a reference to each record, and what is replaced stays in memory as long. */
+/* The members of a long network diff, handed out in parts: of the one that tells all documents of a
+ * room as they were at one clock, or of one that was made whole. */
 #ifndef ROOM_VIEW_H
 #define ROOM_VIEW_H
 
+#include "base/blob.h"
 #include "room/room.h"
 
 struct room_view;
 
-/* *members: how many there will be. */
+/* Puts of all documents, for whoever joins. The room goes on meanwhile: it costs a reference to
+ * each record, and what is replaced stays in memory as long. *members: how many there will be. */
 struct room_view *room_view_create(const struct room *room, uint32_t *members);
-/* Appends the next members of a network diff that puts them all, as one map: of about `bytes`, but
- * one at least. False, and nothing is appended: that were all. */
+/* The same of `diff`, a map that lies in `holder`, which is referred to. */
+struct room_view *room_view_of(struct blob *holder, struct value diff, uint32_t *members);
+/* Appends the next members as one map: of about `bytes`, but one at least. False, and nothing is
+ * appended: that were all. */
 bool room_view_next(struct room_view *view, size_t bytes, struct buf *diff);
 void room_view_destroy(struct room_view *view); /* NULL is fine */
 

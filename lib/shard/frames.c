@@ -318,7 +318,6 @@ enum err shard_frame(struct shard_link *link, const struct link_frame *frame, ui
     case LINK_FLAGS:
     case LINK_SHARE:
     case LINK_MEMBERS:
-    case LINK_JOIN:
     case LINK_FORGET:
         break;
     }

@@ -1,16 +1,26 @@
-/* Is the room still ours? A worker that did not run for a while may have lost it without a word,
- * and must not tell anybody who comes how the room looked then. What is sent behind a gate waits
- * for the store's word; a few gates wanted while one is under way share the next question.
+/* Gates: what is sent behind one waits in the outbox until it is passed. They are numbered in the
+ * order of what is sent, and passed in that order.
  *
- * While the store cannot be asked the gates are open: nobody can become owner through that store
- * either, and people want to see their room. */
+ * Most ask: is the room still ours? A worker that did not run for a while may have lost it without
+ * a word, and must not tell anybody who comes how the room looked then. The store answers; a few
+ * gates wanted while one is under way share the next question. While the store cannot be asked they
+ * are open: nobody can become owner through that store either, and people want to see their room.
+ *
+ * Others are shut until a share is sent that an event refers to. */
 #include "shard/internal.h"
+
+void gate_find_passed(struct shard_room *room)
+{
+    uint64_t shut = shares_gate(room);
+    room->gate_passed = shut && shut <= room->gate_checked ? shut - 1 : room->gate_checked;
+}
 
 static void ask(struct shard_room *room)
 {
     struct shard *shard = room->shard;
     if (!shard->store_up) {
-        room->gate_passed = room->gate;
+        room->gate_checked = room->gate;
+        gate_find_passed(room);
         return;
     }
     struct shard_room_info info;
@@ -28,6 +38,24 @@ void gate_want(struct shard_room *room)
     if (!room->gate_asked) {
         ask(room);
     }
+}
+
+uint64_t gate_shut(struct shard_room *room)
+{
+    bool checked = room->gate_checked == room->gate;
+    room->gate++;
+    if (checked) {
+        room->gate_checked = room->gate; /* there is nothing to ask */
+    }
+    return room->gate;
+}
+
+void gate_opened(struct shard_room *room)
+{
+    gate_find_passed(room);
+    outbox_release(room);
+    ahead_settle(room);
+    move_step(room, room->shard->now_ms);
 }
 
 void shard_checked(struct shard *shard, uint64_t number, enum err err, uint64_t now_ms)
@@ -48,14 +76,12 @@ void shard_checked(struct shard *shard, uint64_t number, enum err err, uint64_t 
         room->suspect = room->dirty = true;
         persist_snapshot(room, false);
     }
-    room->gate_passed = room->gate_asked;
+    room->gate_checked = room->gate_asked;
     room->gate_asked = 0;
-    if (room->gate_passed != room->gate) {
+    if (room->gate_checked != room->gate) {
         ask(room);
     }
-    outbox_release(room);
-    ahead_settle(room);
-    move_step(room, now_ms);
+    gate_opened(room);
 }
 
 void shard_verify(struct shard *shard)

@@ -63,7 +63,6 @@ static void send_join(struct shard_conn *conn, struct link_frame *frame)
 {
     struct shard_share *share = conn->share;
     conn->share = NULL;
-    frame->type = LINK_JOIN;
     frame->share = share_number(share);
     outbox_send(conn->room, conn->link, frame);
     share_used(share);
@@ -111,7 +110,9 @@ static void host_send(void *ctx, struct room_session *to, enum room_send how, st
     if (conn->share) {
         send_join(conn, &frame);
     } else {
-        outbox_send(room, conn->link, &frame);
+        struct long_message long_message = {0};
+        long_send(room, conn->link, &frame, &long_message);
+        long_finish(&long_message);
     }
 }
 
@@ -137,6 +138,7 @@ static void host_broadcast(void *ctx, const struct room_broadcast *broadcast)
     if (ahead_broadcast(room, broadcast)) {
         return;
     }
+    struct long_message message = {.holder = broadcast->holder};
     for (uint32_t i = 0; i < room->audience_count; i++) {
         struct shard_audience *audience = &room->audience[i];
         if (audience->edition != broadcast->edition) {
@@ -157,8 +159,9 @@ static void host_broadcast(void *ctx, const struct room_broadcast *broadcast)
             .flags = cast_flags(broadcast->effect),
             .payload = broadcast->event,
         };
-        outbox_send(room, audience->link, &frame);
+        long_send(room, audience->link, &frame, &message);
     }
+    long_finish(&message);
 }
 
 static void host_close(void *ctx, struct room_session *session, int code, struct str reason)

@@ -60,6 +60,7 @@ struct shard_link {
     struct link_reader reader;
     struct buf output;
     size_t gated;         /* bytes of connect replies that wait at gates */
+    size_t owed;          /* bytes of shares for single connections, not all sent */
     struct map conns;     /* of struct shard_conn by the gateway's number */
     struct list requests; /* of struct shard_request.link_link; owned */
     struct list shares;   /* of struct shard_share.link_link */
@@ -96,7 +97,7 @@ struct shard_conn {
     uint64_t brought_to;          /* document clock while it is brought up to date; else 0 */
     uint64_t presence_seen;       /* presence clock of what it saw at the owner before */
     uint64_t joined_at;           /* the last entry made when it joined: its reply waits for it */
-    uint64_t joined_gate;         /* and the check of ownership that it waits for */
+    uint64_t joined_gate;         /* and the gate */
     uint64_t told_at;             /* the same of the last frame for it */
     uint64_t told_gate;
     struct shard_share *share; /* that the connect reply being made refers to; borrowed */
@@ -197,8 +198,9 @@ struct shard_room {
     struct tail tail;
     struct map ghosts; /* of struct ghost; owned */
     uint64_t ghosts_due;
-    uint64_t gate;         /* the last check of ownership wanted, */
-    uint64_t gate_asked;   /* asked for (0: none is under way), */
+    uint64_t gate;         /* the last one wanted, */
+    uint64_t gate_asked;   /* asked for (0: no question is under way), */
+    uint64_t gate_checked; /* answered for, */
     uint64_t gate_passed;  /* and passed */
     struct move *move;     /* owned; if moving */
     uint64_t whole_number; /* the last entry that only a snapshot makes durable; 0: none */
@@ -324,13 +326,26 @@ void pieces_work(struct shard_room *room, struct slice *slice);
 void pieces_fail(struct shard_room *room);
 void pieces_drop(struct shard_room *room);
 
-/* shares.c: all documents of a room, given to a gateway for many connect replies. */
-/* One that a connect reply to the connection can refer to, what has changed since behind it; NULL:
- * the reply is to have all in it. Borrowed, until the next call of any of these. */
+/* shares.c: long diffs, given to a gateway for messages to refer to. */
+/* All documents, for a connect reply to the connection; NULL: the reply is to have all in it.
+ * Borrowed, until the next call of any of these. */
 struct shard_share *share_for(struct shard_conn *conn);
+/* `diff`, which lies in `holder`, for one message. */
+struct shard_share *share_of(struct shard_room *room, struct shard_link *link, struct blob *holder,
+                             struct value diff);
+/* Whoever refers to it must come behind all of it: shuts a gate until it is sent. */
+void share_shut_gate(struct shard_share *share);
+/* A single connection is told, so it counts as what its gateway has not read. */
+void share_owe(struct shard_share *share);
 uint64_t share_number(const struct shard_share *share);
-/* A reply that refers to it was just put into the outbox. */
+/* A message that refers to it was just put into the outbox. */
 void share_used(struct shard_share *share);
+/* The first gate of the room that is shut; 0: none is. */
+uint64_t shares_gate(const struct shard_room *room);
+/* Bytes of those whose messages wait in the outbox. */
+size_t shares_waiting(const struct shard_room *room);
+/* Those messages will not be sent. */
+void shares_abandon(struct shard_room *room);
 /* Some have members that their links would take now. */
 bool shares_have_work(const struct shard *shard);
 void shares_work(struct shard *shard);
@@ -339,6 +354,19 @@ void shares_tick(struct shard_room *room, uint64_t now_ms);
 /* The room ends here. */
 void shares_end(struct shard_room *room);
 void shares_forget_link(struct shard_link *link);
+
+/* long.c: messages whose diff is too long for one frame. */
+struct long_message {
+    struct blob *holder; /* a reference that is borrowed or, if `copied`, owned; or NULL */
+    bool copied;
+    struct value diff; /* in the holder; absent until it is looked for */
+    struct buf rest;   /* the message without the members of its diff */
+};
+/* As outbox_send, for a send or a cast. The same `message`, which may know what the payload lies
+ * in, serves all frames that carry that payload; zeroed is fine. */
+void long_send(struct shard_room *room, struct shard_link *link, const struct link_frame *frame,
+               struct long_message *message);
+void long_finish(struct long_message *message);
 
 /* recent.c: the room's memory of whose messages are applied. */
 /* Reads by, seq, session and opened. */
@@ -372,6 +400,14 @@ void ghosts_finish(struct shard_room *room);
 
 /* gate.c: is the room still ours? What is sent after gate_want waits for the answer. */
 void gate_want(struct shard_room *room);
+/* What is sent from here on waits until shares_gate does not name this gate any more, and
+ * gate_opened is called then. Returns its number. */
+uint64_t gate_shut(struct shard_room *room);
+/* Finds out how far they are passed now. */
+void gate_find_passed(struct shard_room *room);
+/* The same, and goes on. */
+/* May end the room here. */
+void gate_opened(struct shard_room *room);
 
 /* move.c: a room on its way to another worker. */
 /* Does the next step that can be done. */

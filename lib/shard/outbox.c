@@ -118,6 +118,7 @@ void outbox_abandon(struct shard_room *room, uint64_t code, struct str reason)
         }
     }
     outbox_drop(room);
+    shares_abandon(room);
 }
 
 void outbox_drop(struct shard_room *room)

@@ -196,10 +196,11 @@ static void flush_room(struct shard_room *room)
 
 static void bound_outbox(struct shard_room *room)
 {
-    if (buf_len(&room->outbox) > SHARD_OUTBOX_MAX) {
+    size_t bytes = buf_len(&room->outbox) + shares_waiting(room);
+    if (bytes > SHARD_OUTBOX_MAX) {
         struct log_scope scope = shard_room_scope(room);
         log_warn(&scope, "too much waits for the store; clients are sent away",
-                 LOG_U64("bytes", buf_len(&room->outbox)));
+                 LOG_U64("bytes", bytes));
         shard_room_close_conns(room, 1013, STR("storage is unavailable"));
     }
 }

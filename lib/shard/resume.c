@@ -78,7 +78,9 @@ static void send_event(struct shard_conn *conn, struct value event, uint64_t clo
         .how = LINK_HOW_EVENT,
         .payload = event,
     };
-    outbox_send(conn->room, conn->link, &frame);
+    struct long_message message = {0};
+    long_send(conn->room, conn->link, &frame, &message);
+    long_finish(&message);
 }
 
 static void send_patch(struct shard_conn *conn, const struct entry *entry)

@@ -363,7 +363,7 @@ enum err shard_link_input(struct shard_link *link, const uint8_t *data, size_t l
 
 size_t shard_link_unread(const struct shard_link *link)
 {
-    return buf_len(&link->output) + link->gated;
+    return buf_len(&link->output) + link->gated + link->owed;
 }
 
 struct buf *shard_link_output(struct shard_link *link)

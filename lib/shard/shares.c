@@ -1,6 +1,7 @@
-/* Shares: all documents of a room, given to a gateway once for many connect replies (proto/link.md,
- * "Shares"). They go past the output commit, which the replies that refer to them pass: what is in
- * a share is shown to nobody before. */
+/* Shares: what is long in a message, given to a gateway in parts ahead of it (proto/link.md,
+ * "Shares"): all documents of a room, once for many connect replies, or the diff of one message.
+ * They go past the output commit, which the messages that refer to them pass: what is in a share is
+ * shown to nobody before. */
 #include "base/alloc.h"
 #include "room/view.h"
 #include "shard/internal.h"
@@ -18,6 +19,7 @@ enum {
     KEEP_MS = 10000,       /* after the last reply, */
     KEEP_BYTES = 64 << 20, /* unless all that there are have more documents than this */
     PER_ROOM = 2,          /* of one room for one link */
+    HURRY_MS = 1000,       /* who does not read keeps all others of the room waiting so long */
 };
 
 struct shard_share {
@@ -27,10 +29,14 @@ struct shard_share {
     struct shard_room *room;
     struct shard_link *link;
     uint64_t number, clock;
-    size_t bytes;           /* of the documents in it */
-    struct room_view *view; /* owned; NULL: all are sent */
-    uint64_t need, gate;    /* what the last reply that refers to it waits for */
-    uint64_t used_at;
+    size_t bytes;           /* of what is in it */
+    struct room_view *view; /* owned; NULL: all is sent */
+    uint64_t need, gate;    /* what the last message that refers to it waits for */
+    uint64_t begun_at, used_at;
+    uint64_t shut; /* the gate that is shut until all is sent; 0: none */
+    size_t owed;   /* of it, in shard_link.owed */
+    bool once;     /* it is for one message */
+    bool hurries;  /* does not wait for the link to take it */
 };
 
 static size_t part_of_slice(const struct shard *shard, size_t part)
@@ -38,17 +44,18 @@ static size_t part_of_slice(const struct shard *shard, size_t part)
     return shard_slice(shard).left / part;
 }
 
-static struct shard_share *share_create(struct shard_link *link, struct shard_room *room)
+static struct shard_share *share_create(struct shard_link *link, struct shard_room *room,
+                                        struct room_view *take, uint32_t members, size_t bytes)
 {
     struct shard_share *share = xcalloc(1, sizeof(*share));
-    uint32_t members;
     share->room = room;
     share->link = link;
     share->number = ++link->next_share;
     share->clock = room_documents(room->room)->clock;
-    share->bytes = room_documents(room->room)->bytes;
-    share->view = room_view_create(room->room, &members);
-    room->shard->shared_bytes += share->bytes;
+    share->bytes = bytes;
+    share->view = take;
+    share->begun_at = room->shard->now_ms;
+    room->shard->shared_bytes += bytes;
     list_append(&room->shares, &share->room_link);
     list_append(&link->shares, &share->link_link);
     list_append(&room->shard->sharing, &share->work_link);
@@ -57,10 +64,19 @@ static struct shard_share *share_create(struct shard_link *link, struct shard_ro
     return share;
 }
 
+/* All of it is sent, or nothing more will be. */
+static void share_end_view(struct shard_share *share)
+{
+    room_view_destroy(share->view);
+    share->view = NULL;
+    share->link->owed -= share->owed;
+    share->owed = 0;
+}
+
 static void share_free(struct shard_share *share)
 {
     share->room->shard->shared_bytes -= share->bytes;
-    room_view_destroy(share->view);
+    share_end_view(share);
     list_remove(&share->room_link);
     list_remove(&share->link_link);
     list_remove(&share->work_link);
@@ -91,14 +107,40 @@ struct shard_share *share_for(struct shard_conn *conn)
     struct shard_share *share;
     list_each(share, &room->shares, room_link, struct shard_share)
     {
-        if (share->link == conn->link) {
+        if (share->link == conn->link && !share->once) {
             if (!is_stale(share)) {
                 return share;
             }
             count++;
         }
     }
-    return count < PER_ROOM ? share_create(conn->link, room) : NULL;
+    if (count >= PER_ROOM) {
+        return NULL;
+    }
+    uint32_t members;
+    struct room_view *view = room_view_create(room->room, &members);
+    return share_create(conn->link, room, view, members, room_documents(room->room)->bytes);
+}
+
+struct shard_share *share_of(struct shard_room *room, struct shard_link *link, struct blob *holder,
+                             struct value diff)
+{
+    uint32_t members;
+    struct room_view *view = room_view_of(holder, diff, &members);
+    struct shard_share *share = share_create(link, room, view, members, diff.len);
+    share->once = true;
+    return share;
+}
+
+void share_shut_gate(struct shard_share *share)
+{
+    share->shut = gate_shut(share->room);
+}
+
+void share_owe(struct shard_share *share)
+{
+    share->owed = share->bytes;
+    share->link->owed += share->owed;
 }
 
 uint64_t share_number(const struct shard_share *share)
@@ -117,7 +159,8 @@ void share_used(struct shard_share *share)
 
 static bool link_takes_more(const struct shard_share *share)
 {
-    return buf_len(&share->link->output) < part_of_slice(share->room->shard, PART);
+    return share->hurries ||
+           buf_len(&share->link->output) < part_of_slice(share->room->shard, PART);
 }
 
 bool shares_have_work(const struct shard *shard)
@@ -141,8 +184,10 @@ static void send_members(struct shard_share *share)
         link_send(share->link, &frame);
         list_append(&share->room->shard->sharing, &share->work_link); /* behind the others */
     } else {
-        room_view_destroy(share->view);
-        share->view = NULL;
+        share_end_view(share);
+        if (share->shut) {
+            gate_opened(share->room);
+        }
     }
     buf_finish(&diff);
 }
@@ -161,14 +206,55 @@ void shares_work(struct shard *shard)
     }
 }
 
+uint64_t shares_gate(const struct shard_room *room)
+{
+    uint64_t first = 0;
+    struct shard_share *share;
+    list_each(share, &room->shares, room_link, struct shard_share)
+    {
+        if (share->view && share->shut && (!first || share->shut < first)) {
+            first = share->shut;
+        }
+    }
+    return first;
+}
+
 /* ---- their end ---- */
+
+/* The last message that refers to it is. */
+static bool is_sent(const struct shard_share *share)
+{
+    return share->room->durable >= share->need && share->room->gate_passed >= share->gate;
+}
+
+size_t shares_waiting(const struct shard_room *room)
+{
+    size_t bytes = 0;
+    struct shard_share *share;
+    list_each(share, &room->shares, room_link, struct shard_share)
+    {
+        bytes += share->once && !is_sent(share) ? share->bytes : 0;
+    }
+    return bytes;
+}
+
+void shares_abandon(struct shard_room *room)
+{
+    struct shard_share *share;
+    list_each(share, &room->shares, room_link, struct shard_share)
+    {
+        if (share->once && !is_sent(share)) {
+            share_forget(share);
+        }
+    }
+    gate_find_passed(room);
+}
 
 static bool is_over(const struct shard_share *share, uint64_t now_ms)
 {
-    const struct shard_room *room = share->room;
-    bool replies_sent = room->durable >= share->need && room->gate_passed >= share->gate;
-    bool keep = !is_stale(share) && room->shard->shared_bytes <= KEEP_BYTES;
-    return replies_sent && !share->view && (!keep || now_ms - share->used_at >= KEEP_MS);
+    size_t all = share->room->shard->shared_bytes;
+    bool keep = !share->once && !is_stale(share) && all <= KEEP_BYTES;
+    return is_sent(share) && !share->view && (!keep || now_ms - share->used_at >= KEEP_MS);
 }
 
 void shares_tick(struct shard_room *room, uint64_t now_ms)
@@ -176,6 +262,7 @@ void shares_tick(struct shard_room *room, uint64_t now_ms)
     struct shard_share *share;
     list_each(share, &room->shares, room_link, struct shard_share)
     {
+        share->hurries |= share->shut && now_ms - share->begun_at >= HURRY_MS;
         if (is_over(share, now_ms)) {
             share_forget(share);
         }
@@ -194,8 +281,13 @@ void shares_end(struct shard_room *room)
 void shares_forget_link(struct shard_link *link)
 {
     struct shard_share *share;
-    list_each(share, &link->shares, link_link, struct shard_share)
-    {
+    while (!list_empty(&link->shares)) {
+        share = list_entry(link->shares.next, struct shard_share, link_link);
+        struct shard_room *room = share->room;
+        bool shut = share->shut && share->view;
         share_free(share);
+        if (shut) {
+            gate_opened(room);
+        }
     }
 }

@@ -65,7 +65,8 @@ static void give(const char *json)
 
 static struct link_frame join_frame(uint64_t conn)
 {
-    return (struct link_frame){.type = LINK_JOIN,
+    return (struct link_frame){.type = LINK_SEND,
+                               .how = LINK_HOW_CONNECT,
                                .conn = conn,
                                .answered = 1,
                                .clock = 3,
@@ -268,6 +269,149 @@ Test(share, is_there_for_those_who_wait_when_it_is_forgotten)
     fake_gone(b);
     fake_work(&fake);
     SAME_LINES(fake_got(a), "text " REPLY(NOTE("1")) "\n");
+}
+
+/* ---- long events ---- */
+
+#define REST(n) "{\"type\":\"patch\",\"serverClock\":" n ",\"diff\":{}}"
+#define PATCH(n, diff) "{\"type\":\"patch\",\"serverClock\":" n ",\"diff\":{" diff "}}"
+
+static struct link_frame cast_frame(uint64_t share)
+{
+    return (struct link_frame){
+        .type = LINK_CAST, .channel = FAKE_CHANNEL, .clock = 4, .share = share};
+}
+
+static void begin_and_give(uint64_t share, const char *members)
+{
+    say((struct link_frame){.type = LINK_SHARE, .share = share, .members = 1}, NULL);
+    say((struct link_frame){.type = LINK_MEMBERS, .share = share}, members);
+}
+
+/* Both are in the room. */
+static void connect_both(void)
+{
+    fake_state(&fake, "w1", 1, 1, "{\"who\":1}");
+    fake_state(&fake, "w1", 2, 1, "{\"who\":2}");
+    fake_send(&fake, "w1", 1, 1, LINK_HOW_CONNECT, CONNECT);
+    fake_send(&fake, "w1", 2, 1, LINK_HOW_CONNECT, CONNECT);
+    fake_got(a);
+    fake_got(b);
+}
+
+Test(share, a_long_event_is_rendered_in_parts_and_in_each_encoding)
+{
+    connect_both();
+    fake_binary(b, "{\"type\":\"ping\"}");
+    begin(2);
+    give("{" NOTE("1") "}");
+    give("{" NOTE("2") "}");
+    say(cast_frame(SHARE), REST("4"));
+    for (int i = 0; i < 4; i++) {
+        SAME_LINES(fake_got(b), "");
+        edge_work(fake.edge, fake.now);
+    }
+    SAME_LINES(fake_got(a), "text " DATA(PATCH("4", NOTE("1") "," NOTE("2"))) "\n");
+    SAME_LINES(fake_got(b), "binary " DATA(PATCH("4", NOTE("1") "," NOTE("2"))) "\n");
+    forget();
+}
+
+Test(share, a_long_event_keeps_its_place)
+{
+    connect_both();
+    fake_cast(&fake, "w1", 0, "{\"n\":1}");
+    fake_cast(&fake, "w1", 0, "{\"n\":2}");
+    fake_cast(&fake, "w1", 0, "{\"n\":3}");
+    begin_and_give(SHARE, "{" NOTE("1") "}");
+    say(cast_frame(SHARE), REST("4"));
+    fake_cast(&fake, "w1", 0, "{\"n\":4}");
+    begin_and_give(SHARE + 1, "{" NOTE("2") "}");
+    say(cast_frame(SHARE + 1), REST("5"));
+    fake_send(&fake, "w1", 1, 1, LINK_HOW_CUSTOM, "{\"type\":\"custom\"}");
+    fake_cast(&fake, "w1", 0, "{\"n\":5}");
+    fake_work(&fake);
+    fake_pass(&fake, 1000);
+    SAME_LINES(
+        fake_got(a),
+        "text " DATA(
+            "{\"n\":1}") "\n"
+                         "text " DATA(
+                             "{\"n\":2}") "\n"
+                                          "text " DATA(
+                                              "{\"n\":3}") "\n"
+                                                           "text " DATA(PATCH(
+                                                               "4",
+                                                               NOTE(
+                                                                   "1"))) "\n"
+                                                                          "text " DATA(
+                                                                              "{\"n\":4}") "\n"
+                                                                                           "text"
+                                                                                           " " DATA(PATCH(
+                                                                                               "5",
+                                                                                               NOTE(
+                                                                                                   "2"))) "\n"
+                                                                                                          "text {\"type\":\"custom\"}\n"
+                                                                                                          "text " DATA(
+                                                                                                              "{\"n\":5}") "\n");
+}
+
+/* All of it is here, so the next owner need not tell it. */
+Test(share, a_long_event_survives_its_owner)
+{
+    connect_both();
+    begin_and_give(SHARE, "{" NOTE("1") "}");
+    say(cast_frame(SHARE), REST("4"));
+    fake_down(&fake, "w1");
+    fake_owner(&fake, "demo", "w2");
+    SAME_LINES(fake_told(&fake, "w2"), "hello gateway-1 node-1\n"
+                                       "resume 1 demo a 2 4 0 0 1 1 {\"who\":1} []\n"
+                                       "resume 2 demo b 2 4 0 0 1 1 {\"who\":2} []\n");
+    fake_work(&fake);
+    SAME_LINES(fake_got(a), "text " DATA(PATCH("4", NOTE("1"))) "\n");
+    SAME_LINES(fake_got(b), "text " DATA(PATCH("4", NOTE("1"))) "\n");
+}
+
+Test(share, a_connect_reply_takes_the_place_of_a_long_event)
+{
+    connect_both();
+    begin_and_give(SHARE, "{" NOTE("1") "}");
+    say(cast_frame(SHARE), REST("4"));
+    fake_send(&fake, "w1", 1, 1, LINK_HOW_CONNECT, REPLY(NOTE("1")));
+    fake_work(&fake);
+    SAME_LINES(fake_got(a), "text " REPLY(NOTE("1")) "\n");
+    fake_gone(b);
+    forget();
+}
+
+Test(share, a_long_event_behind_a_reply_that_waits)
+{
+    begin(2);
+    give("{" NOTE("1") "}");
+    join(1, REPLY(""));
+    begin_and_give(SHARE + 1, "{" NOTE("3") "}");
+    say(cast_frame(SHARE + 1), REST("4"));
+    fake_work(&fake);
+    SAME_LINES(fake_got(a), "");
+    give("{" NOTE("2") "}");
+    fake_work(&fake);
+    SAME_LINES(fake_got(a),
+               "text " REPLY(NOTE("1") "," NOTE("2")) "\ntext " DATA(PATCH("4", NOTE("3"))) "\n");
+}
+
+Test(share, a_worker_gives_all_of_a_long_event_before_it)
+{
+    struct link_frame cast = cast_frame(SHARE);
+    struct link_frame custom = {
+        .type = LINK_SEND, .conn = 1, .how = LINK_HOW_CUSTOM, .share = SHARE};
+    connect_both();
+    cr_assert(eq(int, try(cast, REST("4")), ERR_MALFORMED)); /* there is none */
+    begin(2);
+    give("{" NOTE("1") "}");
+    cr_assert(eq(int, try(cast, REST("4")), ERR_MALFORMED));
+    give("{" NOTE("2") "}");
+    cr_assert(eq(int, try(custom, REST("4")), ERR_MALFORMED));
+    cr_assert(eq(int, try(cast, "{\"type\":\"patch\"}"), ERR_MALFORMED));
+    say(cast, REST("4"));
 }
 
 Test(share, a_worker_must_keep_the_rules)

@@ -53,6 +53,9 @@ void gateway_destroy(struct gateway *gateway)
     shard_link_destroy(gateway->shard_link, gateway->fake->now);
     list_remove(&gateway->link);
     buf_finish(&gateway->lines);
+    for (size_t i = 0; i < sizeof(gateway->told_of) / sizeof(gateway->told_of[0]); i++) {
+        buf_finish(&gateway->told_of[i]);
+    }
     free(gateway);
 }
 
@@ -74,8 +77,30 @@ static void print_payload(struct buf *lines, const struct link_frame *frame)
     buf_printf(lines, "\n");
 }
 
-static void print_send(struct buf *lines, const struct link_frame *frame)
+/* A patch with the members of its share. */
+static void print_whole(struct gateway *gateway, const struct link_frame *frame)
 {
+    uint64_t clock = 0;
+    cr_assert(value_u64(value_get(frame->payload, STR("serverClock")), &clock));
+    buf_printf(&gateway->lines, "{\"type\":\"patch\",\"diff\":{%.*s},\"serverClock\":%d}\n",
+               STR_ARG(buf_str(&gateway->told_of[frame->share % 16])), (int)clock);
+}
+
+static void print_event(struct gateway *gateway, const struct link_frame *frame)
+{
+    if (frame->share && !gateway->fake->show_shares) {
+        print_whole(gateway, frame);
+        return;
+    }
+    if (frame->share) {
+        buf_printf(&gateway->lines, "of share %d ", (int)frame->share);
+    }
+    print_payload(&gateway->lines, frame);
+}
+
+static void print_send(struct gateway *gateway, const struct link_frame *frame)
+{
+    struct buf *lines = &gateway->lines;
     switch ((enum link_how)frame->how) {
     case LINK_HOW_CONNECT:
         print_connect(lines, frame, 0);
@@ -90,13 +115,14 @@ static void print_send(struct buf *lines, const struct link_frame *frame)
     case LINK_HOW_EVENT:
     case LINK_HOW_CUSTOM:
         buf_printf(lines, "event %d %d ", (int)frame->conn, (int)frame->answered);
-        print_payload(lines, frame);
+        print_event(gateway, frame);
         break;
     }
 }
 
-static void print_frame(struct buf *lines, const struct link_frame *frame)
+static void print_frame(struct gateway *gateway, const struct link_frame *frame)
 {
+    struct buf *lines = &gateway->lines;
     static const char *const refusals[] = {"",     "not-owner",   "unreadable",
                                            "busy", "unavailable", "version"};
     switch (frame->type) {
@@ -104,11 +130,11 @@ static void print_frame(struct buf *lines, const struct link_frame *frame)
         buf_printf(lines, "hello %.*s %.*s\n", STR_ARG(frame->id), STR_ARG(frame->node));
         break;
     case LINK_SEND:
-        print_send(lines, frame);
+        print_send(gateway, frame);
         break;
     case LINK_CAST:
         buf_printf(lines, "cast %d ", (int)frame->conn);
-        print_payload(lines, frame);
+        print_event(gateway, frame);
         break;
     case LINK_CLOSE:
         buf_printf(lines, "close %d %d %.*s\n", (int)frame->conn, (int)frame->code,
@@ -163,26 +189,38 @@ static void print_join(struct buf *lines, const struct link_frame *frame)
                (int)value_count(value_get(frame->payload, STR("diff"))), (int)frame->share);
 }
 
+static void note_members(struct buf *told_of, struct value members)
+{
+    struct buf text = {0};
+    json_write(members, &text);
+    buf_append(told_of, ",", buf_len(told_of) > 0);
+    buf_append(told_of, buf_head(&text) + 1, buf_len(&text) - 2); /* without the braces */
+    buf_finish(&text);
+}
+
 /* A frame about shares; false if it is none. */
 static bool print_share(struct gateway *gateway, const struct link_frame *frame)
 {
     struct buf *lines = &gateway->lines;
     bool show = gateway->fake->show_shares;
     uint32_t *members = &gateway->members[frame->share % 16];
-    if (frame->type == LINK_JOIN && show) {
+    bool join = frame->type == LINK_SEND && frame->how == LINK_HOW_CONNECT && frame->share;
+    if (join && show) {
         print_join(lines, frame);
-    } else if (frame->type == LINK_JOIN) {
+    } else if (join) {
         print_connect(lines, frame, *members);
     } else if (frame->type == LINK_SHARE) {
         *members = (uint32_t)frame->members;
+        buf_clear(&gateway->told_of[frame->share % 16], SIZE_MAX);
         buf_printf(lines, show ? "share %d %d\n" : "", (int)frame->share, (int)frame->members);
     } else if (frame->type == LINK_MEMBERS) {
+        note_members(&gateway->told_of[frame->share % 16], frame->payload);
         buf_printf(lines, show ? "members %d %d\n" : "", (int)frame->share,
                    (int)value_count(frame->payload));
     } else if (frame->type == LINK_FORGET) {
         buf_printf(lines, show ? "forget %d\n" : "", (int)frame->share);
     }
-    return frame->type >= LINK_SHARE;
+    return join || frame->type >= LINK_SHARE;
 }
 
 void gateway_collect(struct gateway *gateway)
@@ -205,7 +243,7 @@ void gateway_collect(struct gateway *gateway)
         if (gateway->fake->on_frame) {
             gateway->fake->on_frame(gateway->fake, gateway->number, &frame);
         } else if (!print_share(gateway, &frame)) {
-            print_frame(&gateway->lines, &frame);
+            print_frame(gateway, &frame);
         }
         buf_consume(output, size);
     }

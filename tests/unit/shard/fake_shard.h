@@ -10,8 +10,8 @@
  *      "reply NUMBER STATUS [more] JSON"    "flags CONN FLAGS"
  *      "state CONN ANSWERED JSON", "roster ROOM JSON": only if the test wants them
  *      "share NUMBER MEMBERS", "members NUMBER COUNT", "forget NUMBER", and for a connect reply
- * that refers to one "join CONN ANSWERED HYDRATION CLOCK PRESENCES NUMBER": likewise; else that is
- *      written down as if all were in it
+ * that refers to one "join CONN ANSWERED HYDRATION CLOCK PRESENCES NUMBER", for an event "of share
+ * NUMBER" before the JSON: likewise; else those are written down as if all were in them
  *
  * and requests to the store as "load ROOM", "append ROOM FIRST-LAST", "verify ROOM LAST", "snapshot
  * ROOM THROUGH", "release ROOM THROUGH" (with "keep" behind it if nothing is to be written,
@@ -73,7 +73,8 @@ struct gateway {
     int number;
     char id[24];
     char moved_to[32];    /* address of the last room that it was told of */
-    uint32_t members[16]; /* of shares, by the end of their number */
+    uint32_t members[16];   /* of shares, by the end of their number */
+    struct buf told_of[16]; /* the same as JSON, as far as they were told */
     struct buf lines;
 };
 

@@ -1,4 +1,5 @@
-/* All documents of a room, given to a gateway once for many connect replies. */
+/* What is long, given to a gateway in parts: all documents of a room, once for many connect
+ * replies, and the diff of a message. */
 #include "fake_shard.h"
 
 #include <criterion/new/assert.h>
@@ -42,12 +43,17 @@ static void told(const char *want)
     SAME_LINES(gateway_told(gateway), want);
 }
 
-static void work(void)
+static void work_for(struct gateway *at)
 {
     while (shard_is_busy(fake.shard)) {
         shard_work(fake.shard, fake.now);
-        gateway_collect(gateway); /* else there is no room for more on the link */
+        gateway_collect(at); /* else there is no room for more on the link */
     }
+}
+
+static void work(void)
+{
+    work_for(gateway);
 }
 
 #define MEMBERS(n) "members " n " 1\nmembers " n " 1\nmembers " n " 1\nmembers " n " 1\n"
@@ -144,7 +150,9 @@ Test(shares, there_are_two_of_a_room_at_most)
     patch(7, "note:3");
     gateway_told(gateway);
     gateway_join(gateway, 4, "demo", "d");
-    told("connect 4 1 wipe_all 6 4\n");
+    told("share 3 4\njoin 4 1 wipe_all 6 0 3\n"); /* its reply's alone */
+    gateway_join(gateway, 5, "demo", "e");
+    told("share 4 4\njoin 5 1 wipe_all 6 0 4\n");
 }
 
 Test(shares, replies_wait_for_the_store_and_shares_do_not)
@@ -185,7 +193,173 @@ Test(shares, who_misses_some_is_told_that)
     gateway_open(gateway, 2, "demo", "b");
     gateway_message(gateway, 2, 1, CONNECT("3", SCHEMA));
     fake_turn(&fake);
-    told("connect 2 1 wipe_presence 4 1\n");
+    told("share 1 1\njoin 2 1 wipe_presence 4 0 1\n");
+    work();
+    fake_pass(&fake, 250);
+    told("members 1 1\nforget 1\n"); /* for nobody else */
+}
+
+/* ---- long messages ---- */
+
+#define REST(share, clock)                                                                         \
+    "cast 1 of share " share " {\"type\":\"patch\",\"serverClock\":" clock ",\"diff\":{}}\n"
+#define PUT_COMMITTED(seq, clock)                                                                  \
+    "event 1 " seq " {\"type\":\"push_result\",\"clientClock\":" seq ",\"serverClock\":" clock     \
+    ",\"action\":\"commit\"}\n"
+#define COMMITTED(seq, clock)                                                                      \
+    "event 1 " seq " {\"type\":\"push_result\",\"serverClock\":" clock ",\"action\":\"commit\"}\n"
+
+/* A push of three notes, which session b is to be told of. */
+static void push_long(uint64_t seq)
+{
+    char json[1200];
+    snprintf(json, sizeof(json),
+             "{\"type\":\"push\",\"diff\":{\"a\":[\"put\",{\"id\":\"a\",\"typeName\":\"note\","
+             "\"text\":\"%0200d\"}],\"b\":[\"put\",{\"id\":\"b\",\"typeName\":\"note\",\"text\":"
+             "\"%0200d\"}],\"c\":[\"put\",{\"id\":\"c\",\"typeName\":\"note\"}]}}",
+             0, 0);
+    gateway_message(gateway, 1, seq, json);
+    fake_turn(&fake);
+}
+
+static void join_b(struct gateway *at)
+{
+    gateway_join(at, 2, "demo", "b");
+    work_for(at);
+    fake_pass(&fake, KEEP_MS + 1000);
+    gateway_told(at);
+}
+
+Test(shares, a_long_event_comes_behind_its_members)
+{
+    join_b(gateway);
+    push_long(6);
+    told("share 2 3\n");
+    fake_answer(&fake); /* it is durable */
+    told(COMMITTED("6", "5"));
+    shard_work(fake.shard, fake.now);
+    told("members 2 1\n");
+    shard_work(fake.shard, fake.now);
+    told("members 2 1\n");
+    shard_work(fake.shard, fake.now);
+    told("members 2 1\n");
+    shard_work(fake.shard, fake.now);
+    told(REST("2", "5"));
+    fake_pass(&fake, 250);
+    told("forget 2\n");
+}
+
+Test(shares, a_long_event_waits_for_the_store)
+{
+    join_b(gateway);
+    push_long(6);
+    work();
+    told("share 2 3\nmembers 2 1\nmembers 2 1\nmembers 2 1\n");
+    fake_pass(&fake, 250);
+    told("");
+    fake_answer(&fake);
+    told(COMMITTED("6", "5") REST("2", "5"));
+}
+
+Test(shares, the_room_waits_for_a_long_event_and_others_do_not)
+{
+    gateway_found(gateway, 3, "other", "c");
+    join_b(gateway);
+    gateway_join(gateway, 4, "other", "d");
+    fake_asked(&fake);
+    gateway_told(gateway);
+    push_long(6);
+    fake_answer(&fake);
+    gateway_put(gateway, 1, 7, "n", 1);
+    fake_turn(&fake);
+    fake_answer(&fake);
+    told("share 2 3\n" COMMITTED("6", "5"));
+    gateway_put(gateway, 3, 2, "n", 1);
+    fake_turn(&fake);
+    fake_answer(&fake);
+    told("event 3 2 "
+         "{\"type\":\"push_result\",\"clientClock\":2,\"serverClock\":1,\"action\":\"commit\"}\n"
+         "cast 3 {\"type\":\"patch\",\"diff\":{\"n\":[\"put\",{\"id\":\"n\",\"typeName\":\"note\","
+         "\"n\":1}]},\"serverClock\":1}\n");
+    work();
+    told("members 2 1\nmembers 2 1\nmembers 2 1\n" REST("2", "5")
+             PUT_COMMITTED("7", "6") "cast 1 {\"type\":\"patch\",\"diff\":{\"n\":[\"put\",{\"id\":"
+                                     "\"n\",\"typeName\":\"note\",\"n\":1}]},\"serverClock\":6}\n");
+}
+
+#define EVENT_OF_2                                                                                 \
+    "share 2 3\nmembers 2 1\nmembers 2 1\nmembers 2 1\ncast 0 of share 2 {\"type\":\"patch\","     \
+    "\"serverClock\":5,\"diff\":{}}\n"
+
+/* Its gateway reads nothing, and the room goes on for the others. */
+Test(shares, a_gateway_that_does_not_read_does_not_hold_the_room_for_long)
+{
+    struct gateway *other = gateway_create(&fake, 2);
+    join_b(other);
+    push_long(6);
+    fake_answer(&fake);
+    gateway_put(gateway, 1, 7, "n", 1);
+    fake_turn(&fake);
+    fake_answer(&fake);
+    told(COMMITTED("6", "5"));
+    for (int i = 0; i < 10; i++) {
+        shard_work(fake.shard, fake.now);
+    }
+    cr_assert(not(shard_is_busy(fake.shard)));
+    fake.now += 1100;
+    shard_tick(fake.shard, fake.now);
+    while (shard_is_busy(fake.shard)) {
+        shard_work(fake.shard, fake.now);
+    }
+    told(PUT_COMMITTED("7", "6"));
+    const char *lines = gateway_told(other);
+    cr_assert(strncmp(lines, EVENT_OF_2, strlen(EVENT_OF_2)) == 0, "%s", lines);
+}
+
+Test(shares, a_gateway_that_goes_away_does_not_hold_the_room)
+{
+    struct gateway *other = gateway_create(&fake, 2);
+    join_b(other);
+    push_long(6);
+    fake_answer(&fake);
+    gateway_put(gateway, 1, 7, "n", 1);
+    fake_turn(&fake);
+    fake_answer(&fake);
+    told(COMMITTED("6", "5"));
+    gateway_destroy(other);
+    told(PUT_COMMITTED("7", "6"));
+}
+
+Test(shares, a_long_event_goes_whole_to_a_gateway_that_does_not_know_them)
+{
+    struct gateway *older = gateway_create_as(&fake, 2, "node-1", LINK_VERSION_SHARES - 1);
+    join_b(older);
+    push_long(6);
+    fake_answer(&fake);
+    const char *lines = gateway_told(older);
+    const char *whole = "cast 0 {\"type\":\"patch\",\"diff\":{\"a\":";
+    cr_assert(strncmp(lines, whole, strlen(whole)) == 0, "%s", lines);
+    told(COMMITTED("6", "5"));
+}
+
+/* Nobody is told of it who is sent away, and those who come are told all. */
+Test(shares, a_long_event_may_never_be_told)
+{
+    join_b(gateway);
+    gateway_message(gateway, 2, 2, "{\"type\":\"ping\"}");
+    gateway_told(gateway);
+    push_long(6);
+    shard_work(fake.shard, fake.now);
+    told("share 2 3\nmembers 2 1\n");
+    struct shard_target to = {STR("worker-2"), STR("node-1"), STR("unix:w2"), STR("")};
+    cr_assert(zero(int, shard_move(fake.shard, STR("demo"), &to, fake.now)));
+    fake_pass(&fake, 12000); /* the store says nothing: the room stays, and all come back */
+    told("forget 2\nmoved demo \n");
+    gateway_join(gateway, 3, "demo", "c");
+    fake_answer_all(&fake);
+    work();
+    const char *lines = gateway_told(gateway);
+    cr_assert(strstr(lines, "join 3 1 wipe_all 5 ") != NULL, "%s", lines);
 }
 
 Test(shares, end_with_the_room)
