@@ -77,20 +77,35 @@ static void write_around(const struct share_wait *wait, struct buf *head, struct
         pack_map(head, own + (uint32_t)wait->share->members);
         buf_append(tail, at, (size_t)(diff.data + diff.len - at));
     } else {
-        size_t start = buf_len(head);
         json_write(message, head);
         json_write(diff, tail);
-        assert(buf_len(head) - start > buf_len(tail));
-        buf_truncate(head, buf_len(head) - buf_len(tail) - 1);
+        buf_truncate(head, buf_len(head) - buf_len(tail)); /* from its first member on */
         *buf_head(tail) = ',';
         buf_consume(tail, own > 0 ? 0 : 1);
         buf_append(tail, "}", 1);
     }
 }
 
-static void push_waited(struct edge_conn *conn, const struct share_wait *wait)
+/* The share's members, as its parts have them; in JSON with commas between them. */
+static void push_parts(struct edge_conn *conn, const struct share_wait *wait)
 {
     const struct edge_share *share = wait->share;
+    for (uint32_t i = 0; i < share->part_count; i++) {
+        if (i > 0 && wait->encoding == ENCODING_JSON) {
+            outq_push(&conn->out, blob_ref(conn->edge->comma));
+        }
+        outq_push(&conn->out, blob_ref(share->parts[i]->rendered[wait->encoding]));
+    }
+}
+
+static size_t parts_len(const struct share_wait *wait)
+{
+    size_t commas = wait->encoding == ENCODING_JSON ? wait->share->part_count - 1 : 0;
+    return wait->share->as[wait->encoding].bytes + commas;
+}
+
+static void push_waited(struct edge_conn *conn, const struct share_wait *wait)
+{
     uint8_t around[ENVELOPE_MAX];
     struct buf head = {0};
     struct buf tail = {0};
@@ -104,12 +119,10 @@ static void push_waited(struct edge_conn *conn, const struct share_wait *wait)
     }
     blob_begin(&frame);
     ws_write_header(&frame, opcode_of(wait->encoding), true,
-                    buf_len(&head) + share->as[wait->encoding].bytes + buf_len(&tail));
+                    buf_len(&head) + parts_len(wait) + buf_len(&tail));
     buf_append_str(&frame, buf_str(&head));
     outq_push(&conn->out, blob_take(&frame));
-    for (uint32_t i = 0; i < share->part_count; i++) {
-        outq_push(&conn->out, blob_ref(share->parts[i].rendered[wait->encoding]));
-    }
+    push_parts(conn, wait);
     outq_append(&conn->out, buf_head(&tail), buf_len(&tail));
     conn->edge->counts.frames_sent++;
     buf_finish(&head);

@@ -45,6 +45,7 @@ struct edge *edge_create(const struct edge_config *config, const struct edge_hos
     list_init(&edge->retrying);
     list_init(&edge->empty);
     list_init(&edge->rendering);
+    edge->comma = blob_create(",", 1);
     return edge;
 }
 
@@ -68,6 +69,7 @@ void edge_destroy(struct edge *edge)
     map_finish(&edge->links);
     buf_finish(&edge->scratch);
     frame_cache_clear(&edge->made);
+    blob_unref(edge->comma);
     free(edge);
 }
 

@@ -34,8 +34,9 @@ struct edge {
     size_t inbox_bytes; /* of all connections */
     struct edge_counts counts;
     uint64_t now_ms;    /* of the call being handled */
-    struct buf scratch; /* for one message being transcoded */
+    struct buf scratch; /* for what is being transcoded */
     struct frame_cache made;
+    struct blob *comma; /* owned reference: what stands between parts of a share in JSON */
 };
 
 enum edge_conn_state {
@@ -102,9 +103,9 @@ struct edge_conn {
     enum edge_conn_state state;
     enum encoding encoding;
     bool readonly, object_readonly;
-    uint16_t tries;          /* owners that were found and did not serve it, one after the other */
-    bool joined;             /* has a connect reply: it can be resumed */
-    struct list waits;       /* of struct share_wait.conn_link: messages that wait for shares */
+    uint16_t tries;    /* owners that were found and did not serve it, one after the other */
+    bool joined;       /* has a connect reply: it can be resumed */
+    struct list waits; /* of struct share_wait.conn_link: messages that wait for shares */
     struct edge_channel
         *channel;      /* of the owner there is now: casts on it are for it too; or NULL */
     bool paused;       /* not read, for its inbox is full */

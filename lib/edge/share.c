@@ -22,14 +22,33 @@ static struct edge_share *share_find(const struct edge_link *link, uint64_t numb
     return map_get(&link->shares, number_str(&number));
 }
 
+static void part_unref(struct share_part *part)
+{
+    if (--part->refs > 0) {
+        return;
+    }
+    blob_unref(part->source);
+    for (int encoding = 0; encoding < ENCODINGS; encoding++) {
+        blob_unref(part->rendered[encoding]);
+    }
+    free(part);
+}
+
+/* Takes the reference. */
+static void add_part(struct edge_share *share, struct share_part *part)
+{
+    if (share->part_count == share->part_cap) {
+        share->part_cap = share->part_cap ? share->part_cap * 2 : 8;
+        share->parts = xrealloc(share->parts, share->part_cap * sizeof(struct share_part *));
+    }
+    share->parts[share->part_count++] = part;
+    share->have += part->members;
+}
+
 static void share_free(struct edge_share *share)
 {
     for (uint32_t i = 0; i < share->part_count; i++) {
-        struct share_part *part = &share->parts[i];
-        blob_unref(part->source);
-        for (int encoding = 0; encoding < ENCODINGS; encoding++) {
-            blob_unref(part->rendered[encoding]);
-        }
+        part_unref(share->parts[i]);
     }
     list_remove(&share->work_link);
     free(share->parts);
@@ -69,22 +88,39 @@ static void see_to_work(struct edge_share *share)
     }
 }
 
-/* The members in a row: without a map's header; in JSON without the brace at the end, and with a
- * comma instead of that at the beginning, but for the share's first. */
-static struct blob *render(const struct blob *source, enum encoding encoding, bool first)
+/* The members in a row: a map's text without its braces, its bytes without its header. */
+static struct blob *render(struct edge *edge, const struct blob *source, enum encoding encoding)
 {
     struct value value = {source->data, source->len};
     if (encoding == ENCODING_MSGPACK) {
         const uint8_t *at = value_members(value).at;
         return blob_create(at, (size_t)(source->data + source->len - at));
     }
-    struct buf text = {0};
-    buf_reserve(&text, sizeof(struct blob) + source->len + source->len / 2);
-    blob_begin(&text);
-    json_write(value, &text);
-    buf_head(&text)[sizeof(struct blob)] = first ? '{' : ',';
-    buf_truncate(&text, buf_len(&text) - 1);
-    return blob_take(&text);
+    enum { KEEP = 1 << 20 };
+    buf_clear(&edge->scratch, KEEP);
+    json_write(value, &edge->scratch);
+    return blob_create(buf_head(&edge->scratch) + 1, buf_len(&edge->scratch) - 2);
+}
+
+/* Renders the next part, if it is not: false. */
+static bool render_next(struct edge_share *share, enum encoding encoding)
+{
+    struct share_part *part = share->parts[share->as[encoding].parts++];
+    bool was = part->rendered[encoding] != NULL;
+    if (!was) {
+        part->rendered[encoding] = render(share->edge, part->source, encoding);
+    }
+    share->as[encoding].bytes += part->rendered[encoding]->len;
+    return !was;
+}
+
+/* What is rendered of other shares costs nothing. */
+static void skip_rendered(struct edge_share *share, enum encoding encoding)
+{
+    while (share->as[encoding].parts < share->part_count &&
+           share->parts[share->as[encoding].parts]->rendered[encoding]) {
+        render_next(share, encoding);
+    }
 }
 
 /* Sends it to those who wait for it, if it is all there. The share may be gone behind it. */
@@ -112,10 +148,8 @@ void share_work(struct edge *edge)
     }
     struct edge_share *share = list_entry(edge->rendering.next, struct edge_share, work_link);
     enum encoding encoding = next_to_render(share);
-    uint32_t at = share->as[encoding].parts++;
-    struct share_part *part = &share->parts[at];
-    part->rendered[encoding] = render(part->source, encoding, at == 0);
-    share->as[encoding].bytes += part->rendered[encoding]->len;
+    while (share->as[encoding].parts < share->part_count && !render_next(share, encoding)) {
+    }
     see_to_work(share);
     finish(share, encoding);
 }
@@ -158,6 +192,7 @@ void share_wait_for(struct edge_conn *conn, const struct link_frame *frame)
     list_append(&share->waiting, &wait->share_link);
     list_append(&conn->waits, &wait->conn_link);
     share->as[conn->encoding].wanted = true;
+    skip_rendered(share, conn->encoding);
     see_to_work(share);
     deliver_waited(conn);
 }
@@ -202,9 +237,29 @@ void share_leave(struct edge_conn *conn)
 
 /* ---- frames ---- */
 
+/* Parts that it has in common with another one: their numbers there, in order. */
+static bool take_over(struct edge_share *share, const struct edge_share *base, struct value numbers)
+{
+    struct value_walk walk = value_items(numbers);
+    struct value item;
+    uint64_t number;
+    uint64_t next = 0;
+    while (value_next_item(&walk, &item)) {
+        if (!base || !value_u64(item, &number) || number < next || number >= base->part_count ||
+            base->parts[number]->members > share->members - share->have) {
+            return false;
+        }
+        base->parts[number]->refs++;
+        add_part(share, base->parts[number]);
+        next = number + 1;
+    }
+    return true;
+}
+
 static enum err on_share(struct edge_link *link, const struct link_frame *frame)
 {
-    if (frame->members == 0 || share_find(link, frame->share)) {
+    if (frame->members == 0 || share_find(link, frame->share) ||
+        value_type(frame->payload) != VALUE_ARRAY) {
         return ERR_MALFORMED;
     }
     struct edge_share *share = xcalloc(1, sizeof(*share));
@@ -214,6 +269,10 @@ static enum err on_share(struct edge_link *link, const struct link_frame *frame)
     share->link = link;
     list_init(&share->waiting);
     list_init(&share->work_link);
+    if (!take_over(share, share_find(link, frame->base), frame->payload)) {
+        share_free(share);
+        return ERR_MALFORMED;
+    }
     map_put(&link->shares, share);
     return ERR_OK;
 }
@@ -226,13 +285,11 @@ static enum err on_members(struct edge_link *link, const struct link_frame *fram
         count > share->members - share->have) {
         return ERR_MALFORMED;
     }
-    if (share->part_count == share->part_cap) {
-        share->part_cap = share->part_cap ? share->part_cap * 2 : 8;
-        share->parts = xrealloc(share->parts, share->part_cap * sizeof(*share->parts));
-    }
-    share->parts[share->part_count++] =
-        (struct share_part){.source = blob_create(frame->payload.data, frame->payload.len)};
-    share->have += count;
+    struct share_part *part = xcalloc(1, sizeof(*part));
+    part->refs = 1;
+    part->members = count;
+    part->source = blob_create(frame->payload.data, frame->payload.len);
+    add_part(share, part);
     see_to_work(share);
     return ERR_OK;
 }

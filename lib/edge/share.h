@@ -22,7 +22,9 @@ struct edge;
 struct edge_conn;
 struct edge_link;
 
+/* Counted: one share may have parts of another, and what is rendered of them. */
 struct share_part {
+    uint32_t refs, members;
     struct blob *source;              /* owned reference: a map, as it came */
     struct blob *rendered[ENCODINGS]; /* likewise; NULL: not yet */
 };
@@ -31,11 +33,11 @@ struct share_part {
 struct edge_share {
     uint64_t number;
     struct edge *edge;
-    struct edge_link *link;   /* NULL once it is forgotten */
-    struct list waiting;      /* of struct share_wait.share_link */
-    struct list work_link;    /* in edge.rendering while there is something to render */
-    uint64_t members, have;   /* that it will have, and has */
-    struct share_part *parts; /* owned */
+    struct edge_link *link;    /* NULL once it is forgotten */
+    struct list waiting;       /* of struct share_wait.share_link */
+    struct list work_link;     /* in edge.rendering while there is something to render */
+    uint64_t members, have;    /* that it will have, and has */
+    struct share_part **parts; /* owned references */
     uint32_t part_count, part_cap;
     bool finishing; /* what waits is being sent */
     struct {

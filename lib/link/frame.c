@@ -80,7 +80,7 @@ static const struct shape {
      "reply",
      {U64(request), U64(code), U64(piece), U64(flags), VALUE(payload), STRING(reason)}},
     {LINK_FLAGS, "flags", {U64(conn), U64(flags)}},
-    {LINK_SHARE, "share", {U64(share), U64(members)}},
+    {LINK_SHARE, "share", {U64(share), U64(members), U64(base), VALUE(payload)}},
     {LINK_MEMBERS, "members", {U64(share), VALUE(payload)}},
     {LINK_FORGET, "forget", {U64(share)}},
 };

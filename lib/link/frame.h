@@ -48,7 +48,8 @@ enum link_type {
     LINK_FLAGS = 26,   /* conn flags: those of LINK_OPEN, from now on; since version 2 */
     /* since version 2: members of a long `diff`, for LINK_SEND and LINK_CAST to refer to, whose
      * payload is without them then, `diff` last */
-    LINK_SHARE = 27,   /* share members */
+    LINK_SHARE = 27,   /* share members base(another share, 0: none) payload(array: its parts that
+                          are the first of this one) */
     LINK_MEMBERS = 28, /* share payload(some of them: a map) */
     LINK_FORGET = 29,  /* share */
 };
@@ -101,6 +102,7 @@ struct link_frame {
     uint64_t code;
     uint64_t request, verb, piece; /* request.h */
     uint64_t share;                /* the worker's number of one, unique on its link; 0: none */
+    uint64_t base;                 /* the number of another one */
     uint64_t members;              /* how many there are in it */
     struct str target;             /* of a request: a session or a record */
     struct str bytes;              /* a part of what is too long for one frame */

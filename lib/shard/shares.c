@@ -18,7 +18,7 @@ enum {
 enum {
     KEEP_MS = 10000,       /* after the last reply, */
     KEEP_BYTES = 64 << 20, /* unless all that there are have more documents than this */
-    PER_ROOM = 2,          /* of one room for one link */
+    UNSENT = 2,            /* of one room for one link */
     HURRY_MS = 1000,       /* who does not read keeps all others of the room waiting so long */
 };
 
@@ -30,7 +30,8 @@ struct shard_share {
     struct shard_link *link;
     uint64_t number, clock;
     size_t bytes;           /* of what is in it */
-    struct room_view *view; /* owned; NULL: all is sent */
+    struct room_view *view; /* owned */
+    bool whole;             /* all of it is sent */
     uint64_t need, gate;    /* what the last message that refers to it waits for */
     uint64_t begun_at, used_at;
     uint64_t shut; /* the gate that is shut until all is sent; 0: none */
@@ -44,31 +45,43 @@ static size_t part_of_slice(const struct shard *shard, size_t part)
     return shard_slice(shard).left / part;
 }
 
+/* What is new of a share. */
+struct beginning {
+    struct room_view *view; /* taken */
+    uint32_t members;
+    size_t bytes;
+    const struct shard_share *base; /* it has parts in common with that one; or NULL */
+    struct value kept;              /* which */
+};
+
 static struct shard_share *share_create(struct shard_link *link, struct shard_room *room,
-                                        struct room_view *take, uint32_t members, size_t bytes)
+                                        const struct beginning *beginning)
 {
     struct shard_share *share = xcalloc(1, sizeof(*share));
     share->room = room;
     share->link = link;
     share->number = ++link->next_share;
     share->clock = room_documents(room->room)->clock;
-    share->bytes = bytes;
-    share->view = take;
+    share->bytes = beginning->bytes;
+    share->view = beginning->view;
     share->begun_at = room->shard->now_ms;
-    room->shard->shared_bytes += bytes;
+    room->shard->shared_bytes += share->bytes;
     list_append(&room->shares, &share->room_link);
     list_append(&link->shares, &share->link_link);
     list_append(&room->shard->sharing, &share->work_link);
-    struct link_frame frame = {.type = LINK_SHARE, .share = share->number, .members = members};
+    struct link_frame frame = {.type = LINK_SHARE,
+                               .share = share->number,
+                               .members = beginning->members,
+                               .base = beginning->base ? beginning->base->number : 0,
+                               .payload = beginning->kept};
     link_send(link, &frame);
     return share;
 }
 
 /* All of it is sent, or nothing more will be. */
-static void share_end_view(struct shard_share *share)
+static void share_end_sending(struct shard_share *share)
 {
-    room_view_destroy(share->view);
-    share->view = NULL;
+    share->whole = true;
     share->link->owed -= share->owed;
     share->owed = 0;
 }
@@ -76,7 +89,8 @@ static void share_end_view(struct shard_share *share)
 static void share_free(struct shard_share *share)
 {
     share->room->shard->shared_bytes -= share->bytes;
-    share_end_view(share);
+    share_end_sending(share);
+    room_view_destroy(share->view);
     list_remove(&share->room_link);
     list_remove(&share->link_link);
     list_remove(&share->work_link);
@@ -96,39 +110,67 @@ static bool is_stale(const struct shard_share *share)
     return share->clock != room_documents(share->room->room)->clock;
 }
 
+/* The last of all documents that the link was given; and how many of them it has not got whole. */
+static struct shard_share *find_last(const struct shard_room *room, const struct shard_link *link,
+                                     uint32_t *unsent)
+{
+    struct shard_share *last = NULL;
+    struct shard_share *share;
+    *unsent = 0;
+    list_each(share, &room->shares, room_link, struct shard_share)
+    {
+        if (share->link == link && !share->once) {
+            last = share;
+            *unsent += !share->whole;
+        }
+    }
+    return last;
+}
+
+/* What has not changed since the last one is not sent again. */
+static struct shard_share *share_anew(struct shard_link *link, struct shard_room *room,
+                                      const struct shard_share *last)
+{
+    struct buf kept = {0};
+    struct beginning beginning = {.bytes = room_documents(room->room)->bytes, .base = last};
+    if (last) {
+        beginning.view = room_view_renew(room->room, last->view, part_of_slice(room->shard, PART),
+                                         &kept, &beginning.members);
+    } else {
+        beginning.view = room_view_create(room->room, &beginning.members);
+        pack_array(&kept, 0);
+    }
+    beginning.kept = buf_value(&kept);
+    struct shard_share *share = share_create(link, room, &beginning);
+    buf_finish(&kept);
+    return share;
+}
+
 struct shard_share *share_for(struct shard_conn *conn)
 {
     struct shard_room *room = conn->room;
-    uint32_t count = 0;
     if (conn->link->version < LINK_VERSION_SHARES ||
         room_documents(room->room)->bytes < part_of_slice(room->shard, FROM)) {
         return NULL;
     }
-    struct shard_share *share;
-    list_each(share, &room->shares, room_link, struct shard_share)
-    {
-        if (share->link == conn->link && !share->once) {
-            if (!is_stale(share)) {
-                return share;
-            }
-            count++;
-        }
+    uint32_t unsent;
+    struct shard_share *last = find_last(room, conn->link, &unsent);
+    if (last && !is_stale(last)) {
+        return last;
     }
-    if (count >= PER_ROOM) {
-        return NULL;
-    }
-    uint32_t members;
-    struct room_view *view = room_view_create(room->room, &members);
-    return share_create(conn->link, room, view, members, room_documents(room->room)->bytes);
+    return unsent < UNSENT ? share_anew(conn->link, room, last) : NULL;
 }
 
 struct shard_share *share_of(struct shard_room *room, struct shard_link *link, struct blob *holder,
                              struct value diff)
 {
-    uint32_t members;
-    struct room_view *view = room_view_of(holder, diff, &members);
-    struct shard_share *share = share_create(link, room, view, members, diff.len);
+    struct buf none = {0};
+    pack_array(&none, 0);
+    struct beginning beginning = {.bytes = diff.len, .kept = buf_value(&none)};
+    beginning.view = room_view_of(holder, diff, &beginning.members);
+    struct shard_share *share = share_create(link, room, &beginning);
     share->once = true;
+    buf_finish(&none);
     return share;
 }
 
@@ -184,7 +226,7 @@ static void send_members(struct shard_share *share)
         link_send(share->link, &frame);
         list_append(&share->room->shard->sharing, &share->work_link); /* behind the others */
     } else {
-        share_end_view(share);
+        share_end_sending(share);
         if (share->shut) {
             gate_opened(share->room);
         }
@@ -212,7 +254,7 @@ uint64_t shares_gate(const struct shard_room *room)
     struct shard_share *share;
     list_each(share, &room->shares, room_link, struct shard_share)
     {
-        if (share->view && share->shut && (!first || share->shut < first)) {
+        if (!share->whole && share->shut && (!first || share->shut < first)) {
             first = share->shut;
         }
     }
@@ -250,11 +292,18 @@ void shares_abandon(struct shard_room *room)
     gate_find_passed(room);
 }
 
+/* Who joins next can be told the room as it was then, or what has not changed since. */
+static bool is_worth_keeping(const struct shard_share *share, uint64_t now_ms)
+{
+    uint32_t unsent;
+    return !share->once && share->room->shard->shared_bytes <= KEEP_BYTES &&
+           now_ms - share->used_at < KEEP_MS &&
+           find_last(share->room, share->link, &unsent) == share;
+}
+
 static bool is_over(const struct shard_share *share, uint64_t now_ms)
 {
-    size_t all = share->room->shard->shared_bytes;
-    bool keep = !share->once && !is_stale(share) && all <= KEEP_BYTES;
-    return is_sent(share) && !share->view && (!keep || now_ms - share->used_at >= KEEP_MS);
+    return is_sent(share) && share->whole && !is_worth_keeping(share, now_ms);
 }
 
 void shares_tick(struct shard_room *room, uint64_t now_ms)
@@ -284,7 +333,7 @@ void shares_forget_link(struct shard_link *link)
     while (!list_empty(&link->shares)) {
         share = list_entry(link->shares.next, struct shard_share, link_link);
         struct shard_room *room = share->room;
-        bool shut = share->shut && share->view;
+        bool shut = share->shut && !share->whole;
         share_free(share);
         if (shut) {
             gate_opened(room);

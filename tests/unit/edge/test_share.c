@@ -55,7 +55,7 @@ static void say(struct link_frame frame, const char *json)
 
 static void begin(uint64_t members)
 {
-    say((struct link_frame){.type = LINK_SHARE, .share = SHARE, .members = members}, NULL);
+    say((struct link_frame){.type = LINK_SHARE, .share = SHARE, .members = members}, "[]");
 }
 
 static void give(const char *json)
@@ -119,12 +119,77 @@ Test(share, is_of_the_same_bytes_for_all)
     struct iovec theirs[8];
     int count = outq_peek(edge_conn_output(a->conn), mine, 8);
     cr_assert(eq(int, outq_peek(edge_conn_output(b->conn), theirs, 8), count));
-    cr_assert(eq(int, count, 4)); /* head, two parts, tail */
-    for (int i = 1; i < 3; i++) {
+    cr_assert(eq(int, count, 5)); /* head, two parts with a comma between them, tail */
+    for (int i = 1; i < 4; i++) {
         cr_assert(eq(ptr, mine[i].iov_base, theirs[i].iov_base));
     }
     SAME_LINES(fake_got(a), "text " REPLY(NOTE("1") "," NOTE("2")) "\n");
     SAME_LINES(fake_got(b), "text " REPLY(NOTE("1") "," NOTE("2") "," CURSOR) "\n");
+}
+
+/* ---- parts of another one ---- */
+
+static struct link_frame share_of(uint64_t share, uint64_t members, uint64_t base)
+{
+    return (struct link_frame){
+        .type = LINK_SHARE, .share = share, .members = members, .base = base};
+}
+
+Test(share, parts_of_another_one_are_not_rendered_again)
+{
+    begin(3);
+    give("{" NOTE("1") "}");
+    give("{" NOTE("2") "}");
+    give("{" NOTE("3") "}");
+    join(1, REPLY(""));
+    fake_work(&fake);
+    struct iovec first[16];
+    outq_peek(edge_conn_output(a->conn), first, 16);
+    say(share_of(SHARE + 1, 3, SHARE), "[0,2]");
+    say((struct link_frame){.type = LINK_MEMBERS, .share = SHARE + 1}, "{" NOTE("9") "}");
+    struct link_frame frame = join_frame(2);
+    frame.share = SHARE + 1;
+    say(frame, REPLY(CURSOR));
+    cr_assert(edge_is_busy(fake.edge));
+    edge_work(fake.edge, fake.now);
+    cr_assert(not(edge_is_busy(fake.edge))); /* one part was new */
+    struct iovec second[16];
+    cr_assert(eq(int, outq_peek(edge_conn_output(b->conn), second, 16), 7));
+    cr_assert(eq(ptr, second[1].iov_base, first[1].iov_base));
+    cr_assert(eq(ptr, second[3].iov_base, first[5].iov_base));
+    forget(); /* they live on */
+    SAME_LINES(fake_got(a), "text " REPLY(NOTE("1") "," NOTE("2") "," NOTE("3")) "\n");
+    SAME_LINES(fake_got(b), "text " REPLY(NOTE("1") "," NOTE("3") "," NOTE("9") "," CURSOR) "\n");
+}
+
+Test(share, may_be_all_of_another_one)
+{
+    begin(2);
+    give("{" NOTE("1") "}");
+    give("{" NOTE("2") "}");
+    say(share_of(SHARE + 1, 1, SHARE), "[1]");
+    forget();
+    struct link_frame frame = join_frame(1);
+    frame.share = SHARE + 1;
+    say(frame, REPLY(""));
+    fake_work(&fake);
+    SAME_LINES(fake_got(a), "text " REPLY(NOTE("2")) "\n");
+}
+
+Test(share, has_only_parts_that_there_are)
+{
+    begin(3);
+    give("{" NOTE("1") "}");
+    give("{" NOTE("2") "}");
+    cr_assert(eq(int, try(share_of(6, 3, SHARE), "[2]"), ERR_MALFORMED));
+    cr_assert(eq(int, try(share_of(6, 3, SHARE), "[1,0]"), ERR_MALFORMED));
+    cr_assert(eq(int, try(share_of(6, 3, SHARE), "[0,0]"), ERR_MALFORMED));
+    cr_assert(eq(int, try(share_of(6, 3, SHARE), "[\"x\"]"), ERR_MALFORMED));
+    cr_assert(eq(int, try(share_of(6, 3, SHARE), "7"), ERR_MALFORMED));
+    cr_assert(eq(int, try(share_of(6, 1, SHARE), "[0,1]"), ERR_MALFORMED)); /* more than it has */
+    cr_assert(eq(int, try(share_of(6, 3, 4), "[0]"), ERR_MALFORMED));
+    cr_assert(eq(int, try(share_of(6, 3, 0), "[0]"), ERR_MALFORMED));
+    say(share_of(6, 3, SHARE), "[0,1]");
 }
 
 Test(share, comes_in_each_encoding)
@@ -284,7 +349,7 @@ static struct link_frame cast_frame(uint64_t share)
 
 static void begin_and_give(uint64_t share, const char *members)
 {
-    say((struct link_frame){.type = LINK_SHARE, .share = share, .members = 1}, NULL);
+    say((struct link_frame){.type = LINK_SHARE, .share = share, .members = 1}, "[]");
     say((struct link_frame){.type = LINK_MEMBERS, .share = share}, members);
 }
 
@@ -423,7 +488,7 @@ Test(share, a_worker_must_keep_the_rules)
     cr_assert(eq(int, try(members, "{" NOTE("1") "}"), ERR_MALFORMED));
     cr_assert(eq(int, try(join_frame(1), REPLY("")), ERR_MALFORMED));
     begin(2);
-    cr_assert(eq(int, try(again, NULL), ERR_MALFORMED));
+    cr_assert(eq(int, try(again, "[]"), ERR_MALFORMED));
     cr_assert(eq(int, try(join_frame(1), "{\"diff\":{},\"type\":\"connect\"}"), ERR_MALFORMED));
     cr_assert(eq(int, try(join_frame(1), "{\"diff\":[]}"), ERR_MALFORMED));
     cr_assert(eq(int, try(join_frame(1), "{}"), ERR_MALFORMED));

@@ -36,6 +36,7 @@ enum {
     PIECE = 1 << 22,
     SHARE = 1 << 23,
     MEMBERS = 1 << 24,
+    BASE = 1 << 25,
 };
 
 struct type_case {
@@ -70,7 +71,7 @@ static struct type_case types[] = {
     {LINK_MORE, "more", REQUEST},
     {LINK_REPLY, "reply", REQUEST | CODE | PIECE | FLAGS | PAYLOAD},
     {LINK_FLAGS, "flags", CONN | FLAGS},
-    {LINK_SHARE, "share", SHARE | MEMBERS},
+    {LINK_SHARE, "share", SHARE | MEMBERS | BASE | PAYLOAD},
     {LINK_MEMBERS, "members", SHARE | PAYLOAD},
     {LINK_FORGET, "forget", SHARE},
 };
@@ -110,6 +111,7 @@ static struct link_frame full_frame(enum link_type type, struct buf *payload)
         .piece = 2,
         .share = 70002,
         .members = 3,
+        .base = 70003,
         .target = STR("shape:a/b"),
         .bytes = STR("\xc1\0\xff"),
         .payload = buf_value(payload),
@@ -149,6 +151,7 @@ static void assert_carried(const struct link_frame *found, const struct link_fra
     assert_number(found->piece, sent->piece, carries & PIECE);
     assert_number(found->share, sent->share, carries & SHARE);
     assert_number(found->members, sent->members, carries & MEMBERS);
+    assert_number(found->base, sent->base, carries & BASE);
     assert_text(found->target, sent->target, carries & WANTED);
     assert_text(found->bytes, sent->bytes, carries & BYTES);
     assert_text(found->address, sent->address, carries & ADDRESS);

@@ -198,6 +198,16 @@ static void note_members(struct buf *told_of, struct value members)
     buf_finish(&text);
 }
 
+static void print_begin(struct buf *lines, const struct link_frame *frame)
+{
+    buf_printf(lines, "share %d %d", (int)frame->share, (int)frame->members);
+    if (frame->base) {
+        buf_printf(lines, " of %d ", (int)frame->base);
+        json_write(frame->payload, lines);
+    }
+    buf_printf(lines, "\n");
+}
+
 /* A frame about shares; false if it is none. */
 static bool print_share(struct gateway *gateway, const struct link_frame *frame)
 {
@@ -212,7 +222,9 @@ static bool print_share(struct gateway *gateway, const struct link_frame *frame)
     } else if (frame->type == LINK_SHARE) {
         *members = (uint32_t)frame->members;
         buf_clear(&gateway->told_of[frame->share % 16], SIZE_MAX);
-        buf_printf(lines, show ? "share %d %d\n" : "", (int)frame->share, (int)frame->members);
+        if (show) {
+            print_begin(lines, frame);
+        }
     } else if (frame->type == LINK_MEMBERS) {
         note_members(&gateway->told_of[frame->share % 16], frame->payload);
         buf_printf(lines, show ? "members %d %d\n" : "", (int)frame->share,

@@ -9,7 +9,7 @@
  *      "resumed CONN ANSWERED CLOCK"       "moved ROOM WORKER"
  *      "reply NUMBER STATUS [more] JSON"    "flags CONN FLAGS"
  *      "state CONN ANSWERED JSON", "roster ROOM JSON": only if the test wants them
- *      "share NUMBER MEMBERS", "members NUMBER COUNT", "forget NUMBER", and for a connect reply
+ *      "share NUMBER MEMBERS [of NUMBER PARTS]", "members NUMBER COUNT", "forget NUMBER", and for a connect reply
  * that refers to one "join CONN ANSWERED HYDRATION CLOCK PRESENCES NUMBER", for an event "of share
  * NUMBER" before the JSON: likewise; else those are written down as if all were in them
  *

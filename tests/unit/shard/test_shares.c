@@ -122,11 +122,30 @@ Test(shares, a_change_needs_another_one)
     put_small(6);
     gateway_told(gateway);
     gateway_join(gateway, 3, "demo", "c");
-    told("share 2 5\njoin 3 1 wipe_all 5 0 2\n");
+    told("share 2 5 of 1 [0,1,2,3]\njoin 3 1 wipe_all 5 0 2\n");
     work();
     fake_pass(&fake, 250);
     /* The one before has served. */
-    told(MEMBERS("2") "members 2 1\nforget 1\n");
+    told("members 2 1\nforget 1\n");
+}
+
+Test(shares, what_has_not_changed_is_not_sent_again)
+{
+    gateway_join(gateway, 2, "demo", "b");
+    work();
+    fake_pass(&fake, 5000);
+    gateway_message(gateway, 1, 6, "{\"type\":\"push\",\"diff\":{\"note:3\":[\"remove\"]}}");
+    fake_turn(&fake);
+    fake_answer_all(&fake);
+    fake_pass(&fake, 250);
+    const char *lines = gateway_told(gateway);
+    cr_assert(not(strstr(lines, "forget") != NULL), "%s", lines); /* for the next */
+    gateway_join(gateway, 3, "demo", "c");
+    told("share 2 3 of 1 [0,2,3]\njoin 3 1 wipe_all 5 0 2\n");
+    work();
+    told("");
+    fake_pass(&fake, KEEP_MS + 500);
+    told("forget 1\nforget 2\n");
 }
 
 static void patch(uint64_t seq, const char *id)
@@ -146,7 +165,7 @@ Test(shares, there_are_two_of_a_room_at_most)
     patch(6, "note:2");
     gateway_told(gateway);
     gateway_join(gateway, 3, "demo", "c");
-    told("share 2 4\njoin 3 1 wipe_all 5 0 2\n");
+    told("share 2 4 of 1 []\njoin 3 1 wipe_all 5 0 2\n");
     patch(7, "note:3");
     gateway_told(gateway);
     gateway_join(gateway, 4, "demo", "d");
