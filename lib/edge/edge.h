@@ -113,6 +113,7 @@ void edge_conn_destroy(struct edge_conn *conn, uint64_t now_ms);
 
 struct edge_owner {
     struct str worker, address;
+    bool lives; /* it was among the living when they were read last */
 };
 
 /* ERR_OK: `owner` says who; ERR_QUARANTINED: nobody may have it; any other error: there is none
@@ -130,8 +131,9 @@ void edge_link_up(struct edge_link *link, uint64_t now_ms);
 /* Whether the link's worker is among the living, each time that they are read. If it is not twice
  * on end, it is stopped, or cut off from the store, though its link may stand: the link is dropped,
  * so its rooms get other owners. Once may be a store that has forgotten everything; the worker then
- * says so again, and gives it its rooms. */
-void edge_worker_listed(struct edge_link *link, bool listed, uint64_t now_ms);
+ * says so again, and gives it its rooms. `sure`: the store was not away just now, for then its keys
+ * ran out for no other reason. */
+void edge_worker_listed(struct edge_link *link, bool listed, bool sure, uint64_t now_ms);
 /* Each link's worker, in no order; start with *pos = 0, NULL ends. */
 struct edge_link *edge_next_link(const struct edge *edge, uint32_t *pos);
 /* Could not connect, or ended. The link is freed. */

@@ -162,7 +162,8 @@ struct edge_link {
     void *user;
     char *worker, *address; /* owned */
     uint64_t version;       /* common to both ends; 0: it has not greeted */
-    bool missed;            /* its worker was not among the living when they were read last */
+    bool lives;             /* its worker was among the living when they were read last */
+    bool missed;            /* it was not, and that means something */
     struct link_reader reader;
     struct buf output;
     struct list rooms;   /* of struct edge_room.link_link */

@@ -217,6 +217,7 @@ static struct edge_link *link_get(struct edge *edge, const struct edge_owner *ow
 static void room_use(struct edge_room *room, const struct edge_owner *owner)
 {
     struct edge_link *link = link_get(room->edge, owner);
+    link->lives = owner->lives;
     room->state = EDGE_ROOM_LINKED;
     room->link = link;
     if (link->version) {
@@ -276,7 +277,7 @@ void room_moved(struct edge_link *link, const struct link_frame *frame)
     }
     room_lost(room, frame->id.len == 0);
     if (frame->id.len > 0 && room->state == EDGE_ROOM_RETRYING) {
-        struct edge_owner owner = {frame->id, frame->address};
+        struct edge_owner owner = {frame->id, frame->address, .lives = true};
         list_remove(&room->retry_link);
         room_use(room, &owner);
     }
@@ -311,10 +312,11 @@ void link_greeted(struct edge_link *link)
 
 /* Another try has failed; whether it was one too many (proto/cluster.md, "When a link breaks"). A
  * worker of this machine that is there and does not answer is stopped, or long at something: no
- * other gateway reaches it either. */
+ * other gateway reaches it either. Nor does any reach one that is dead, however long it takes until
+ * the store gives its rooms to others. */
 static bool fail_to_reach(struct edge_room *room, const struct edge_link *link)
 {
-    if (str_starts(str_of(link->address), STR("unix:"))) {
+    if (!link->lives || str_starts(str_of(link->address), STR("unix:"))) {
         return false;
     }
     bool over = room->edge->now_ms - room->unreachable_at >= EDGE_UNREACHABLE_MS;
@@ -364,10 +366,14 @@ void link_lost(struct edge_link *link)
 
 /* Not by leaving its rooms on a link that stands: what the worker still holds for their connections
  * must not reach them once they have found their next owner, which may be this worker again. */
-void edge_worker_listed(struct edge_link *link, bool listed, uint64_t now_ms)
+void edge_worker_listed(struct edge_link *link, bool listed, bool sure, uint64_t now_ms)
 {
     struct edge *edge = link->edge;
     edge->now_ms = now_ms;
+    link->lives = listed;
+    if (!sure) {
+        return;
+    }
     bool again = !listed && link->missed;
     link->missed = !listed;
     if (again) {

@@ -41,7 +41,8 @@ static void on_owner(void *ctx, struct str room, enum err err, const struct memb
     if (!core->edge) {
         return; /* answered by the end of the store */
     }
-    struct edge_owner found = {owner->worker, owner->address};
+    bool lives = !err && workers_find(&core->workers, owner->worker);
+    struct edge_owner found = {owner->worker, owner->address, lives};
     edge_owner_found(core->edge, room, err, &found, now_of(core));
 }
 
@@ -56,11 +57,12 @@ static void find_owner(void *ctx, struct str room)
  * from Redis. After an outage of Redis itself keys prove nothing for a while. */
 static void leave_the_dead(struct gateway_core *core)
 {
+    bool sure = store_is_settled(core->store);
     uint32_t pos = 0;
     struct edge_link *link;
     while ((link = edge_next_link(core->edge, &pos))) {
         bool listed = workers_find(&core->workers, edge_link_worker(link)) != NULL;
-        edge_worker_listed(link, listed, now_of(core));
+        edge_worker_listed(link, listed, sure, now_of(core));
     }
 }
 
@@ -70,7 +72,7 @@ static void on_members(void *ctx, enum err err)
     if (!core->edge) {
         return; /* answered by the end of the store */
     }
-    if (!err && store_is_settled(core->store)) {
+    if (!err) {
         leave_the_dead(core);
     }
     if (!err && !core->workers_known && core->workers.by_id.count > 0) {

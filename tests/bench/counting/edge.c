@@ -142,7 +142,7 @@ static void answer_connect(struct scene *scene, uint64_t conn, const struct buf 
 
 static void scene_init(struct scene *scene, unsigned count, enum encoding encoding)
 {
-    struct edge_owner owner = {STR("w1"), STR("unix:w1.sock")};
+    struct edge_owner owner = {STR("w1"), STR("unix:w1.sock"), .lives = true};
     struct link_frame hello = {.type = LINK_HELLO,
                                .version_min = LINK_VERSION_MIN,
                                .version_max = LINK_VERSION_MAX,

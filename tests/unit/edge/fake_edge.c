@@ -289,7 +289,7 @@ void fake_owner(struct fake *fake, const char *room, const char *worker)
 {
     char address[64];
     snprintf(address, sizeof(address), fake->remote ? "tcp:%s:1" : "unix:%s.sock", worker);
-    struct edge_owner owner = {str_of(worker), str_of(address)};
+    struct edge_owner owner = {str_of(worker), str_of(address), .lives = true};
     edge_owner_found(fake->edge, str_of(room), ERR_OK, &owner, fake->now);
 }
 

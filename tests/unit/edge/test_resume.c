@@ -170,11 +170,11 @@ Test(resume, a_worker_whose_key_is_gone_is_left)
     uint32_t pos = 0;
     struct edge_link *link = edge_next_link(fake.edge, &pos);
     fake_told(&fake, "w1");
-    edge_worker_listed(link, false, fake.now);
-    edge_worker_listed(link, true, fake.now);
-    edge_worker_listed(link, false, fake.now);
+    edge_worker_listed(link, false, true, fake.now);
+    edge_worker_listed(link, true, true, fake.now);
+    edge_worker_listed(link, false, true, fake.now);
     SAME_LINES(fake_asked(&fake), "");
-    edge_worker_listed(link, false, fake.now);
+    edge_worker_listed(link, false, true, fake.now);
     SAME_LINES(fake_asked(&fake), "drop w1\n");
     fake_down(&fake, "w1");
     SAME_LINES(fake_asked(&fake), "find demo\n");

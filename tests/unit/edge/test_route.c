@@ -259,6 +259,20 @@ Test(route, a_try_that_takes_long_counts_from_its_beginning)
     SAME_LINES(fake_got(client), "close 1013 the room's worker cannot be reached from here\n");
 }
 
+/* The store was away, and has not given its rooms to another one yet: nobody reaches it. */
+Test(route, an_owner_that_is_not_among_the_living_is_not_given_up)
+{
+    fake.remote = true;
+    struct fake_client *client = fake_open(&fake, "demo", "a");
+    fake_owner(&fake, "demo", "w1");
+    uint32_t pos = 0;
+    edge_worker_listed(edge_next_link(fake.edge, &pos), false, false, fake.now);
+    fake_pass(&fake, EDGE_UNREACHABLE_MS);
+    fake_down(&fake, "w1");
+    SAME_LINES(fake_got(client), "");
+    cr_assert(not(edge_is_elsewhere(fake.edge, STR("demo"), fake.now)));
+}
+
 /* A balancer that sends clients to whoever has the fewest would send them here again. */
 Test(route, who_comes_for_an_owner_out_of_reach_is_better_off_elsewhere_for_a_while)
 {
