@@ -10,7 +10,10 @@
 
 #include <stdlib.h>
 
-enum { TICK_MS = 250 };
+enum {
+    TICK_MS = 250,
+    ALONE_TICK_MS = 20, /* while there is no worker: it starts beside us, or again */
+};
 
 struct gateway_core {
     const struct config *config;
@@ -78,6 +81,9 @@ static void on_members(void *ctx, enum err err)
     if (!err && !core->workers_known && core->workers.by_id.count > 0) {
         core->workers_known = true;
         core->host.changed(core->ctx);
+    }
+    if (core->workers.by_id.count == 0) {
+        core->membership_at = now_of(core);
     }
 }
 
@@ -171,6 +177,11 @@ void gateway_core_link_down(struct gateway_core *core, struct edge_link *link)
 {
     /* Its rooms must not be placed there again by what was read of it a second ago. */
     workers_forget(&core->workers, edge_link_worker(link));
+    if (core->workers.by_id.count == 0) {
+        /* Not at once: that it is dead is being written just now. */
+        core->membership_at = now_of(core);
+        loop_arm(core->tick, ALONE_TICK_MS);
+    }
     edge_link_down(link, now_of(core));
 }
 
@@ -194,7 +205,7 @@ static void on_tick(evutil_socket_t fd, short events, void *ctx)
     if (store_is_up(core->store) && now_of(core) >= core->membership_at) {
         read_members(core);
     }
-    loop_arm(core->tick, TICK_MS);
+    loop_arm(core->tick, core->workers.by_id.count ? TICK_MS : ALONE_TICK_MS);
 }
 
 static void on_edge_timer(evutil_socket_t fd, short events, void *ctx)
@@ -264,7 +275,7 @@ struct gateway_core *gateway_core_create(struct event_base *base, const struct c
     core->edge_timer_at = UINT64_MAX;
     core->tick = evtimer_new(base, on_tick, core);
     core->work = evtimer_new(base, on_work, core);
-    loop_arm(core->tick, TICK_MS);
+    loop_arm(core->tick, ALONE_TICK_MS);
     return core;
 }
 

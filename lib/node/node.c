@@ -78,10 +78,12 @@ static void enter(struct node *node)
         start_group(node, ROLE_REDIS);
         break;
     case PHASE_WORKERS:
+        /* Both at once, as half of what either takes is to be loaded. Who comes to a gateway before
+         * there is a worker waits for one, as after a worker's death. */
         start_group(node, ROLE_WORKER);
+        start_group(node, ROLE_GATEWAY);
         break;
     case PHASE_GATEWAYS:
-        start_group(node, ROLE_GATEWAY);
         break;
     case PHASE_UP:
         node->was_up = true;

@@ -18,7 +18,7 @@
 
 enum node_phase {
     PHASE_REDIS,    /* waiting for Redis */
-    PHASE_WORKERS,  /* waiting for the workers */
+    PHASE_WORKERS,  /* waiting for the workers; the gateways start beside them */
     PHASE_GATEWAYS, /* waiting for the gateways */
     PHASE_UP,
     PHASE_LEAVING,  /* serves as before, but says that it does not: load balancers are to see it */
