@@ -162,7 +162,7 @@ static struct hydration hydrate(const struct room *room, const struct room_sessi
     {
         if (has_other_presence(other, to)) {
             hydration.presences++;
-            hydration.documents.bytes += other->presence->len + other->presence->id_len;
+            hydration.documents.bytes += other->presence->len + record_id(other->presence).len;
         }
     }
     return hydration;

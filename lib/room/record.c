@@ -2,6 +2,7 @@
 #include "room/record.h"
 
 #include "base/alloc.h"
+#include "value/head.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -15,20 +16,16 @@ bool record_identity(struct value value, struct str *id, struct str *type)
 struct record *record_create(struct value value, uint64_t clock)
 {
     assert(value.len <= UINT32_MAX);
-    struct str id = {0};
-    struct str type = {0};
-    bool whole = record_identity(value, &id, &type);
-    assert(whole);
+    struct value id = value_get(value, STR("id"));
+    struct value type = value_get(value, STR("typeName"));
+    assert(value_type(id) == VALUE_STRING && value_type(type) == VALUE_STRING);
     struct record *record = xmalloc(sizeof(*record) + value.len);
-    const char *base = (const char *)value.data;
     *record = (struct record){
         .clock = clock,
         .refs = 1,
         .len = (uint32_t)value.len,
-        .id_at = (uint32_t)(id.ptr - base),
-        .id_len = (uint32_t)id.len,
-        .type_at = (uint32_t)(type.ptr - base),
-        .type_len = (uint32_t)type.len,
+        .id_at = (uint32_t)(id.data - value.data),
+        .type_at = (uint32_t)(type.data - value.data),
     };
     list_init(&record->link);
     memcpy(record->data, value.data, value.len);
@@ -48,14 +45,20 @@ void record_unref(struct record *record)
     }
 }
 
+static struct str string_at(const uint8_t *at)
+{
+    struct head head = head_read(at);
+    return head_str(at, &head);
+}
+
 struct str record_id(const struct record *record)
 {
-    return (struct str){(const char *)record->data + record->id_at, record->id_len};
+    return string_at(record->data + record->id_at);
 }
 
 struct str record_type(const struct record *record)
 {
-    return (struct str){(const char *)record->data + record->type_at, record->type_len};
+    return string_at(record->data + record->type_at);
 }
 
 struct str record_key(const void *record)

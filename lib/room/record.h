@@ -12,9 +12,8 @@ struct record {
     uint64_t clock;   /* lastChangedClock (CLK-3); 0 and unused for presence */
     uint32_t refs;
     uint32_t len;
-    uint32_t id_at, id_len; /* where in `data` the id stands */
-    uint32_t type_at, type_len;
-    uint8_t data[]; /* a map with string members id and typeName */
+    uint32_t id_at, type_at; /* where in `data` the strings id and typeName stand */
+    uint8_t data[];          /* a map that has these two members */
 };
 
 /* Whether it has what every record has, the string members id and typeName; if so, they are set. */

@@ -22,7 +22,7 @@ void documents_delta(const struct documents *documents, bool all, uint64_t since
             break;
         }
         delta->count++;
-        delta->bytes += record->len + record->id_len + OP_OVERHEAD;
+        delta->bytes += record->len + record_id(record).len + OP_OVERHEAD;
     }
     for (struct list *node = documents->buried.prev; node != &documents->buried;
          node = node->prev) {

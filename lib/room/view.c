@@ -138,7 +138,7 @@ static uint32_t count_next(const struct room_view *view, size_t bytes, size_t *s
     *size = AROUND_ONE;
     while (view->at + count < view->count && (count == 0 || *size < bytes)) {
         const struct record *record = view->records[view->at + count++];
-        *size += record->len + record->id_len + AROUND_ONE;
+        *size += record->len + record_id(record).len + AROUND_ONE;
     }
     return count;
 }
