@@ -20,6 +20,8 @@
 /* A snapshot is many MB, and libevent's own bound of 16 KiB a turn would take thousands of turns;
  * other connections wait for this one meanwhile. */
 enum { TURN_BYTES = 1 << 20 };
+/* What libevent 2.1 reads of a socket in a turn at the most, whatever one asks for. */
+enum { LIBEVENT_READ = 4096 };
 
 /* What is smaller is copied next to its neighbours, so that one write takes many of them. */
 enum { BIG_BYTES = 4096 };
@@ -125,15 +127,8 @@ static void take_reply(struct conn *conn, redisReply *reply)
     freeReplyObject(reply);
 }
 
-/* Takes all that has come off the buffer, and answers as far as it goes. */
-static void read_replies(struct conn *conn)
+static void take_replies(struct conn *conn)
 {
-    struct evbuffer *in = bufferevent_get_input(conn->bev);
-    struct evbuffer_iovec chunk;
-    while (evbuffer_peek(in, -1, NULL, &chunk, 1) > 0) {
-        redisReaderFeed(conn->reader, chunk.iov_base, chunk.iov_len);
-        evbuffer_drain(in, chunk.iov_len);
-    }
     while (conn->state != CONN_CLOSED) {
         void *reply = NULL;
         if (redisReaderGetReply(conn->reader, &reply) != REDIS_OK) {
@@ -143,6 +138,42 @@ static void read_replies(struct conn *conn)
         } else {
             take_reply(conn, reply);
         }
+    }
+}
+
+/* There is more than libevent has read: a thousand rooms that are loaded are megabytes, and turns
+ * may be milliseconds apart. That the connection has ended is left to libevent, as is what TLS has
+ * read. */
+static void read_rest(struct conn *conn)
+{
+    char piece[64 << 10];
+    if (bufferevent_openssl_get_ssl(conn->bev)) {
+        return;
+    }
+    for (size_t got = 0; got < TURN_BYTES && conn->state != CONN_CLOSED;) {
+        ssize_t n = recv(bufferevent_getfd(conn->bev), piece, sizeof(piece), MSG_DONTWAIT);
+        if (n <= 0) {
+            return;
+        }
+        redisReaderFeed(conn->reader, piece, (size_t)n);
+        take_replies(conn);
+        got += (size_t)n;
+    }
+}
+
+/* Takes all that has come off the buffer, and answers as far as it goes. */
+static void read_replies(struct conn *conn)
+{
+    struct evbuffer *in = bufferevent_get_input(conn->bev);
+    bool more = evbuffer_get_length(in) >= LIBEVENT_READ;
+    struct evbuffer_iovec chunk;
+    while (evbuffer_peek(in, -1, NULL, &chunk, 1) > 0) {
+        redisReaderFeed(conn->reader, chunk.iov_base, chunk.iov_len);
+        evbuffer_drain(in, chunk.iov_len);
+    }
+    take_replies(conn);
+    if (more && conn->state != CONN_CLOSED) {
+        read_rest(conn);
     }
 }
 
