@@ -20,7 +20,7 @@
 #include <unistd.h>
 
 /* Of pushes. */
-static const struct loop_batching batching = {.from = 500, .full = 2000, .apart_us = 2000};
+static const struct loop_batching batching = {.from = 500, .full = 2000, .apart_us = 1000};
 
 /* How long it has after a SIGTERM of its own; a supervisor names its deadline. */
 enum { TERMINATE_MS = 20000 };
