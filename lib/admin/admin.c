@@ -134,6 +134,8 @@ static void handle(struct admin *admin, const struct route_match *match,
     case ROUTE_NODES:
     case ROUTE_DRAIN_NODE:
     case ROUTE_UNDRAIN_NODE:
+    case ROUTE_BEGIN_REBALANCE:
+    case ROUTE_REBALANCE:
     case ROUTE_ERASE:
     case ROUTE_SNAPSHOT:
     case ROUTE_LOAD:

@@ -69,6 +69,9 @@ struct admin_source {
     void (*list_nodes)(void *ctx, struct admin_call *call);
     /* admin_answer_node_drain. `force`: also if no other node can take its rooms. */
     void (*drain_node)(void *ctx, struct str node, bool on, bool force, struct admin_call *call);
+    /* admin_answer_rebalance: with a new id, or with that of the one begun last. */
+    void (*begin_rebalance)(void *ctx, struct admin_call *call);
+    void (*show_rebalance)(void *ctx, struct admin_call *call);
     /* admin_answer_request, or for a snapshot admin_snapshot_begin and what follows it. A room that
      * is not there is made for a load only. */
     void (*request)(void *ctx, const struct admin_request *request, struct admin_call *call);
@@ -90,6 +93,9 @@ void admin_add_node(struct admin_call *call, const struct admin_node *node);
 void admin_answer_nodes(struct admin_call *call);
 void admin_answer_node_drain(struct admin_call *call, const char *node, bool draining,
                              bool changed);
+
+/* Empty: none has ever been begun. */
+void admin_answer_rebalance(struct admin_call *call, struct str id);
 
 /* `status` is none of enum link_refusal; `why` is for people. */
 void admin_answer_request(struct admin_call *call, enum link_status status, struct value payload,

@@ -170,6 +170,15 @@ void admin_answer_node_drain(struct admin_call *call, const char *node, bool dra
     answer(call);
 }
 
+void admin_answer_rebalance(struct admin_call *call, struct str id)
+{
+    struct buf *body = call_body(call);
+    fields_open(body, '{');
+    fields_str(body, "id", id.len > 0 ? id : (struct str){0});
+    fields_close(body, '}');
+    answer(call);
+}
+
 /* ---- bodies ---- */
 
 /* An object, or nothing at all where `optional`. */
@@ -314,6 +323,12 @@ void api_handle(struct admin *admin, const struct route_match *match, struct str
         break;
     case ROUTE_UNDRAIN_NODE:
         source->drain_node(admin->ctx, match->name, false, false, call);
+        break;
+    case ROUTE_BEGIN_REBALANCE:
+        source->begin_rebalance(admin->ctx, call);
+        break;
+    case ROUTE_REBALANCE:
+        source->show_rebalance(admin->ctx, call);
         break;
     }
 }

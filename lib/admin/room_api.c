@@ -205,6 +205,8 @@ static enum link_verb verb_of(enum route_id route)
     case ROUTE_NODES:
     case ROUTE_DRAIN_NODE:
     case ROUTE_UNDRAIN_NODE:
+    case ROUTE_BEGIN_REBALANCE:
+    case ROUTE_REBALANCE:
         break;
     }
     return LINK_VERB_SNAPSHOT;

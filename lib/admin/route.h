@@ -30,6 +30,8 @@ enum route_id {
     ROUTE_NODES,
     ROUTE_DRAIN_NODE,
     ROUTE_UNDRAIN_NODE,
+    ROUTE_BEGIN_REBALANCE,
+    ROUTE_REBALANCE,
     /* what is done in rooms: room_api.c */
     ROUTE_ERASE,
     ROUTE_SNAPSHOT,

@@ -42,7 +42,7 @@ struct node {
     struct store *store;    /* for finding owners; NULL before the first request */
     struct peer *peer;      /* for reaching those of other nodes */
     unsigned pages;         /* lists of rooms that are being read */
-    unsigned looks;         /* and of workers */
+    unsigned looks;         /* requests about the cluster */
     bool drains;            /* the node is to have no rooms, says Redis */
     bool drain_asked;       /* and is asked again */
     struct event *signals[NODE_SIGNALS];
@@ -116,6 +116,9 @@ void node_release_room(void *ctx, struct str name, struct admin_call *call);
 void node_answer_no_redis(const struct node *node, const redisReply *reply,
                           struct admin_call *call);
 
+/* Requests about the cluster at a time; counted in `looks`. */
+enum { NODE_LOOKS_MAX = 32 };
+
 /* members.c: the cluster. */
 void node_list_workers(void *ctx, struct admin_call *call);
 void node_list_nodes(void *ctx, struct admin_call *call);
@@ -124,6 +127,10 @@ void node_drain_node(void *ctx, struct str name, bool on, bool force, struct adm
 void node_look_at_drain(struct node *node);
 /* Tells those who may not know it yet. */
 void node_apply_drain(struct node *node);
+
+/* rebalance.c */
+void node_begin_rebalance(void *ctx, struct admin_call *call);
+void node_show_rebalance(void *ctx, struct admin_call *call);
 
 /* move.c */
 void node_move_room(void *ctx, struct str room, struct str worker, struct admin_call *call);

@@ -14,8 +14,6 @@
 #include <string.h>
 #include <time.h>
 
-#define LOOKS_AT_ONCE 32
-
 enum look_kind { LOOK_WORKERS, LOOK_NODES, LOOK_DRAIN };
 
 struct look {
@@ -285,8 +283,9 @@ static void on_members(void *ctx, enum err err)
 
 static struct look *begin(struct node *node, enum look_kind kind, struct admin_call *call)
 {
-    if (node->looks >= LOOKS_AT_ONCE) {
-        admin_answer_problem(call, PROBLEM_BUSY, "%u lists of workers are being read", node->looks);
+    if (node->looks >= NODE_LOOKS_MAX) {
+        admin_answer_problem(call, PROBLEM_BUSY, "%u requests about the cluster are under way",
+                             node->looks);
         return NULL;
     }
     struct look *look = xcalloc(1, sizeof(*look));

@@ -371,6 +371,8 @@ static const struct admin_source admin_source = {
     .list_workers = node_list_workers,
     .list_nodes = node_list_nodes,
     .drain_node = node_drain_node,
+    .begin_rebalance = node_begin_rebalance,
+    .show_rebalance = node_show_rebalance,
     .request = node_request,
 };
 

@@ -81,7 +81,8 @@ static const struct ctl_command commands[] = {
         .details =
             "One room after the other, with all who are in it; nobody is disconnected. It says\n"
             "what it moves, and in the end how even it is and why it stops. It may be\n"
-            "interrupted at any time: a room is moved, or is not.\n",
+            "interrupted at any time: a room is moved, or is not. One that is begun ends\n"
+            "those that run, at whatever node.\n",
         .options = CTL_WITHIN | CTL_PACE | CTL_DRY_RUN,
     },
     {

@@ -3,8 +3,10 @@
  *
  *      look ─▶ plan and move, as long as that helps ─▶ let the figures settle ─▶ look ─▶ ...
  *
- * It ends when all is even, nothing would help, or somebody interrupts it. Between two moves there
- * is nothing that could be left half done. */
+ * It ends when all is even, nothing would help, somebody interrupts it, or somebody begins another
+ * one, at whatever node: before each move it asks whether it is still the one begun last. Between
+ * two moves there is nothing that could be left half done; one that is under way the nodes finish
+ * by themselves. */
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "cluster/balance.h"
@@ -54,10 +56,11 @@ static void rest_until(uint64_t at_ms)
     }
 }
 
-enum outcome { GOES_ON, EVEN, STUCK, INTERRUPTED, FAILED, CHANGING };
+enum outcome { EVEN, STUCK, INTERRUPTED, REPLACED, FAILED, CHANGING };
 
 struct plan {
     struct ctl *ctl;
+    struct ctl_answer own; /* what the node called this one; empty with --dry-run */
     struct balance_state state;
     struct ctl_answer workers; /* of the same order as state.workers */
     struct room_list *list;    /* owned */
@@ -164,6 +167,27 @@ static enum ctl_exit look(struct plan *plan)
     return status;
 }
 
+/* ---- whose turn it is ---- */
+
+/* From here on those begun before make no more moves. */
+static enum ctl_exit take_turn(struct plan *plan)
+{
+    struct http_request request = {
+        .method = "POST", .path = "/v1/rebalance", .limit_s = CTL_LIMIT_S};
+    return ctl_ask(plan->ctl, &request, &plan->own);
+}
+
+/* False: another one was begun, or there is no answer, which is in *status then. */
+static bool has_turn(struct plan *plan, enum ctl_exit *status)
+{
+    struct ctl_answer last;
+    *status = ctl_get(plan->ctl, "/v1/rebalance", &last);
+    bool ours =
+        !*status && str_eq(ctl_text(last.value, "id", ""), ctl_text(plan->own.value, "id", ""));
+    ctl_answer_finish(&last);
+    return ours;
+}
+
 /* ---- one move ---- */
 
 /* A line, or with --json an item of the list that comes in the end. */
@@ -260,6 +284,9 @@ static enum outcome run_round(struct plan *plan, enum ctl_exit *status)
         if (interrupted) {
             return INTERRUPTED;
         }
+        if (!(plan->ctl->options.given & CTL_DRY_RUN) && !has_turn(plan, status)) {
+            return *status ? FAILED : REPLACED;
+        }
         *status = make(plan, &move);
         if (*status) {
             return FAILED;
@@ -269,6 +296,11 @@ static enum outcome run_round(struct plan *plan, enum ctl_exit *status)
 
 static enum outcome run(struct plan *plan, enum ctl_exit *status)
 {
+    bool dry = plan->ctl->options.given & CTL_DRY_RUN;
+    *status = dry ? CTL_OK : take_turn(plan);
+    if (*status) {
+        return FAILED;
+    }
     for (int round = 0; round < ROUNDS_MAX; round++) {
         uint32_t before = plan->moves;
         *status = look(plan);
@@ -276,8 +308,7 @@ static enum outcome run(struct plan *plan, enum ctl_exit *status)
             return FAILED;
         }
         enum outcome outcome = run_round(plan, status);
-        bool dry = plan->ctl->options.given & CTL_DRY_RUN;
-        if (outcome == INTERRUPTED || outcome == FAILED || dry || plan->moves == before) {
+        if ((outcome != EVEN && outcome != STUCK) || dry || plan->moves == before) {
             return outcome;
         }
         rest_until(clock_ms() + SETTLE_MS);
@@ -288,14 +319,14 @@ static enum outcome run(struct plan *plan, enum ctl_exit *status)
     return CHANGING;
 }
 
-static const char *const outcome_names[] = {"",       "even",    "stuck", "interrupted",
-                                            "failed", "changing"};
+static const char *const outcome_names[] = {"even",     "stuck",  "interrupted",
+                                            "replaced", "failed", "changing"};
 static const char *const outcome_texts[] = {
-    "",
     "all workers are within the bound",
     "no room that could be moved would make it more even",
     "interrupted",
-    "failed",
+    "another rebalance was begun, and this one is over",
+    "not finished",
     "the load changes faster than rooms are moved",
 };
 
@@ -352,21 +383,36 @@ static enum ctl_exit print_end(struct plan *plan, enum outcome outcome)
     return status;
 }
 
+static enum ctl_exit exit_of(enum outcome outcome)
+{
+    switch (outcome) {
+    case EVEN:
+    case STUCK:
+        return CTL_OK;
+    case INTERRUPTED:
+    case REPLACED:
+    case FAILED:
+        return CTL_FAILED;
+    case CHANGING:
+        return CTL_LATE;
+    }
+    return CTL_FAILED;
+}
+
 enum ctl_exit ctl_rebalance(struct ctl *ctl)
 {
     struct plan plan = {.ctl = ctl};
     enum ctl_exit status = CTL_OK;
     catch_interrupt();
     enum outcome outcome = run(&plan, &status);
-    if (outcome != FAILED) {
+    /* What was done is told also when the rest cannot be. */
+    if (outcome != FAILED || plan.moves + plan.failures > 0) {
         enum ctl_exit printed =
             ctl->options.json ? print_json(&plan, outcome) : print_end(&plan, outcome);
-        status = printed                  ? printed
-                 : outcome == INTERRUPTED ? CTL_FAILED
-                 : outcome == CHANGING    ? CTL_LATE
-                                          : CTL_OK;
+        status = status ? status : printed ? printed : exit_of(outcome);
     }
     plan_forget(&plan);
+    ctl_answer_finish(&plan.own);
     buf_finish(&plan.report);
     return status;
 }

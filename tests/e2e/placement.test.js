@@ -11,6 +11,7 @@ import { ctl, ctlJson, PROGRAM } from './lib/roomctl.js'
 import { soon, until } from './lib/wait.js'
 
 const FAILED = 1
+const UNREACHABLE = 3
 const CROWD = 480 // sessions; 400 more than another one is clearly more
 /* These clients say nothing for long. */
 const QUIET = ['--idle-timeout', '0']
@@ -368,6 +369,51 @@ describe('rebalancing', () => {
       }
       assert.equal(await clients[0].push({ diff: putNote('on') }), 'commit')
       assert.ok((await metric(home, 'roomd_moves_asked_total')) >= moved)
+    }))
+
+  /* A paced one that has made its first move; what it says, and how it ends. */
+  async function startRebalance(asked) {
+    const child = startProcess(PROGRAM, ['--admin', asked.admin, 'rebalance', '--pace', '1/s'])
+    const one = { out: '', err: '' }
+    child.stdout.on('data', (bytes) => (one.out += bytes))
+    child.stderr.on('data', (bytes) => (one.err += bytes))
+    one.ended = new Promise((resolve) => child.on('close', resolve))
+    await until('a first move', () => /^shared \d+: from/.test(one.out))
+    return one
+  }
+  const movesOf = ({ out }) => out.match(/^shared \d+: from/gm).length
+
+  test('a rebalance ends when its node does, and when another one is begun at any node', () =>
+    withCluster({ nodes: 1, args: ALONE }, async (cluster, home) => {
+      const clients = await fill(home, ROOMS, EACH)
+      const away = await cluster.add({ args: ALONE })
+      await hasLoad(home, ROOMS.length * EACH)
+
+      const alone = await startRebalance(away)
+      await away.stop()
+      assert.ok([FAILED, UNREACHABLE].includes(await soon('its end', alone.ended)), alone.err)
+      assert.notEqual(alone.err, '')
+      assert.match(alone.out, /\nnot finished: \d+ rooms? moved, \d+ could not be\n$/)
+      assert.equal((await owners(cluster, ROOMS))[home.id], ROOMS.length)
+
+      await away.start()
+      await until('two workers', async () => (await ctlJson(home, 'workers')).length === 2)
+      await hasLoad(home, ROOMS.length * EACH)
+      const first = await startRebalance(home)
+      assert.equal((await ctl(away, 'rebalance', '--dry-run')).code, 0)
+      const before = movesOf(first)
+      await until('another move', () => movesOf(first) > before) // that one ended nobody
+      const second = ctlJson(away, 'rebalance', '--pace', '50')
+      assert.equal(await soon('its end', first.ended), FAILED)
+      assert.match(first.out, /\nanother rebalance was begun, and this one is over: \d+ rooms moved, \d+ could not be\n$/)
+      const { outcome, moves } = await second
+      assert.ok(['even', 'stuck'].includes(outcome), outcome)
+      const counts = await owners(cluster, ROOMS)
+      assert.ok(Math.min(counts[home.id], counts[away.id]) >= 4, JSON.stringify({ counts, moves }))
+      assert.ok(await cluster.ask('HGET', 'roomd:rebalance', 'since'))
+      for (const client of clients) {
+        assert.equal(client.closed, null)
+      }
     }))
 
   test('a node that has joined gets rooms by itself, where that is on', async () => {

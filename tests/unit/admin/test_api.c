@@ -105,6 +105,20 @@ static void list_nodes(void *ctx, struct admin_call *call)
     admin_answer_nodes(call);
 }
 
+static void begin_rebalance(void *ctx, struct admin_call *call)
+{
+    (void)ctx;
+    snprintf(f.asked, sizeof(f.asked), "begin rebalance");
+    admin_answer_rebalance(call, STR("next"));
+}
+
+static void show_rebalance(void *ctx, struct admin_call *call)
+{
+    (void)ctx;
+    snprintf(f.asked, sizeof(f.asked), "show rebalance");
+    admin_answer_rebalance(call, (struct str){0});
+}
+
 static void drain_node(void *ctx, struct str node, bool on, bool force, struct admin_call *call)
 {
     (void)ctx;
@@ -162,6 +176,8 @@ static const struct admin_source source = {
     .list_workers = list_workers,
     .list_nodes = list_nodes,
     .drain_node = drain_node,
+    .begin_rebalance = begin_rebalance,
+    .show_rebalance = show_rebalance,
     .request = request,
 };
 
@@ -274,6 +290,16 @@ Test(api, shows_the_cluster_and_drains_nodes_of_it)
     check(ask("DELETE /v1/nodes/n/drain", "", ""), "200", "\"draining\":false");
     asked("drain node n 0 0");
     check(ask("POST /v1/nodes/n/drain", "", "{\"force\":0}"), "400", "bad-request");
+    asked("");
+}
+
+Test(api, says_which_rebalancing_was_begun_last)
+{
+    check(ask("GET /v1/rebalance", "", ""), "200", "{\"id\":null}");
+    asked("show rebalance");
+    check(ask("POST /v1/rebalance", "", ""), "200", "{\"id\":\"next\"}");
+    asked("begin rebalance");
+    check(ask("DELETE /v1/rebalance", "", ""), "405", "Allow: GET, HEAD, POST\r\n");
     asked("");
 }
 
