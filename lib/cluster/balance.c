@@ -3,7 +3,7 @@
 
 /* A move is worth it if the target stays below what the giver had by this part of the difference
  * between the two: figures are not that exact. */
-#define WORTH 0.1
+#define WORTH 0.25
 
 static double load_of(const struct balance_worker *worker)
 {

@@ -9,6 +9,7 @@
  * by themselves. */
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/map.h"
 #include "cluster/balance.h"
 #include "roomctl/internal.h"
 #include "value/json.h"
@@ -65,10 +66,39 @@ struct plan {
     struct ctl_answer workers; /* of the same order as state.workers */
     struct room_list *list;    /* owned */
     size_t *room_at;           /* owned; where in `list` each of state.rooms is */
+    struct map tried;          /* of struct tried: rooms moved once, or that could not be */
     struct buf report;         /* with --json: the moves made */
     uint32_t moves, failures;  /* in all */
     uint64_t next_ms;          /* when the next move may be made */
 };
+
+/* A room is moved once at most: figures are behind, and one that is much of the load would be taken
+ * round all workers by them. */
+struct tried {
+    char *room; /* owned */
+};
+
+static struct str tried_room(const void *entry)
+{
+    return str_of(((const struct tried *)entry)->room);
+}
+
+static void note_tried(struct plan *plan, struct str room)
+{
+    struct tried *tried = xmalloc(sizeof(*tried));
+    tried->room = xstrndup(room.ptr, room.len);
+    map_put(&plan->tried, tried); /* it is not there: what is there is fixed */
+}
+
+static void forget_tried(struct plan *plan)
+{
+    struct tried *tried;
+    for (uint32_t pos = 0; (tried = map_next(&plan->tried, &pos));) {
+        free(tried->room);
+        free(tried);
+    }
+    map_finish(&plan->tried);
+}
 
 static void plan_forget(struct plan *plan)
 {
@@ -147,8 +177,11 @@ static void take_rooms(struct plan *plan)
         uint32_t owner = find_worker(plan, ctl_text(room, "owner", ""));
         if (owner < plan->state.worker_count) {
             plan->room_at[plan->state.room_count] = i;
-            plan->state.rooms[plan->state.room_count++] =
-                (struct balance_room){.worker = owner, .points = points_of(room)};
+            plan->state.rooms[plan->state.room_count++] = (struct balance_room){
+                .worker = owner,
+                .points = points_of(room),
+                .fixed = map_get(&plan->tried, ctl_text(room, "id", "")) != NULL,
+            };
         }
     }
 }
@@ -257,13 +290,13 @@ static enum ctl_exit make(struct plan *plan, const struct balance_move *move)
         return status;
     }
     enum ctl_exit told = tell_move(plan, move, !dry && !status);
+    plan->state.rooms[move->room].fixed = true;
+    note_tried(plan, ctl_text(ctl_room_at(plan->list, plan->room_at[move->room]), "id", ""));
     if (status) {
         plan->failures++;
-        plan->state.rooms[move->room].fixed = true;
     } else {
         plan->moves++;
         balance_apply(&plan->state, move);
-        plan->state.rooms[move->room].fixed = true; /* once a round is enough */
     }
     return told;
 }
@@ -402,6 +435,7 @@ static enum ctl_exit exit_of(enum outcome outcome)
 enum ctl_exit ctl_rebalance(struct ctl *ctl)
 {
     struct plan plan = {.ctl = ctl};
+    map_init(&plan.tried, tried_room);
     enum ctl_exit status = CTL_OK;
     catch_interrupt();
     enum outcome outcome = run(&plan, &status);
@@ -413,6 +447,7 @@ enum ctl_exit ctl_rebalance(struct ctl *ctl)
     }
     plan_forget(&plan);
     ctl_answer_finish(&plan.own);
+    forget_tried(&plan);
     buf_finish(&plan.report);
     return status;
 }

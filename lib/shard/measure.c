@@ -1,5 +1,8 @@
 /* What each room costs its worker. CPU time is measured of the whole process only; rooms share it
- * by how many messages of theirs were handled lately, which costs nothing to know. */
+ * by how many messages of theirs were handled lately, which costs nothing to know. All of it is
+ * shared, however few messages there were: a room of which too little were said would be given away
+ * although it is all that its worker does, and by the next one again. Of one of which too much is
+ * said nothing worse comes than that it stays. */
 #include "cluster/load.h"
 #include "shard/internal.h"
 
@@ -7,9 +10,6 @@
 #define SILENT_RATE 0.05
 
 enum {
-    /* With fewer messages between two readings, all rooms together, what the process uses is not
-     * of their making. */
-    MESSAGES_LEAST = 10,
     /* Redis shows another figure when it is off by so many points and a quarter. */
     SHOWN_WITHIN = 20,
 };
@@ -52,11 +52,10 @@ void shard_measure(struct shard *shard, uint64_t cpu)
     {
         total += step_rate(room);
     }
-    total = total > MESSAGES_LEAST ? total : MESSAGES_LEAST;
     list_each(room, &shard->measured, measure_link, struct shard_room)
     {
         uint64_t sessions = room->room ? room_session_count(room->room) : 0;
-        double used = LOAD_CPU_POINTS * (double)cpu * room->rate / total;
+        double used = total > 0 ? LOAD_CPU_POINTS * (double)cpu * room->rate / total : 0;
         room->load = sessions + (uint64_t)(used + 0.5);
         if (is_silent(room)) {
             room->rate = 0;

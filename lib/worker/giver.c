@@ -10,6 +10,7 @@ enum {
     LOOK_MS = 1000,        /* between two looks, while something may have to be done */
     LOOK_SELDOM_MS = 5000, /* and while all is well: each look reads all workers */
     GIVE_MS = 1000,
+    OTHERS_MS = 6000, /* somebody moves rooms, and may go on: as long as roomctl rests */
 };
 
 static void forget_room(struct giver *giver)
@@ -142,4 +143,11 @@ void giver_ended(struct giver *giver, struct workers *workers, bool done)
         workers_note_given(workers, str_of(giver->to), giver->sessions, giver->points);
     }
     forget_room(giver);
+}
+
+void giver_wait(struct giver *giver, uint64_t now_ms)
+{
+    uint64_t at = now_ms + OTHERS_MS;
+    giver->state = (struct rebalance){0};
+    giver->give_at = at > giver->give_at ? at : giver->give_at;
 }

@@ -37,5 +37,8 @@ bool giver_look(struct giver *giver, const struct giver_own *own, struct workers
                 struct shard *shard, uint64_t now_ms, struct shard_target *to);
 /* The move of that room has ended. */
 void giver_ended(struct giver *giver, struct workers *workers, bool done);
+/* Somebody else has moved a room of this worker: it looks anew, once figures can show that. Else
+ * both would send rooms to the same worker, and one would come back. */
+void giver_wait(struct giver *giver, uint64_t now_ms);
 
 #endif

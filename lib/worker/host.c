@@ -198,6 +198,9 @@ static void host_move_ended(void *ctx, struct str room, enum shard_move_end end,
         giver_ended(&core->giver, &core->workers, end == SHARD_MOVE_DONE);
         return;
     }
+    if (end == SHARD_MOVE_DONE) {
+        giver_wait(&core->giver, core_now(core));
+    }
     list_each(wish, &core->moves, link, struct move_wish)
     {
         if (str_eq(str_of(wish->room), room)) {

@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 #include "gateway/core.h"
+#include "simulator/balance.h"
 #include "simulator/node.h"
 #include "simulator/redis.h"
 #include "worker/core.h"
@@ -301,7 +302,9 @@ static void one_of(const struct kind *list, size_t count)
 
 void fault_happen(void)
 {
-    if (node.places > 1 && chance(30)) {
+    if (node.message_us && chance(20)) {
+        balance_by_hand();
+    } else if (node.places > 1 && chance(30)) {
         one_of(node_kinds, sizeof(node_kinds) / sizeof(node_kinds[0]));
     } else {
         one_of(kinds, sizeof(kinds) / sizeof(kinds[0]));

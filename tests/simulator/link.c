@@ -242,6 +242,7 @@ static void arrive_at_worker(struct link *link, const uint8_t *data, size_t len)
         return;
     }
     size_t used;
+    link->worker->proc.used_us += node.message_us;
     buf_append(&link->to_worker, data, len);
     if (!prove(link, &link->answers, &link->to_worker, &link->down)) {
         return;

@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "gateway/core.h"
 #include "shard/shard.h"
+#include "simulator/balance.h"
 #include "simulator/check.h"
 #include "simulator/client.h"
 #include "simulator/faults.h"
@@ -19,6 +20,7 @@
 enum {
     CLIENTS_MAX = 8,
     ROOMS_MAX = 2,
+    LOADED_ROOMS_MAX = 6, /* where they are to be spread */
     MS = 1000,
     /* For everything to come right once nothing is broken: time-outs of 5 s, keys that run out, a
      * client's own patience of 10 s. */
@@ -28,7 +30,7 @@ enum {
 static struct {
     struct client *clients[CLIENTS_MAX];
     int client_count;
-    char rooms[ROOMS_MAX][16];
+    char rooms[LOADED_ROOMS_MAX][16];
     int room_count;
     uint64_t fault_count;
 } run;
@@ -151,7 +153,8 @@ static void fault_in_the_calm(void)
 static void draw_under_faults(void)
 {
     let_draw(true);
-    uint64_t span = rnd_between(500, 4000) * MS;
+    /* Loads are smoothed over seconds. */
+    uint64_t span = rnd_between(500, node.message_us ? 20000 : 4000) * MS;
     for (uint64_t i = rnd_between(1, 4); i > 0; i--) {
         world_after(rnd_below(span), NULL, on_fault, NULL);
     }
@@ -162,6 +165,14 @@ static void draw_under_faults(void)
         world_after(rnd_below(span), NULL, on_host, NULL);
     }
     world_run_until(world_us() + span);
+}
+
+/* With nothing wrong, and no load that changes. */
+static void draw_evenly(void)
+{
+    let_draw(true);
+    balance_watch();
+    come_to_rest();
 }
 
 /* ---- bounds ---- */
@@ -198,7 +209,8 @@ static void begin(void)
 {
     run.client_count = 0;
     run.fault_count = 0;
-    run.room_count = (int)rnd_between(1, ROOMS_MAX);
+    bool loaded = chance(3); /* they are long */
+    run.room_count = (int)rnd_between(1, loaded ? LOADED_ROOMS_MAX : ROOMS_MAX);
     for (int i = 0; i < run.room_count; i++) {
         snprintf(run.rooms[i], sizeof(run.rooms[i]), "room%d", i + 1);
     }
@@ -219,6 +231,8 @@ static void begin(void)
     node.fold_bytes = small ? (uint32_t)rnd_between(300, 8000) : 0;
     node.slice_bytes = small ? (uint32_t)rnd_between(300, 6000) : 0;
     node.forget_dead = chance(70);
+    node.message_us = loaded ? rnd_between(200, 8000) : 0;
+    balance_begin(run.rooms, run.room_count);
     faults_begin(run.rooms, run.room_count);
     trace("redis mode %d, durability %d", redis.mode, node.durability);
     /* Half of the runs are on one node. */
@@ -227,7 +241,7 @@ static void begin(void)
     node_begin(places, (int)rnd_between((uint64_t)(places > 2 ? places : 2), NODE_WORKERS),
                gateways);
     world_run_until(world_us() + 200 * MS);
-    for (uint64_t i = rnd_between(2, 5); i > 0; i--) {
+    for (uint64_t i = loaded ? rnd_between(4, CLIENTS_MAX) : rnd_between(2, 5); i > 0; i--) {
         new_client();
     }
 }
@@ -254,6 +268,9 @@ void scenario_run(uint64_t seed, struct scenario_counts *counts)
         if (chance(50) && !violation()) {
             fault_in_the_calm();
         }
+    }
+    if (node.message_us && !violation()) {
+        draw_evenly();
     }
     check_bounds(counts);
     end();

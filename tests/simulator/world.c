@@ -24,6 +24,7 @@ static struct world {
     size_t kept_count, kept_cap;
     char violation[512];
     bool violated;
+    struct proc *running; /* NULL: none of them */
 } world;
 
 static bool trace_wanted;
@@ -125,7 +126,9 @@ static void run(struct task *task)
         return;
     }
     task_fn fn = task->fn;
+    world.running = proc;
     fn(task->arg);
+    world.running = NULL;
     free(task);
     if (proc && fn != on_end_turn) {
         proc_touch(proc);
@@ -147,6 +150,11 @@ void world_run_until(uint64_t us)
 uint64_t world_us(void)
 {
     return world.now_us;
+}
+
+uint64_t world_cpu_us(void)
+{
+    return world.running ? world.running->used_us : 0;
 }
 
 uint64_t world_ms(void)

@@ -22,6 +22,7 @@ struct proc {
     task_fn end_turn; /* called a little after anything has happened to it */
     void *ctx;
     bool turn_due;
+    uint64_t used_us;            /* CPU time */
     uint64_t redis_cut_until_us; /* its way to Redis is cut; bytes wait */
 };
 
@@ -31,6 +32,9 @@ void world_end(void);
 
 uint64_t world_us(void);
 uint64_t world_ms(void);
+
+/* CPU time of the process to which something happens just now; 0 outside of any. */
+uint64_t world_cpu_us(void);
 
 /* Calls `fn` after `delay_us`, in `proc` if it is not NULL; of equal times the first asked for
  * comes first. */

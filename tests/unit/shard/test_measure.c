@@ -60,6 +60,16 @@ Test(measure, what_nobody_asked_for_is_no_rooms_cost)
     cr_assert(eq(u64, load_of("cold"), 1));
 }
 
+Test(measure, what_few_messages_cost_is_theirs_too)
+{
+    for (uint64_t i = 0; i < 20; i++) {
+        gateway_message(gateway, 1, 100000 + i, "{\"type\":\"ping\"}");
+        shard_measure(fake.shard, 200);
+    }
+    cr_assert(ge(u64, load_of("hot"), 780));
+    cr_assert(le(u64, load_of("hot"), 801));
+}
+
 Test(measure, who_falls_silent_costs_its_sessions_only)
 {
     work(20, 500);
