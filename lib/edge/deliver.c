@@ -231,7 +231,8 @@ static void send_data(struct edge_conn *conn, struct blob *const *events, uint32
 
 /* ---- pacing ----
  *
- * A connection gets one frame of events per EDGE_PACE_MS on average, 55 a second; what else comes
+ * A connection gets one frame of events per EDGE_PACE_MS on average, 55 a second, and fewer if we
+ * do not keep up with that (pace.h); what else comes
  * is sent together with what comes next. It may get one more at once if it had fewer before. So
  * most events go out as they come, also where there are more events than frames, and none waits for
  * longer than that. The original sends the first event at once, and what comes within 1000/60 ms
@@ -240,19 +241,19 @@ static void send_data(struct edge_conn *conn, struct blob *const *events, uint32
 
 static bool may_send(const struct edge_conn *conn)
 {
-    return conn->edge->now_ms + EDGE_PACE_MS >= conn->pace_free;
+    return conn->edge->now_ms + conn->edge->pace.ms >= conn->pace_free;
 }
 
 static void note_sent(struct edge_conn *conn)
 {
     uint64_t now_ms = conn->edge->now_ms;
-    conn->pace_free = (conn->pace_free > now_ms ? conn->pace_free : now_ms) + EDGE_PACE_MS;
+    conn->pace_free = (conn->pace_free > now_ms ? conn->pace_free : now_ms) + conn->edge->pace.ms;
 }
 
 /* Also without anything coming behind them, events are sent then. */
 static void wait_a_while(struct edge_conn *conn)
 {
-    conn->pace_due = conn->edge->now_ms + EDGE_PACE_MS;
+    conn->pace_since = conn->edge->now_ms;
     list_remove(&conn->pace_link);
     list_append(&conn->edge->pacing, &conn->pace_link);
 }
@@ -354,14 +355,29 @@ void deliver_pong(struct edge_conn *conn, struct rendered *pong)
     }
 }
 
+static struct edge_conn *first_waiting(const struct edge *edge)
+{
+    return list_empty(&edge->pacing) ? NULL
+                                     : list_entry(edge->pacing.next, struct edge_conn, pace_link);
+}
+
+uint64_t deliver_pace_due(const struct edge *edge)
+{
+    const struct edge_conn *conn = first_waiting(edge);
+    return conn ? conn->pace_since + edge->pace.ms : UINT64_MAX;
+}
+
 void deliver_pace_tick(struct edge *edge)
 {
-    while (!list_empty(&edge->pacing)) {
-        struct edge_conn *conn = list_entry(edge->pacing.next, struct edge_conn, pace_link);
-        if (conn->pace_due > edge->now_ms) {
+    struct edge_conn *conn;
+    while ((conn = first_waiting(edge))) {
+        uint64_t due = deliver_pace_due(edge);
+        if (due > edge->now_ms) {
             return;
         }
         list_remove(&conn->pace_link);
+        pace_note(&edge->pace, edge->now_ms - due, edge->now_ms);
+        edge->counts.pace_ms = edge->pace.ms;
         if (blocked(conn)) {
             wait_a_while(conn); /* and then look again whether the socket takes more */
         } else {

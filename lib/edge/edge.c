@@ -45,6 +45,8 @@ struct edge *edge_create(const struct edge_config *config, const struct edge_hos
     list_init(&edge->retrying);
     list_init(&edge->empty);
     list_init(&edge->rendering);
+    pace_init(&edge->pace);
+    edge->counts.pace_ms = edge->pace.ms;
     edge->comma = blob_create(",", 1);
     return edge;
 }
@@ -150,8 +152,7 @@ static uint64_t earlier(uint64_t deadline, const struct list *head, size_t due_o
 uint64_t edge_deadline(const struct edge *edge)
 {
     const size_t wait = DUE_FROM(struct edge_conn, wait_link, wait_due);
-    uint64_t deadline = UINT64_MAX;
-    deadline = earlier(deadline, &edge->pacing, DUE_FROM(struct edge_conn, pace_link, pace_due));
+    uint64_t deadline = deliver_pace_due(edge);
     deadline = earlier(deadline, &edge->stalled, DUE_FROM(struct edge_conn, stall_link, stall_due));
     deadline =
         earlier(deadline, &edge->retrying, DUE_FROM(struct edge_room, retry_link, retry_due));

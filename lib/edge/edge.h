@@ -28,27 +28,29 @@ struct edge_config {
 
 /* Bounds and waits, per connection. */
 enum {
-    EDGE_PACE_MS = 18,            /* between two frames of events, on average; see deliver.c */
+    EDGE_PACE_MS = 18,            /* between two frames of events, on average, if it keeps up; see
+                                     deliver.c and pace.h */
     EDGE_INBOX_MESSAGES = 4096,   /* unanswered messages before it is not read */
     EDGE_INBOX_BYTES = 1 << 20,   /* unanswered bytes, likewise; one message may exceed it */
     EDGE_INBOX_TOTAL = 256 << 20, /* of all connections; beyond it each may have one message */
-    EDGE_UNSENT_BYTES = 8 << 20,  /* waiting for a client that does not read, before it is closed:
-                                     of events, and of all else; one message may exceed it */
-    EDGE_OUTQ_BYTES = 256 << 10,  /* rendered for a socket at a time */
-    EDGE_OWNER_WAIT_MS = 10000,   /* for an owner before it has joined, then 1013 */
-    EDGE_RESUME_WAIT_MS = 60000,  /* for the next owner, likewise */
-    EDGE_UNREACHABLE_MS = 6000,   /* for an owner that lives and cannot be reached, likewise; longer
-                                     than a dead one takes to be known as dead */
-    EDGE_ELSEWHERE_MS = 20000,    /* after that newcomers are better off with another gateway */
-    EDGE_LINGER_MS = 5000,        /* a session whose socket is closed may be resumed as gone */
-    EDGE_CLOSE_WAIT_MS = 2000,    /* for the client's close frame after ours */
-    EDGE_STALL_MS = 30000,        /* for a socket that takes nothing */
-    EDGE_DETACHED_MS = 30000,     /* a superseded connection stays open (CONN-1), this long */
-    EDGE_OWNER_TRIES = 100,       /* owners that turn it away before it has joined, then 1013 */
-    EDGE_RESUME_TRIES = 1000,     /* and after */
-    EDGE_RETRY_MS = 50,           /* between two look-ups of an owner */
-    EDGE_ROOM_KEEP_MS = 5000,     /* a room without connections remembers its owner */
-    EDGE_LINK_BYTES = 512 << 20,  /* for a worker that does not read, before its link is dropped */
+    EDGE_LINK_BEHIND_BYTES = 256 << 10, /* that an owner has not read; beyond it likewise */
+    EDGE_UNSENT_BYTES = 8 << 20, /* waiting for a client that does not read, before it is closed:
+                                    of events, and of all else; one message may exceed it */
+    EDGE_OUTQ_BYTES = 256 << 10, /* rendered for a socket at a time */
+    EDGE_OWNER_WAIT_MS = 10000,  /* for an owner before it has joined, then 1013 */
+    EDGE_RESUME_WAIT_MS = 60000, /* for the next owner, likewise */
+    EDGE_UNREACHABLE_MS = 6000,  /* for an owner that lives and cannot be reached, likewise; longer
+                                    than a dead one takes to be known as dead */
+    EDGE_ELSEWHERE_MS = 20000,   /* after that newcomers are better off with another gateway */
+    EDGE_LINGER_MS = 5000,       /* a session whose socket is closed may be resumed as gone */
+    EDGE_CLOSE_WAIT_MS = 2000,   /* for the client's close frame after ours */
+    EDGE_STALL_MS = 30000,       /* for a socket that takes nothing */
+    EDGE_DETACHED_MS = 30000,    /* a superseded connection stays open (CONN-1), this long */
+    EDGE_OWNER_TRIES = 100,      /* owners that turn it away before it has joined, then 1013 */
+    EDGE_RESUME_TRIES = 1000,    /* and after */
+    EDGE_RETRY_MS = 50,          /* between two look-ups of an owner */
+    EDGE_ROOM_KEEP_MS = 5000,    /* a room without connections remembers its owner */
+    EDGE_LINK_BYTES = 512 << 20, /* for a worker that does not read, before its link is dropped */
 };
 
 struct edge_host {
@@ -77,6 +79,7 @@ struct edge_counts {
     uint64_t closes_fatal, closes_retry, closes_protocol;
     uint64_t conns, links;
     uint64_t resumes; /* sessions given to another owner */
+    uint64_t pace_ms; /* now (pace.h) */
 };
 
 struct edge *edge_create(const struct edge_config *config, const struct edge_host *host, void *ctx,

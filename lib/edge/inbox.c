@@ -4,10 +4,19 @@
 
 #include <stdlib.h>
 
+/* Its owner has more to read than it gets done: reading more of clients would only keep it from the
+ * processor. */
+static bool owner_is_behind(const struct edge_conn *conn)
+{
+    return conn->state == EDGE_OPENED &&
+           buf_len(&conn->room->link->output) >= EDGE_LINK_BEHIND_BYTES;
+}
+
 static bool inbox_full(const struct edge_conn *conn)
 {
+    bool one = conn->edge->inbox_bytes >= EDGE_INBOX_TOTAL || owner_is_behind(conn);
     return conn->inbox.count >= EDGE_INBOX_MESSAGES || conn->inbox.bytes >= EDGE_INBOX_BYTES ||
-           (conn->inbox.count > 0 && conn->edge->inbox_bytes >= EDGE_INBOX_TOTAL);
+           (one && conn->inbox.count > 0);
 }
 
 static void set_paused(struct edge_conn *conn, bool paused)

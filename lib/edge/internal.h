@@ -8,6 +8,7 @@
 #include "edge/chunk.h"
 #include "edge/edge.h"
 #include "edge/frame_cache.h"
+#include "edge/pace.h"
 #include "edge/share.h"
 #include "ws/parser.h"
 
@@ -20,7 +21,7 @@ struct edge {
     struct map rooms;    /* of struct edge_room by name; owned */
     struct map links;    /* of struct edge_link by worker; owned */
     /* Each list holds one kind of wait, all of the same length, so it is in order of time. */
-    struct list pacing;      /* of struct edge_conn.pace_link */
+    struct list pacing;      /* of struct edge_conn.pace_link, for as long as `pace` says */
     struct list owner_wait;  /* of struct edge_conn.wait_link, not joined yet */
     struct list resume_wait; /* of struct edge_conn.wait_link, joined */
     struct list lingering;   /* of struct edge_linger.time_link */
@@ -36,6 +37,7 @@ struct edge {
     uint64_t now_ms;    /* of the call being handled */
     struct buf scratch; /* for what is being transcoded */
     struct frame_cache made;
+    struct pace pace;
     struct blob *comma; /* owned reference: what stands between parts of a share in JSON */
 };
 
@@ -98,8 +100,9 @@ struct edge_conn {
     struct list wait_link;  /* in the list that belongs to its state */
     struct list pace_link;  /* in edge.pacing while events wait */
     struct list stall_link; /* in edge.stalled while the socket takes nothing */
-    uint64_t wait_due, pace_due, stall_due;
-    uint64_t pace_free; /* when a connection sending evenly would send its next frame of events */
+    uint64_t wait_due, stall_due;
+    uint64_t pace_since; /* events have waited since then, if they do */
+    uint64_t pace_free;  /* when a connection sending evenly would send its next frame of events */
     enum edge_conn_state state;
     enum encoding encoding;
     bool readonly, object_readonly;
@@ -257,6 +260,8 @@ void deliver_waited(struct edge_conn *conn);
 bool deliver_flush(struct edge_conn *conn);
 void deliver_drop_events(struct edge_conn *conn);
 void deliver_pace_tick(struct edge *edge);
+/* When the next of those that wait is due; UINT64_MAX: nobody waits. */
+uint64_t deliver_pace_due(const struct edge *edge);
 void deliver_stop_pacing(struct edge_conn *conn);
 void conn_ready(struct edge_conn *conn);
 

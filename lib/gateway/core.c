@@ -192,6 +192,7 @@ static void count(const struct gateway_core *core)
     const struct edge_counts *counts = edge_count(core->edge);
     metrics_set(METRIC_MESSAGES_RECEIVED, (double)counts->messages);
     metrics_set(METRIC_FRAMES_SENT, (double)counts->frames_sent);
+    metrics_set(METRIC_EVENT_INTERVAL, (double)counts->pace_ms / 1000);
     metrics_set(METRIC_CLOSES_FATAL, (double)counts->closes_fatal);
     metrics_set(METRIC_CLOSES_RETRY, (double)counts->closes_retry);
     metrics_set(METRIC_CLOSES_PROTOCOL, (double)counts->closes_protocol);

@@ -289,8 +289,10 @@ static void try_to_come(struct client *client)
     }
     client->state = CLIENT_CONNECTING;
     client->heard_us = world_us();
-    if (chance(30)) {
-        client->has_clock = false; /* a page that is loaded again: it is told everything */
+    /* A page that is loaded again is told everything; where all of a room was lost, only that helps
+     * for sure who was away meanwhile (proto/redis.md, "What can be lost"). */
+    if (chance(30) || client->restarts != history_restarts(client->room)) {
+        client->has_clock = false;
     }
     trace("%s connects, at clock %" PRIu64, client->session, client->clock);
     send_connect(client);
@@ -344,6 +346,7 @@ static void on_connected(struct client *client, struct value message)
         client->clock = 0;
     }
     client->has_clock = true;
+    client->restarts = history_restarts(client->room);
     check_clock(client, message, "connect reply");
     client_apply(client, value_get(message, STR("diff")), false);
     client->state = CLIENT_ONLINE;

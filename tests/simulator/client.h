@@ -54,6 +54,7 @@ struct client {
     struct map documents, presences; /* of struct known; owned */
     uint64_t clock;                  /* of the last message */
     bool has_clock;
+    uint64_t restarts; /* of its room, when it was connected last */
     uint64_t push_clock;
     struct list pushes; /* of struct push.link; owned */
     struct list acked;  /* of struct acked.link */

@@ -24,6 +24,7 @@ static struct history {
     struct map removed;   /* of struct noted: clock */
     struct map messages;  /* of struct noted, by room, connection and seq: change */
     struct map clocks;    /* of struct noted, by log key: clock of the last entry */
+    struct map restarts;  /* of struct noted, likewise: how often that went back */
     struct map snapshots; /* of struct noted, by key: clock of the newest */
     struct map loads;     /* of struct noted, by room and token: nothing */
     struct arena memory;
@@ -66,6 +67,7 @@ void history_begin(void)
     map_init(&history.removed, noted_name);
     map_init(&history.messages, noted_name);
     map_init(&history.clocks, noted_name);
+    map_init(&history.restarts, noted_name);
     map_init(&history.snapshots, noted_name);
     map_init(&history.loads, noted_name);
 }
@@ -76,6 +78,7 @@ void history_end(void)
     map_finish(&history.removed);
     map_finish(&history.messages);
     map_finish(&history.clocks);
+    map_finish(&history.restarts);
     map_finish(&history.snapshots);
     map_finish(&history.loads);
     arena_finish(&history.memory);
@@ -91,6 +94,13 @@ uint64_t history_snapshot_clock(const char *room)
     char key[64];
     snprintf(key, sizeof(key), "roomd:{%s}:snapshot", room);
     return number_of(&history.snapshots, str_of(key));
+}
+
+uint64_t history_restarts(const char *room)
+{
+    char key[64];
+    snprintf(key, sizeof(key), "roomd:{%s}:log", room);
+    return number_of(&history.restarts, str_of(key));
 }
 
 void history_expect_load(const char *room, struct str token)
@@ -262,6 +272,9 @@ static void check_clock(const struct data_key *key, uint64_t clock, bool sets_sc
     uint64_t last = number_of(&history.clocks, key->name);
     if (!history.lossy && (clock < last || (clock == last && !sets_schema && last > 0))) {
         violated("%.*s: clock %" PRIu64 " after %" PRIu64, STR_ARG(key->name), clock, last);
+    }
+    if (clock < last) {
+        note(&history.restarts, key->name, number_of(&history.restarts, key->name) + 1);
     }
     note(&history.clocks, key->name, clock);
 }

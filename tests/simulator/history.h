@@ -36,6 +36,8 @@ uint64_t history_loaded_clock(const char *room);
 uint64_t history_snapshot_clock(const char *room);
 /* The last clock at which the record was removed; 0: never. */
 uint64_t history_removed_clock(struct str id);
+/* How often the room has begun anew, because Redis had lost all of it. */
+uint64_t history_restarts(const char *room);
 /* Whether acknowledged changes may be lost: Redis has lost what it had answered. */
 bool history_is_lossy(void);
 /* Entries accepted. */

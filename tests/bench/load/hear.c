@@ -132,7 +132,7 @@ static size_t on_frame(struct client *client, struct str input)
     case WIRE_NEED_MORE:
         if (message.wanted > input.len) {
             /* Once: what is there is in it, or is copied into it later. */
-            buf_reserve(&client->in, message.wanted - buf_len(&client->in));
+            buf_reserve(&client->in, message.wanted - input.len);
         }
         return 0;
     case WIRE_MESSAGE:

@@ -293,3 +293,26 @@ Test(deliver, pongs_do_not_pile_up)
     fake_write(client);
     cr_assert(le(sz, edge_conn_output(client->conn)->bytes, EDGE_OUTQ_BYTES + 100));
 }
+
+/* What is due is looked at so late again and again that the loop has too much to do. */
+Test(deliver, events_come_less_often_while_it_falls_behind)
+{
+    for (int i = 0; i < 40; i++) {
+        event("1");
+        event("2");
+        fake.now += 60;
+        edge_tick(fake.edge, fake.now);
+    }
+    cr_assert(gt(u64, edge_count(fake.edge)->pace_ms, 3 * EDGE_PACE_MS));
+    fake_pass(&fake, 150);
+    fake_got(client);
+    event("3");
+    event("4");
+    got(client, "text " DATA("3") "text " DATA("4")); /* it has been quiet */
+    event("5");
+    event("6");
+    fake_pass(&fake, 2 * EDGE_PACE_MS);
+    got(client, "");
+    fake_pass(&fake, 100);
+    got(client, "text " DATA("5,6"));
+}

@@ -96,12 +96,40 @@ Test(inbox, many_bytes_stop_the_reading)
 {
     struct fake_client *client = fake_open(&fake, "demo", "a");
     fake_serve(&fake, "demo", "w1");
-    send_large(client, EDGE_INBOX_BYTES / 2);
-    cr_assert(not(client->paused));
-    send_large(client, EDGE_INBOX_BYTES / 2);
+    fake_told(&fake, "w1");
+    for (int i = 0; i < 8; i++) {
+        cr_assert(not(client->paused));
+        send_large(client, EDGE_INBOX_BYTES / 8);
+        fake_told(&fake, "w1"); /* the worker reads what it gets */
+    }
     cr_assert(client->paused);
     acknowledge(1, 1);
     cr_assert(not(client->paused));
+}
+
+Test(inbox, an_owner_that_is_behind_gets_one_message_of_each)
+{
+    struct fake_client *a = fake_open(&fake, "demo", "a");
+    struct fake_client *b = fake_open(&fake, "demo", "b");
+    struct fake_client *c = fake_open(&fake, "elsewhere", "c");
+    fake_serve(&fake, "demo", "w1");
+    fake_serve(&fake, "elsewhere", "w2");
+    fake_told(&fake, "w1");
+    send_large(a, EDGE_LINK_BEHIND_BYTES);
+    cr_assert(a->paused);
+    cr_assert(not(b->paused));
+    fake_text(b, "{}");
+    cr_assert(b->paused);
+    fake_text(c, "{}");
+    fake_text(c, "{}");
+    cr_assert(not(c->paused), "its owner is another one");
+    fake_told(&fake, "w1");
+    cr_assert(b->paused, "until it is answered");
+    acknowledge(2, 1);
+    cr_assert(not(b->paused));
+    fake_text(b, "{}");
+    fake_text(b, "{}");
+    cr_assert(not(b->paused));
 }
 
 Test(inbox, all_of_them_together_are_bounded)
