@@ -12,7 +12,8 @@
 
 enum {
     TICK_MS = 250,
-    ALONE_TICK_MS = 20, /* while there is no worker: it starts beside us, or again */
+    ALONE_TICK_MS = 20, /* while workers are missing: they start beside us, or again */
+    FIRST_MS = 1000,    /* in which those of our node should all be there */
 };
 
 struct gateway_core {
@@ -29,6 +30,8 @@ struct gateway_core {
     uint64_t edge_timer_at; /* when it is armed for; UINT64_MAX: not */
     uint64_t membership_at; /* when the workers are to be read again */
     bool workers_known;
+    uint64_t begun_at;
+    uint64_t judged_at; /* when workers that were not read were last noted as missing */
 };
 
 static uint64_t now_of(const struct gateway_core *core)
@@ -60,13 +63,30 @@ static void find_owner(void *ctx, struct str room)
  * from Redis. After an outage of Redis itself keys prove nothing for a while. */
 static void leave_the_dead(struct gateway_core *core)
 {
-    bool sure = store_is_settled(core->store);
+    /* Two readings that say so are a beat apart, or one that is late with its sign would be dead.
+     */
+    uint64_t now = now_of(core);
+    bool sure = store_is_settled(core->store) && now - core->judged_at >= MEMBERSHIP_BEAT_MS;
+    core->judged_at = sure ? now : core->judged_at;
     uint32_t pos = 0;
     struct edge_link *link;
     while ((link = edge_next_link(core->edge, &pos))) {
         bool listed = workers_find(&core->workers, edge_link_worker(link)) != NULL;
         edge_worker_listed(link, listed, sure, now_of(core));
     }
+}
+
+/* With some of its workers unread the node would have rooms at the others, or at other nodes. */
+static bool misses_workers(const struct gateway_core *core)
+{
+    uint32_t own = 0;
+    uint32_t pos = 0;
+    const struct worker_info *worker;
+    while ((worker = workers_next(&core->workers, &pos))) {
+        own += str_eq(str_of(worker->node), str_of(core->config->node));
+    }
+    bool starts = now_of(core) - core->begun_at < FIRST_MS;
+    return core->workers.by_id.count == 0 || (starts && own < core->config->workers);
 }
 
 static void on_members(void *ctx, enum err err)
@@ -78,11 +98,12 @@ static void on_members(void *ctx, enum err err)
     if (!err) {
         leave_the_dead(core);
     }
-    if (!err && !core->workers_known && core->workers.by_id.count > 0) {
+    bool missing = misses_workers(core);
+    if (!err && !core->workers_known && !missing) {
         core->workers_known = true;
         core->host.changed(core->ctx);
     }
-    if (core->workers.by_id.count == 0) {
+    if (missing) {
         core->membership_at = now_of(core);
     }
 }
@@ -206,7 +227,7 @@ static void on_tick(evutil_socket_t fd, short events, void *ctx)
     if (store_is_up(core->store) && now_of(core) >= core->membership_at) {
         read_members(core);
     }
-    loop_arm(core->tick, core->workers.by_id.count ? TICK_MS : ALONE_TICK_MS);
+    loop_arm(core->tick, misses_workers(core) ? ALONE_TICK_MS : TICK_MS);
 }
 
 static void on_edge_timer(evutil_socket_t fd, short events, void *ctx)
@@ -274,6 +295,7 @@ struct gateway_core *gateway_core_create(struct event_base *base, const struct c
     core->store = store_create(base, &config->redis, &store_handlers, core);
     core->edge_timer = evtimer_new(base, on_edge_timer, core);
     core->edge_timer_at = UINT64_MAX;
+    core->begun_at = now_of(core);
     core->tick = evtimer_new(base, on_tick, core);
     core->work = evtimer_new(base, on_work, core);
     loop_arm(core->tick, ALONE_TICK_MS);

@@ -8,6 +8,7 @@ import { Client, putNote, readRoom } from './lib/client.js'
 import {
   ClusterTopology,
   PASSWORD,
+  SentinelTopology,
   SingleTopology,
   freePort,
   makeCertificates,
@@ -199,6 +200,34 @@ describe('Redis under TLS', () => {
         assert.rejects(Roomd.start({ args: ['--redis', `rediss://${address}?${query(params())}`] }), says),
       ))
   }
+
+  test('sentinels too, and the master that they name next', async () => {
+    const topology = await SentinelTopology.start({ replicas: 1, certificates: file })
+    try {
+      await topology.login()
+      const url = `${topology.url}&${query({ cacert: file('ca.pem'), ...mine() })}`
+      await withRoomd({ args: ['--redis', url] }, async (roomd) => {
+        await draw(roomd, 'safe')
+        const old = await topology.master()
+        for (const process of [old, ...topology.sentinels]) {
+          const list = await process.command('CLIENT', 'LIST')
+          const ours = list.split('\n').filter((line) => / user=(roomd|sentry) /.test(line))
+          assert.ok(ours.length > 0, process.name)
+          assert.ok(ours.every((line) => line.includes(` laddr=${process.tlsAddress} `)), list)
+        }
+        const client = await Client.connect(roomd, 'safe')
+        await old.end()
+        const pushed = client.push({ diff: putNote('meanwhile') })
+        const next = await topology.newMaster(old)
+        assert.equal(await pushed, 'commit')
+        await client.leave()
+        assert.ok(await next.command('HGET', 'roomd:{safe}', 'owner'))
+        assert.ok(!roomd.log.includes(PASSWORD))
+      })
+    } finally {
+      await topology.stop()
+    }
+  })
 
   test('servers of a cluster name each other by their TLS ports', async () => {
     const topology = await ClusterTopology.start({ masters: 3, certificates: file })

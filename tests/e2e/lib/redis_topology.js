@@ -134,10 +134,16 @@ class Topology {
     const file = this.where.certificates
     return file
       ? [
-          ...['--tls-port', port, '--tls-cluster', 'yes', '--tls-ca-cert-file', file('ca.pem')],
+          ...['--tls-port', port, '--tls-cluster', 'yes', '--tls-replication', 'yes'],
+          ...['--tls-ca-cert-file', file('ca.pem')],
           ...['--tls-cert-file', file('server.pem'), '--tls-key-file', file('server.key')],
         ]
       : []
+  }
+
+  /* Where others reach it, roomd and other servers. */
+  reach(process) {
+    return this.where.certificates ? process.tlsAddress : process.address
   }
 
   /* A login that roomd's URL has from now on, with the rights that proto/redis.md names. */
@@ -180,7 +186,7 @@ export class SentinelTopology extends Topology {
     await master.start()
     this.servers = [master]
     for (let i = 0; i < replicas; i++) {
-      const replicaof = ['--replicaof', `${master.host} ${master.port}`]
+      const replicaof = ['--replicaof', this.reach(master).replace(':', ' ')]
       const replica = await this.server(`redis-${i + 2}`, [...durable, ...args, ...replicaof])
       await replica.start()
       this.servers.push(replica)
@@ -205,15 +211,17 @@ export class SentinelTopology extends Topology {
   async #sentinel(name, master, downAfter) {
     const host = this.where.host(name)
     const port = await freePort()
+    const tls = this.where.certificates && (await freePort())
     const folder = join(this.folder, name)
     await mkdir(folder)
     const file = join(folder, 'sentinel.conf')
     const lines = [
       `port ${port}`,
+      ...this.#tlsLines(tls),
       `bind ${host}`,
       `dir ${folder}`,
       'logfile log',
-      `sentinel monitor main ${master.host} ${master.port} 2`,
+      `sentinel monitor main ${this.reach(master).replace(':', ' ')} 2`,
       `sentinel down-after-milliseconds main ${downAfter}`,
       'sentinel failover-timeout main 5000',
     ]
@@ -224,9 +232,23 @@ export class SentinelTopology extends Topology {
       file,
       '--sentinel',
     ])
+    process.tlsAddress = `${host}:${tls}`
     this.processes.push(process)
     await process.start()
     return process
+  }
+
+  #tlsLines(port) {
+    const file = this.where.certificates
+    return file
+      ? [
+          `tls-port ${port}`,
+          'tls-replication yes',
+          `tls-ca-cert-file ${file('ca.pem')}`,
+          `tls-cert-file ${file('server.pem')}`,
+          `tls-key-file ${file('server.key')}`,
+        ]
+      : []
   }
 
   async login() {
@@ -242,13 +264,14 @@ export class SentinelTopology extends Topology {
 
   get url() {
     const query = this.user ? `?sentinel_user=sentry&sentinel_password=${encodeURIComponent(PASSWORD)}` : ''
-    return `sentinel://${this.credentials}${this.sentinels.map(({ address }) => address).join(',')}/main${query}`
+    const scheme = this.where.certificates ? 'rediss-sentinel' : 'sentinel'
+    return `${scheme}://${this.credentials}${this.sentinels.map((one) => this.reach(one)).join(',')}/main${query}`
   }
 
   /* The server that a sentinel names. */
   async master(sentinel = this.sentinels[0]) {
     const [host, port] = await sentinel.command('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', 'main')
-    return this.servers.find((server) => server.address === `${host}:${port}`)
+    return this.servers.find((server) => this.reach(server) === `${host}:${port}`)
   }
 
   /* Once all sentinels name the same, which is another one than `old` and takes writes. */
@@ -306,7 +329,7 @@ export class ClusterTopology extends Topology {
   }
 
   get url() {
-    const hosts = this.servers.map(({ address, tlsAddress }) => (this.where.certificates ? tlsAddress : address))
+    const hosts = this.servers.map((server) => this.reach(server))
     return `${this.where.certificates ? 'rediss' : 'redis'}-cluster://${this.credentials}${hosts.join(',')}`
   }
 
