@@ -303,11 +303,12 @@ describe('drain NODE', () => {
       assert.equal((await home.stop()).code, 0)
       await home.start()
       await until('both to drain', async () => {
-        const workers = await workersOf(away, home)
+        const workers = await workersOf(home, home)
         return workers.length === 2 && workers.every(({ draining }) => draining)
       })
-      await Client.connect(home, 'late')
-      assert.equal((await cluster.ownerOf('late')).node, away.id)
+      await placedAt(cluster, home, away, 'late') // its gateway has read that, or reads it now
+      await fill(home, named('later', 8), 1)
+      assert.equal((await owners(cluster, named('later', 8)))[away.id], 8)
     }))
 
   test('is refused where no other node takes rooms', () =>

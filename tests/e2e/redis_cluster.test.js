@@ -108,6 +108,11 @@ describe('Redis Cluster', () => {
     await topology.cli('--cluster', 'add-node', newcomer.address, topology.servers[0].address)
     await topology.isWhole()
     await until('a known newcomer', async () => (await newcomer.command('CLUSTER', 'SLOTS')).length >= 3)
+    const id = await topology.idOf(newcomer)
+    const living = topology.servers.filter((server) => server.isLost !== true)
+    for (const server of living) {
+      await until(`${server.name} to know it`, async () => (await server.command('CLUSTER', 'NODES')).includes(id))
+    }
     await within(topology, roomd, async ({ recorders }) => {
       const from = await topology.masterOf(keyOf(ROOMS[0]))
       const said = roomd.log.length
