@@ -76,6 +76,7 @@ describe('Redis with sentinels', () => {
       await Promise.all(recorders.map((recorder) => recorder.check(roomd)))
       assert.equal(await next.isMaster(), true)
       await until('an old master that is a replica', async () => !(await master.isMaster()))
+      await topology.isSettled()
       console.log(`# ${name}: elected after ${elected - at} ms, drawn on ${again - elected} ms later`)
     })
   }

@@ -50,7 +50,7 @@ export class RedisProcess {
   host
   port
   auth = [] // words of AUTH, where connect() needs them
-  setup = null // a command after each start: what it does not find in its files
+  user = null // an ACL SETUSER command; each start has it from the first moment
 
   constructor(name, host, port, command) {
     Object.assign(this, { name, host, port })
@@ -59,11 +59,9 @@ export class RedisProcess {
 
   async start() {
     const [program, ...args] = this.#command
-    this.#child = startProcess(program, args, { stdio: 'ignore' })
+    const user = this.user ? ['--user', ...this.user.slice(2)] : []
+    this.#child = startProcess(program, [...args, ...user], { stdio: 'ignore' })
     await until(`redis ${this.name}`, () => this.command('PING'))
-    if (this.setup) {
-      await this.command(...this.setup)
-    }
   }
 
   get address() {
@@ -72,6 +70,10 @@ export class RedisProcess {
 
   get pid() {
     return this.#child.pid
+  }
+
+  get isRunning() {
+    return isRunning(this.#child)
   }
 
   async connect() {
@@ -150,7 +152,7 @@ class Topology {
   async login(...more) {
     this.user = [...(await rightsOf('roomd')), ...more]
     for (const server of this.servers) {
-      server.setup = this.user
+      server.user = this.user
       await server.command(...this.user)
     }
   }
@@ -163,6 +165,11 @@ class Topology {
     await Promise.all(this.processes.map((process) => process.end()))
     await removeFolder(this.folder)
   }
+}
+
+/* What a sentinel says of a server: names and values by turns. */
+function fieldsOf(flat) {
+  return Object.fromEntries(flat.flatMap((name, i) => (i % 2 ? [] : [[name, flat[i + 1]]])))
 }
 
 /* A master, its replicas, and sentinels that watch them. */
@@ -258,8 +265,17 @@ export class SentinelTopology extends Topology {
   }
 
   async #state(sentinel) {
-    const flat = await sentinel.command('SENTINEL', 'MASTER', 'main')
-    return Object.fromEntries(flat.flatMap((name, i) => (i % 2 ? [] : [[name, flat[i + 1]]])))
+    return fieldsOf(await sentinel.command('SENTINEL', 'MASTER', 'main'))
+  }
+
+  /* Once all sentinels see replicas in all but one. One that still sees another master makes that a
+   * replica, whatever it has become meanwhile: a failover to it by hand would be undone. */
+  isSettled() {
+    return until('sentinels that see one master', async () => {
+      const living = this.sentinels.filter((sentinel) => sentinel.isRunning)
+      const seen = await Promise.all(living.map((sentinel) => sentinel.command('SENTINEL', 'REPLICAS', 'main')))
+      return seen.flat().every((replica) => fieldsOf(replica)['role-reported'] === 'slave')
+    })
   }
 
   get url() {
@@ -319,7 +335,7 @@ export class ClusterTopology extends Topology {
     const bus = await freePort()
     const server = await this.server(`redis-${this.servers.length + 1}`, [...this.args, '--cluster-port', bus])
     this.servers.push(server)
-    server.setup = this.user
+    server.user = this.user ?? null
     await server.start()
     return server
   }
