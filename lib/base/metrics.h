@@ -50,7 +50,7 @@ enum metric_role {
     X(FRAMES_SENT, COUNTER, ROLE_GATEWAY, "roomd_frames_sent_total",                               \
       "WebSocket data frames sent.")                                                               \
     X(EVENT_INTERVAL, GAUGE, ROLE_GATEWAY, "roomd_event_interval_seconds",                         \
-      "Between two frames of events of a connection, at most: longer while it has too much to do.") \
+      "Between two frames of events of a connection: longer where there are many, or too many.") \
     X(CLOSES_FATAL, COUNTER, ROLE_GATEWAY, "roomd_closes_fatal_total",                             \
       "Connections closed with 4099, for good.")                                                   \
     X(CLOSES_RETRY, COUNTER, ROLE_GATEWAY, "roomd_closes_retry_total",                             \

@@ -231,23 +231,25 @@ static void send_data(struct edge_conn *conn, struct blob *const *events, uint32
 
 /* ---- pacing ----
  *
- * A connection gets one frame of events per EDGE_PACE_MS on average, 55 a second, and fewer if we
- * do not keep up with that (pace.h); what else comes
- * is sent together with what comes next. It may get one more at once if it had fewer before. So
- * most events go out as they come, also where there are more events than frames, and none waits for
- * longer than that. The original sends the first event at once, and what comes within 1000/60 ms
- * together at the end of that, up to 110 frames a second (MSG-1, MSG-2): most events wait, and each
- * frame costs as much as all of its events. */
+ * A connection gets one frame of events per EDGE_PACE_MS on average, 111 a second, and fewer where
+ * there are many or we do not keep up (pace.h); what else comes is sent together with what comes
+ * next. It may get one more at once if it had fewer before. So most events go out as they come,
+ * also where there are more events than frames, and none waits for longer than that. The original
+ * sends the first event at once, and what comes within 1000/60 ms together at the end of that, up
+ * to 110 frames a second (MSG-1, MSG-2), of which most wait. */
 
 static bool may_send(const struct edge_conn *conn)
 {
     return conn->edge->now_ms + conn->edge->pace.ms >= conn->pace_free;
 }
 
-static void note_sent(struct edge_conn *conn)
+static void note_sent(struct edge_conn *conn, uint32_t events)
 {
-    uint64_t now_ms = conn->edge->now_ms;
-    conn->pace_free = (conn->pace_free > now_ms ? conn->pace_free : now_ms) + conn->edge->pace.ms;
+    struct edge *edge = conn->edge;
+    pace_sent(&edge->pace, events, edge->now_ms);
+    edge->counts.pace_ms = edge->pace.ms;
+    conn->pace_free =
+        (conn->pace_free > edge->now_ms ? conn->pace_free : edge->now_ms) + edge->pace.ms;
 }
 
 /* Also without anything coming behind them, events are sent then. */
@@ -291,10 +293,11 @@ void deliver_drop_events(struct edge_conn *conn)
 
 static void flush_events(struct edge_conn *conn)
 {
-    send_data(conn, conn->events, conn->event_count);
+    uint32_t events = conn->event_count;
+    send_data(conn, conn->events, events);
     deliver_drop_events(conn);
     list_remove(&conn->pace_link);
-    note_sent(conn);
+    note_sent(conn, events);
 }
 
 void deliver_event(struct edge_conn *conn, struct rendered *event)
@@ -304,7 +307,7 @@ void deliver_event(struct edge_conn *conn, struct rendered *event)
     bool now = may_send(conn) && !blocked(conn);
     if (now && conn->event_count == 0) {
         send_data(conn, &blob, 1);
-        note_sent(conn);
+        note_sent(conn, 1);
         return;
     }
     if (conn->event_bytes + blob->len > EDGE_UNSENT_BYTES && conn->event_count > 0) {
@@ -323,7 +326,7 @@ void deliver_long_event(struct edge_conn *conn, const struct link_frame *frame)
 {
     conn->edge->counts.events++;
     if (takes_more(conn) && deliver_flush(conn)) {
-        note_sent(conn);
+        note_sent(conn, 1);
         share_wait_for(conn, frame);
     }
 }
@@ -376,8 +379,7 @@ void deliver_pace_tick(struct edge *edge)
             return;
         }
         list_remove(&conn->pace_link);
-        pace_note(&edge->pace, edge->now_ms - due, edge->now_ms);
-        edge->counts.pace_ms = edge->pace.ms;
+        pace_late(&edge->pace, edge->now_ms - due);
         if (blocked(conn)) {
             wait_a_while(conn); /* and then look again whether the socket takes more */
         } else {

@@ -28,8 +28,8 @@ struct edge_config {
 
 /* Bounds and waits, per connection. */
 enum {
-    EDGE_PACE_MS = 18,            /* between two frames of events, on average, if it keeps up; see
-                                     deliver.c and pace.h */
+    EDGE_PACE_MS = 9,             /* between two frames of events, on average, where they are few;
+                                     see deliver.c and pace.h */
     EDGE_INBOX_MESSAGES = 4096,   /* unanswered messages before it is not read */
     EDGE_INBOX_BYTES = 1 << 20,   /* unanswered bytes, likewise; one message may exceed it */
     EDGE_INBOX_TOTAL = 256 << 20, /* of all connections; beyond it each may have one message */
