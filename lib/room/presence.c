@@ -61,17 +61,10 @@ static void pack_record(struct buf *out, const struct room_session *session, str
     buf_finish(&id);
 }
 
-/* From the session's record, or none, to `state`. */
-static enum reject change_to(struct room *room, struct room_session *session, struct value state,
-                             struct arena *scratch, struct record **next, struct buf *ops)
+/* From the session's record, if there is one, to `state`; `diff` is between them. */
+static enum reject change_by(struct room *room, struct room_session *session, struct value state,
+                             const struct buf *diff, struct record **next, struct buf *ops)
 {
-    struct record *old = session->presence;
-    struct buf diff = {0};
-    if (old &&
-        !diff_record(record_value(old), state, room->legacy_append_sessions > 0, scratch, &diff)) {
-        buf_finish(&diff);
-        return REJECT_NONE;
-    }
     enum reject reject = REJECT_INVALID_RECORD;
     struct str type = schema_presence_type(room->schema);
     if (!type.ptr) {
@@ -82,11 +75,25 @@ static enum reject change_to(struct room *room, struct room_session *session, st
     }
     if (reject == REJECT_NONE) {
         *next = record_create(state, 0);
-        if (old && !session->presence_unsure) {
-            ops_patch(ops, record_id(*next), buf_value(&diff));
+        if (session->presence && !session->presence_unsure) {
+            ops_patch(ops, record_id(*next), buf_value(diff));
         } else {
             ops_put(ops, record_id(*next), state);
         }
+    }
+    return reject;
+}
+
+/* From the session's record, or none, to `state`. */
+static enum reject change_to(struct room *room, struct room_session *session, struct value state,
+                             struct arena *scratch, struct record **next, struct buf *ops)
+{
+    struct record *old = session->presence;
+    struct buf diff = {0};
+    enum reject reject = REJECT_NONE;
+    if (!old ||
+        diff_record(record_value(old), state, room->legacy_append_sessions > 0, scratch, &diff)) {
+        reject = change_by(room, session, state, &diff, next, ops);
     }
     buf_finish(&diff);
     return reject;
@@ -126,6 +133,63 @@ static enum reject put_presence(struct room *room, struct room_session *session,
     return reject;
 }
 
+static bool has_identity(struct value map)
+{
+    return value_present(value_get(map, STR("id"))) ||
+           value_present(value_get(map, STR("typeName")));
+}
+
+static enum reject reject_applied(enum apply_result applied, bool holes)
+{
+    switch (applied) {
+    case APPLY_UNCHANGED:
+    case APPLY_CHANGED:
+        return holes ? REJECT_INVALID_RECORD : REJECT_NONE;
+    case APPLY_MALFORMED:
+        break;
+    case APPLY_TOO_LARGE:
+        return REJECT_INVALID_RECORD;
+    }
+    return REJECT_UNKNOWN_ERROR;
+}
+
+/* MIG-3: the patch is about the record as the client sees it, and up from down need not lead back,
+ * so that one which changes nothing may change something. */
+static enum reject patch_edition(struct room *room, struct room_session *session, struct value diff,
+                                 struct arena *scratch, struct record **next, struct buf *ops)
+{
+    struct record *seen = edition_record(session->edition, session->presence);
+    if (!seen) {
+        return reject_edition(session->edition);
+    }
+    struct value state;
+    bool holes = false;
+    enum apply_result applied = apply_diff(record_value(seen), diff, scratch, &state, &holes);
+    enum reject reject = reject_applied(applied, holes);
+    if (reject == REJECT_NONE) {
+        reject = change_from_edition(room, session, state, scratch, next, ops);
+    }
+    record_unref(seen);
+    return reject;
+}
+
+static enum reject patch_record(struct room *room, struct room_session *session, struct value diff,
+                                struct arena *scratch, struct record **next, struct buf *ops)
+{
+    struct value state;
+    bool holes = false;
+    struct buf effective = {0};
+    enum apply_result applied =
+        apply_to_record(record_value(session->presence), diff, room->legacy_append_sessions > 0,
+                        scratch, &state, &holes, &effective);
+    enum reject reject = reject_applied(applied, holes);
+    if (reject == REJECT_NONE && buf_len(&effective) > 0) {
+        reject = change_by(room, session, state, &effective, next, ops);
+    }
+    buf_finish(&effective);
+    return reject;
+}
+
 static enum reject patch_presence(struct room *room, struct room_session *session,
                                   struct value given, struct arena *scratch, struct record **next,
                                   struct buf *ops)
@@ -133,38 +197,15 @@ static enum reject patch_presence(struct room *room, struct room_session *sessio
     if (!session->presence || value_type(given) != VALUE_MAP) {
         return REJECT_NONE;
     }
-    struct record *seen = session->edition ? edition_record(session->edition, session->presence)
-                                           : record_ref(session->presence);
-    if (!seen) {
-        return reject_edition(session->edition);
-    }
-    struct buf rest = {0};
     struct buf diff = {0};
-    ops_diff(&diff, pack_rest(&rest, given), &rest);
-    struct value state;
-    bool holes = false;
-    enum apply_result applied =
-        apply_diff(record_value(seen), buf_value(&diff), scratch, &state, &holes);
-    enum reject reject = REJECT_NONE;
-    switch (applied) {
-    case APPLY_UNCHANGED:
-        if (!session->edition) {
-            break;
-        }
-        __attribute__((fallthrough)); /* up from down need not lead back (MIG-3) */
-    case APPLY_CHANGED:
-        reject = holes ? REJECT_INVALID_RECORD
-                       : change_from_edition(room, session, state, scratch, next, ops);
-        break;
-    case APPLY_MALFORMED:
-        reject = REJECT_UNKNOWN_ERROR;
-        break;
-    case APPLY_TOO_LARGE:
-        reject = REJECT_INVALID_RECORD;
-        break;
+    if (has_identity(given)) {
+        struct buf rest = {0};
+        ops_diff(&diff, pack_rest(&rest, given), &rest);
+        buf_finish(&rest);
+        given = buf_value(&diff);
     }
-    record_unref(seen);
-    buf_finish(&rest);
+    enum reject reject =
+        (session->edition ? patch_edition : patch_record)(room, session, given, scratch, next, ops);
     buf_finish(&diff);
     return reject;
 }

@@ -61,18 +61,26 @@ static enum reject add_state(struct push *push, struct str key, struct record *o
     return REJECT_NONE;
 }
 
-/* ND-1, ND-2: from an existing record to `state`, if that is a difference at all. */
-static enum reject replace(struct push *push, struct record *old, struct value state)
+/* ND-1, ND-2: from an existing record to `state`, of which `diff` is the difference; none, if that
+ * is empty. */
+static enum reject replace_by(struct push *push, struct record *old, struct value state,
+                              const struct buf *diff)
 {
-    struct buf diff = {0};
-    if (!diff_record(record_value(old), state, push->legacy_append, &push->scratch, &diff)) {
-        buf_finish(&diff);
+    if (buf_len(diff) == 0) {
         return REJECT_NONE;
     }
     enum reject reject = add_state(push, record_id(old), old, record_type(old), state);
     if (reject == REJECT_NONE) {
-        ops_patch(&push->ops, record_id(old), buf_value(&diff));
+        ops_patch(&push->ops, record_id(old), buf_value(diff));
     }
+    return reject;
+}
+
+static enum reject replace(struct push *push, struct record *old, struct value state)
+{
+    struct buf diff = {0};
+    diff_record(record_value(old), state, push->legacy_append, &push->scratch, &diff);
+    enum reject reject = replace_by(push, old, state, &diff);
     buf_finish(&diff);
     return reject;
 }
@@ -185,17 +193,24 @@ static enum reject push_patch(struct push *push, struct str id, struct value dif
     }
     struct value state;
     bool holes;
-    switch (apply_diff(record_value(old), diff, &push->scratch, &state, &holes)) {
+    struct buf effective = {0};
+    enum reject reject = REJECT_UNKNOWN_ERROR;
+    switch (apply_to_record(record_value(old), diff, push->legacy_append, &push->scratch, &state,
+                            &holes, &effective)) {
     case APPLY_UNCHANGED:
-        return REJECT_NONE;
+        reject = REJECT_NONE;
+        break;
     case APPLY_CHANGED:
-        return holes ? REJECT_INVALID_RECORD : replace(push, old, state);
+        reject = holes ? REJECT_INVALID_RECORD : replace_by(push, old, state, &effective);
+        break;
     case APPLY_TOO_LARGE:
-        return REJECT_INVALID_RECORD;
+        reject = REJECT_INVALID_RECORD;
+        break;
     case APPLY_MALFORMED:
         break;
     }
-    return REJECT_UNKNOWN_ERROR;
+    buf_finish(&effective);
+    return reject;
 }
 
 /* PUSH-5. */

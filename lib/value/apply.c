@@ -1,10 +1,13 @@
 /* applyObjectDiff: a new value from an old one and an object diff. */
 #include "base/alloc.h"
 #include "base/utf8.h"
+#include "value/change.h"
 #include "value/diff.h"
 #include "value/head.h"
 #include "value/members.h"
 #include "value/pack.h"
+
+#include <assert.h>
 
 struct applier {
     struct arena *scratch;
@@ -137,19 +140,37 @@ static enum apply_result apply_op(struct applier *applier, struct value current,
     return effect->what == KEEP ? APPLY_UNCHANGED : APPLY_CHANGED;
 }
 
-static enum apply_result apply_to_map(struct applier *applier, struct value object,
-                                      struct value diff, struct value *result)
-{
+/* What becomes of a map's members. */
+struct patch {
     struct members members;
-    members_read(&members, object, applier->scratch);
-    uint32_t ops = value_count(diff);
-    struct effect *effects = arena_alloc(applier->scratch, members.count * sizeof(*effects) + 1);
-    memset(effects, 0, members.count * sizeof(*effects));
-    struct member *added = arena_alloc(applier->scratch, ops * sizeof(*added) + 1);
-    uint32_t added_count = 0;
-    uint32_t deleted = 0;
-    bool changed = false;
+    struct effect *effects; /* of each */
+    struct member *added;
+    uint32_t added_count, deleted, written;
+    size_t grows; /* by at most so many bytes */
+};
 
+static void patch_note(struct patch *patch, struct member *member, struct str key,
+                       const struct effect *effect)
+{
+    patch->grows += effect->what == WRITE ? effect->value.len + key.len + 5 : 0;
+    if (!member) {
+        patch->added[patch->added_count++] = (struct member){key, effect->value};
+        return;
+    }
+    patch->effects[member - patch->members.items] = *effect;
+    patch->deleted += effect->what == DELETE;
+    patch->written += effect->what == WRITE;
+}
+
+static enum apply_result work_out(struct applier *applier, struct value object, struct value diff,
+                                  struct patch *patch)
+{
+    *patch = (struct patch){0};
+    members_read(&patch->members, object, applier->scratch);
+    size_t size = patch->members.count * sizeof(*patch->effects);
+    patch->effects = memset(arena_alloc(applier->scratch, size + 1), 0, size);
+    size = value_count(diff) * sizeof(*patch->added);
+    patch->added = arena_alloc(applier->scratch, size + 1);
     struct value_walk walk = value_members(diff);
     struct str key;
     struct value op;
@@ -157,41 +178,66 @@ static enum apply_result apply_to_map(struct applier *applier, struct value obje
         if (str_eq(key, STR("__proto__"))) {
             continue; /* AP-9 */
         }
-        struct member *member = members_find(&members, key);
+        struct member *member = members_find(&patch->members, key);
         struct effect effect;
         enum apply_result applied =
             apply_op(applier, member ? member->value : VALUE_NONE, op, &effect);
         if (applied == APPLY_MALFORMED || applied == APPLY_TOO_LARGE) {
             return applied;
         }
-        if (effect.what == KEEP) {
+        if (effect.what != KEEP) {
+            patch_note(patch, member, key, &effect);
+        }
+    }
+    bool changed = patch->added_count + patch->deleted + patch->written > 0;
+    return changed ? APPLY_CHANGED : APPLY_UNCHANGED;
+}
+
+static const uint8_t *end_of(struct value value)
+{
+    return value.data + value.len;
+}
+
+/* The map after it: what is kept is copied in runs, from behind one member that is not to before
+ * the next. */
+static struct value write_out(struct applier *applier, struct value object,
+                              const struct patch *patch)
+{
+    uint32_t count = patch->members.count;
+    size_t cap = object.len + patch->grows + 5;
+    struct buf out = {.data = arena_alloc(applier->scratch, cap), .cap = cap};
+    pack_map(&out, count - patch->deleted + patch->added_count);
+    const uint8_t *run = value_members(object).at;
+    for (uint32_t i = 0; i < count; i++) {
+        const struct member *member = &patch->members.items[i];
+        const uint8_t *before = i ? end_of(patch->members.items[i - 1].value) : run;
+        if (patch->effects[i].what == WRITE) {
+            buf_append(&out, run, (size_t)(member->value.data - run));
+            pack_value(&out, patch->effects[i].value);
+        } else if (patch->effects[i].what == DELETE) {
+            buf_append(&out, run, (size_t)(before - run));
+        } else {
             continue;
         }
-        changed = true;
-        if (member) {
-            effects[member - members.items] = effect;
-            deleted += effect.what == DELETE;
-        } else {
-            added[added_count++] = (struct member){key, effect.value};
-        }
+        run = end_of(member->value);
     }
-    if (!changed) {
-        return APPLY_UNCHANGED;
+    buf_append(&out, run, (size_t)(end_of(object) - run));
+    for (uint32_t i = 0; i < patch->added_count; i++) {
+        pack_member(&out, patch->added[i].key, patch->added[i].value);
     }
-    struct buf out = {0};
-    pack_map(&out, members.count - deleted + added_count);
-    for (uint32_t i = 0; i < members.count; i++) {
-        if (effects[i].what != DELETE) {
-            bool write = effects[i].what == WRITE;
-            pack_member(&out, members.items[i].key,
-                        write ? effects[i].value : members.items[i].value);
-        }
+    assert(out.cap == cap);
+    return buf_value(&out);
+}
+
+static enum apply_result apply_to_map(struct applier *applier, struct value object,
+                                      struct value diff, struct value *result)
+{
+    struct patch patch;
+    enum apply_result applied = work_out(applier, object, diff, &patch);
+    if (applied == APPLY_CHANGED) {
+        *result = write_out(applier, object, &patch);
     }
-    for (uint32_t i = 0; i < added_count; i++) {
-        pack_member(&out, added[i].key, added[i].value);
-    }
-    *result = in_arena(applier->scratch, &out);
-    return APPLY_CHANGED;
+    return applied;
 }
 
 /* A canonical decimal index (AP-8): no sign, no leading zero, fits. */
@@ -327,6 +373,43 @@ enum apply_result apply_diff(struct value object, struct value diff, struct aren
 {
     struct applier applier = {scratch, false};
     enum apply_result applied = apply_to(&applier, object, diff, result);
+    *holes = applier.holes;
+    return applied;
+}
+
+/* In the order in which diff_record would come upon them. */
+static void diff_patch(const struct patch *patch, bool legacy_append, struct arena *scratch,
+                       struct buf *out)
+{
+    uint32_t count = 0;
+    size_t most = patch->deleted + patch->written + patch->added_count;
+    struct change *changes = arena_alloc(scratch, most * sizeof(*changes));
+    for (uint32_t i = 0; i < patch->members.count; i++) {
+        const struct effect *effect = &patch->effects[i];
+        if (effect->what != KEEP) {
+            const struct member *member = &patch->members.items[i];
+            changes[count++] = (struct change){member->key, member->value, effect->value};
+        }
+    }
+    for (uint32_t i = 0; i < patch->added_count; i++) {
+        const struct member *added = &patch->added[i];
+        changes[count++] = (struct change){added->key, VALUE_NONE, added->value};
+    }
+    diff_changes(changes, count, legacy_append, scratch, out);
+}
+
+enum apply_result apply_to_record(struct value record, struct value diff, bool legacy_append,
+                                  struct arena *scratch, struct value *result, bool *holes,
+                                  struct buf *effective)
+{
+    struct applier applier = {scratch, false};
+    struct patch patch;
+    *result = record;
+    enum apply_result applied = work_out(&applier, record, diff, &patch);
+    if (applied == APPLY_CHANGED) {
+        *result = write_out(&applier, record, &patch);
+        diff_patch(&patch, legacy_append, scratch, effective);
+    }
     *holes = applier.holes;
     return applied;
 }

@@ -2,6 +2,7 @@
 #include "value/diff.h"
 
 #include "base/utf8.h"
+#include "value/change.h"
 #include "value/head.h"
 #include "value/members.h"
 #include "value/pack.h"
@@ -30,13 +31,17 @@ static struct ops ops_begin(const struct differ *differ)
     return ops;
 }
 
-static void ops_abort(const struct differ *differ, const struct ops *ops)
+/* Whether there are any; without, nothing is left of them. */
+static bool ops_end(const struct differ *differ, const struct ops *ops)
 {
-    buf_truncate(differ->out, ops->start);
-}
-
-static void ops_end(const struct differ *differ, const struct ops *ops)
-{
+    if (ops->count == 0) {
+        buf_truncate(differ->out, ops->start);
+        return false;
+    }
+    if (ops->count < 16) {
+        buf_head(differ->out)[ops->start] = (uint8_t)(0x80 | ops->count);
+        return true;
+    }
     struct buf header = {0};
     pack_map(&header, ops->count);
     size_t size = buf_len(&header);
@@ -47,6 +52,7 @@ static void ops_end(const struct differ *differ, const struct ops *ops)
     memmove(at + size, at + 1, body);
     memcpy(at, buf_head(&header), size);
     buf_finish(&header);
+    return true;
 }
 
 static void op_put(const struct differ *differ, struct value value)
@@ -218,7 +224,28 @@ static bool diff_inner(const struct differ *differ, struct value a, struct value
     return true;
 }
 
-/* DF-1, DF-2 and, by `top`, DF-3 or DF-4. Appends the whole map, or nothing. */
+/* DF-1, DF-2 and, by `top`, DF-3 or DF-4: the op of one member with its name, or nothing. */
+static bool diff_member(const struct differ *differ, const struct change *change, bool top)
+{
+    size_t undo = buf_len(differ->out);
+    bool differs = true;
+    pack_str(differ->out, change->key);
+    if (!value_present(change->after)) {
+        op_delete(differ);
+    } else if (!value_present(change->before)) {
+        op_put(differ, change->after);
+    } else if (top && (str_eq(change->key, STR("props")) || str_eq(change->key, STR("meta")))) {
+        differs = diff_value(differ, change->before, change->after);
+    } else {
+        differs = diff_inner(differ, change->before, change->after);
+    }
+    if (!differs) {
+        buf_truncate(differ->out, undo);
+    }
+    return differs;
+}
+
+/* Appends the whole map, or nothing. */
 static bool diff_members(const struct differ *differ, struct value a, struct value b, bool top)
 {
     struct members before;
@@ -229,35 +256,16 @@ static bool diff_members(const struct differ *differ, struct value a, struct val
     for (uint32_t i = 0; i < before.count; i++) {
         struct member *from = &before.items[i];
         struct member *to = members_find(&after, from->key);
-        size_t undo = buf_len(differ->out);
-        pack_str(differ->out, from->key);
-        bool differs = true;
-        if (!to) {
-            op_delete(differ);
-        } else if (top && (str_eq(from->key, STR("props")) || str_eq(from->key, STR("meta")))) {
-            differs = diff_value(differ, from->value, to->value);
-        } else {
-            differs = diff_inner(differ, from->value, to->value);
-        }
-        if (differs) {
-            ops.count++;
-        } else {
-            buf_truncate(differ->out, undo);
-        }
+        struct change change = {from->key, from->value, to ? to->value : VALUE_NONE};
+        ops.count += diff_member(differ, &change, top);
     }
     for (uint32_t i = 0; i < after.count; i++) {
-        if (!members_find(&before, after.items[i].key)) {
-            pack_str(differ->out, after.items[i].key);
-            op_put(differ, after.items[i].value);
-            ops.count++;
+        struct member *to = &after.items[i];
+        if (!members_find(&before, to->key)) {
+            ops.count += diff_member(differ, &(struct change){to->key, VALUE_NONE, to->value}, top);
         }
     }
-    if (ops.count == 0) {
-        ops_abort(differ, &ops);
-        return false;
-    }
-    ops_end(differ, &ops);
-    return true;
+    return ops_end(differ, &ops);
 }
 
 /* DF-5: appends the op that turns `a` into `b`, or nothing. */
@@ -301,4 +309,15 @@ bool diff_record(struct value prev, struct value next, bool legacy_append, struc
     }
     struct differ differ = {scratch, out, legacy_append};
     return diff_members(&differ, prev, next, true);
+}
+
+bool diff_changes(const struct change *changes, uint32_t count, bool legacy_append,
+                  struct arena *scratch, struct buf *out)
+{
+    struct differ differ = {scratch, out, legacy_append};
+    struct ops ops = ops_begin(&differ);
+    for (uint32_t i = 0; i < count; i++) {
+        ops.count += diff_member(&differ, &changes[i], true);
+    }
+    return ops_end(&differ, &ops);
 }

@@ -29,4 +29,11 @@ enum { APPLY_MAX_GAP = 1024 };
 enum apply_result apply_diff(struct value object, struct value diff, struct arena *scratch,
                              struct value *result, bool *holes);
 
+/* apply_diff to a record. On APPLY_CHANGED it also appends to `effective` what diff_record(record,
+ * *result, legacy_append) would, or nothing if there is no difference, and looks only at members
+ * that the diff names: what a push costs does not depend on how much else is in the record. */
+enum apply_result apply_to_record(struct value record, struct value diff, bool legacy_append,
+                                  struct arena *scratch, struct value *result, bool *holes,
+                                  struct buf *effective);
+
 #endif

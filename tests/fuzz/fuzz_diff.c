@@ -300,6 +300,27 @@ static void compare_apply(struct value object, struct value diff, struct arena *
     }
 }
 
+/* Applied to a record, with the difference worked out on the way. */
+static void compare_both(struct value record, struct value diff, bool legacy, struct arena *arena)
+{
+    struct value result = VALUE_NONE;
+    struct value both = VALUE_NONE;
+    bool holes;
+    bool both_holes;
+    struct buf expected = {0};
+    struct buf effective = {0};
+    enum apply_result applied = apply_diff(record, diff, arena, &result, &holes);
+    MUST(apply_to_record(record, diff, legacy, arena, &both, &both_holes, &effective) == applied);
+    if (applied == APPLY_CHANGED) {
+        MUST(both.len == result.len && memcmp(both.data, result.data, both.len) == 0);
+        MUST(both_holes == holes);
+        diff_record(record, result, legacy, arena, &expected);
+    }
+    MUST(str_eq(buf_str(&effective), buf_str(&expected)));
+    buf_finish(&expected);
+    buf_finish(&effective);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct seed seed = {data, size};
@@ -313,6 +334,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     grow_diff(&seed, buf_value(&prev), 0, &diff);
     compare_diff(buf_value(&prev), buf_value(&changed), legacy, &arena);
     compare_apply(buf_value(&prev), buf_value(&diff), &arena);
+    compare_both(buf_value(&prev), buf_value(&diff), legacy, &arena);
     buf_finish(&prev);
     buf_finish(&changed);
     buf_finish(&diff);

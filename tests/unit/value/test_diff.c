@@ -461,6 +461,49 @@ Test(diff, applied_to_the_one_it_gives_the_other)
     }
 }
 
+/* A diff between two others than the one it is applied to, so that not all of it can be done. */
+Test(diff, worked_out_while_it_is_applied_is_the_same)
+{
+    for (int i = 0; i < 20000; i++) {
+        struct buf record = {0};
+        struct buf from = {0};
+        struct buf to = {0};
+        struct buf diff = {0};
+        struct buf expected = {0};
+        struct buf effective = {0};
+        struct arena scratch = {0};
+        struct value want;
+        struct value result;
+        bool holes[2];
+        bool legacy = i % 3 == 0;
+        pack_any_record(&record);
+        pack_any_record(&from);
+        pack_any_record(&to);
+        if (!diff_record(buf_value(&from), buf_value(&to), i % 2, &scratch, &diff)) {
+            pack_map(&diff, 0);
+        }
+        enum apply_result applied =
+            apply_diff(buf_value(&record), buf_value(&diff), &scratch, &want, &holes[0]);
+        cr_assert(eq(int,
+                     apply_to_record(buf_value(&record), buf_value(&diff), legacy, &scratch,
+                                     &result, &holes[1], &effective),
+                     applied));
+        if (applied == APPLY_CHANGED) {
+            assert_equal(result, want, "applied");
+            cr_assert(eq(int, holes[0], holes[1]));
+            diff_record(buf_value(&record), want, legacy, &scratch, &expected);
+        }
+        cr_assert(str_eq(buf_str(&effective), buf_str(&expected)));
+        buf_finish(&record);
+        buf_finish(&from);
+        buf_finish(&to);
+        buf_finish(&diff);
+        buf_finish(&expected);
+        buf_finish(&effective);
+        arena_finish(&scratch);
+    }
+}
+
 enum { MANY = 100000 };
 
 /* A map of many members, in order or in reverse; `except` has another value. */
