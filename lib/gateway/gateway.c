@@ -26,9 +26,10 @@ static uint64_t now_of(const struct gateway *gateway)
 static void report(struct gateway *gateway)
 {
     struct gateway_core_health health = gateway_core_health(gateway->core);
-    enum control_state state = gateway->stop_by || gateway->leaving ? CONTROL_DRAINING
-                               : health.known                       ? CONTROL_READY
-                                                                    : CONTROL_STARTING;
+    enum control_state state = gateway->stop_by   ? CONTROL_DRAINING
+                               : !health.known    ? CONTROL_STARTING
+                               : gateway->leaving ? CONTROL_DRAINING
+                                                  : CONTROL_READY;
     control_report(gateway->control, state, health.store_ok, health.trouble);
 }
 

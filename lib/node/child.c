@@ -52,6 +52,12 @@ static void step(struct child *child, enum child_event event, uint32_t stop_limi
 
 /* ---- its words ---- */
 
+/* One that is told to drain before it is there says `draining` where others say `ready`. */
+static bool has_started(const struct child *child, enum control_state state)
+{
+    return state == CONTROL_READY || (state == CONTROL_DRAINING && child_was_told_to_drain(child));
+}
+
 static void on_message(void *ctx, const struct control_message *message)
 {
     struct child *child = ctx;
@@ -61,7 +67,7 @@ static void on_message(void *ctx, const struct control_message *message)
             child->since_unix_ms = clock_unix_ms();
         }
         child->report = *message;
-        if (message->state == CONTROL_READY) {
+        if (has_started(child, message->state)) {
             step(child, CHILD_EV_READY, 0);
         } else {
             child->handlers->on_change(child->ctx, child);

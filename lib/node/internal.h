@@ -45,6 +45,7 @@ struct node {
     unsigned looks;         /* requests about the cluster */
     bool drains;            /* the node is to have no rooms, says Redis */
     bool drain_asked;       /* and is asked again */
+    bool drain_known;       /* it has said so, or not, once; no worker is started before */
     struct event *signals[NODE_SIGNALS];
     struct event *turn; /* runs on_turn soon: something changed */
     struct event *look; /* at children, now and then */

@@ -334,7 +334,8 @@ void node_apply_drain(struct node *node)
     for (size_t i = 0; i < node->child_count && !node->stop; i++) {
         struct child *child = node->children[i];
         bool ours = child_role(child) == ROLE_WORKER || child_role(child) == ROLE_GATEWAY;
-        if (ours && child_state(child) == CHILD_UP) {
+        /* Also one that has just been started: its first sign of life is to say it. */
+        if (ours && (child_state(child) == CHILD_STARTING || child_state(child) == CHILD_UP)) {
             child_set_node_draining(child, node->drains);
         }
     }
@@ -346,6 +347,10 @@ static void on_own_drain(void *ctx, const redisReply *reply)
     node->drain_asked = false;
     bool told = reply && (reply->type == REDIS_REPLY_STRING || reply->type == REDIS_REPLY_NIL);
     bool drains = told ? reply->type == REDIS_REPLY_STRING : node->drains;
+    if (reply && !node->drain_known) {
+        node->drain_known = true; /* whatever it was: a Redis that will not say keeps nobody */
+        node_changed(node);
+    }
     if (drains != node->drains) {
         log_info(NULL, drains ? "this node drains: its rooms go to other nodes, it takes none"
                               : "this node takes rooms again");

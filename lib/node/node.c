@@ -38,7 +38,8 @@ static struct node_view look(const struct node *node)
         .hurry = node->plan.hurry,
         .time_is_up = node_time_is_up(node),
         .others = node->others,
-        .redis_ready = redis_client_is_up(node->redis) && group_is(node, ROLE_REDIS, CHILD_UP),
+        .redis_ready = redis_client_is_up(node->redis) && node->drain_known &&
+                       group_is(node, ROLE_REDIS, CHILD_UP),
         .workers_ready = group_is(node, ROLE_WORKER, CHILD_UP),
         .gateways_ready = group_is(node, ROLE_GATEWAY, CHILD_UP),
         .redis_gone = group_is(node, ROLE_REDIS, CHILD_GONE),

@@ -181,9 +181,10 @@ static void host_link_drop(void *ctx, struct shard_link *shard_link, enum err wh
 static void report(struct worker *worker)
 {
     struct worker_core_health health = worker_core_health(worker->core);
-    enum control_state state = health.ending || health.draining ? CONTROL_DRAINING
-                               : health.known                   ? CONTROL_READY
-                                                                : CONTROL_STARTING;
+    enum control_state state = health.ending     ? CONTROL_DRAINING
+                               : !health.known   ? CONTROL_STARTING
+                               : health.draining ? CONTROL_DRAINING
+                                                 : CONTROL_READY;
     control_report(worker->control, state, health.store_ok, health.trouble);
 }
 

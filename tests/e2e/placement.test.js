@@ -6,7 +6,7 @@ import { Client, note, putNote, readRoom, SCHEMA } from './lib/client.js'
 import { Cluster, withCluster } from './lib/cluster.js'
 import { check, drawers } from './lib/drawer.js'
 import { done, refusal, roomPath } from './lib/host.js'
-import { startProcess } from './lib/processes.js'
+import { kill, startProcess } from './lib/processes.js'
 import { ctl, ctlJson, PROGRAM } from './lib/roomctl.js'
 import { soon, until } from './lib/wait.js'
 
@@ -301,14 +301,44 @@ describe('drain NODE', () => {
     withCluster({ nodes: 2 }, async (cluster, home, away) => {
       await ctl(home, 'drain', home.id, '--no-wait')
       assert.equal((await home.stop()).code, 0)
+      const early = named('early', 8)
+      const knocking = early.map((room) => until(room, () => Client.connect(home, room)))
       await home.start()
-      await until('both to drain', async () => {
-        const workers = await workersOf(home, home)
-        return workers.length === 2 && workers.every(({ draining }) => draining)
-      })
-      await placedAt(cluster, home, away, 'late') // its gateway has read that, or reads it now
       await fill(home, named('later', 8), 1)
-      assert.equal((await owners(cluster, named('later', 8)))[away.id], 8)
+      await Promise.all(knocking)
+      for (const rooms of [early, named('later', 8)]) {
+        assert.equal((await owners(cluster, rooms))[away.id], rooms.length)
+        for (const room of rooms) {
+          assert.equal((await cluster.ownerOf(room)).epoch, 1, room) // it was nowhere else before
+        }
+      }
+      assert.ok((await workersOf(home, home)).every(({ draining }) => draining))
+      assert.equal((await home.get('/readyz')).status, 503)
+
+      /* Nor by workers that take the place of these. */
+      kill(home.pid, 'SIGHUP')
+      await home.logged('new workers', /all workers are replaced/)
+      await fill(home, named('last', 8), 1)
+      assert.equal((await owners(cluster, named('last', 8)))[away.id], 8)
+      assert.equal((await ctl(home, 'drain', home.id, '--off')).code, 0)
+      await placedAt(cluster, home, home, 'again')
+    }))
+
+  test('nobody else there: what is new waits, and is sent away, and who is there stays', () =>
+    withCluster({ nodes: 2, args: ALONE }, async (cluster, home, away) => {
+      await cluster.clientOfOwner(away, 'kept')
+      const { owner } = await cluster.ownerOf('kept')
+      assert.equal((await ctl(home, 'drain', home.id)).code, 0)
+      const guest = await Client.connect(home, 'kept')
+      await away.kill()
+      const late = await Client.open(home, 'new')
+      late.send({ type: 'ping' })
+      assert.equal((await late.close()).code, 1013)
+      assert.equal((await cluster.ownerOf('kept')).owner, owner) // nobody took it
+      assert.equal((await ctl(home, 'drain', home.id, '--off')).code, 0)
+      assert.equal(await guest.push({ diff: putNote('on') }), 'commit')
+      assert.equal(guest.closed, null)
+      assert.equal((await cluster.ownerOf('kept')).node, home.id)
     }))
 
   test('is refused where no other node takes rooms', () =>
