@@ -4,17 +4,11 @@ import assert from 'node:assert/strict'
 import { writeFile } from 'node:fs/promises'
 import { after, before, describe, test } from 'node:test'
 import { Client, putNote, readRoom } from './lib/client.js'
-import { Cluster, newSecret, talkTo, Wire, withCluster } from './lib/cluster.js'
+import { Cluster, HAIL, newSecret, talkTo, Wire, withCluster } from './lib/cluster.js'
 import { sessionsOf, snapshotOf, update } from './lib/host.js'
 import { kill } from './lib/processes.js'
 import { ctl } from './lib/roomctl.js'
 import { until } from './lib/wait.js'
-
-const HAIL = Buffer.concat([
-  Buffer.from('roomd-link\x01\x01\x01\x02', 'latin1'),
-  Buffer.alloc(32, 7),
-  Buffer.from('\x01x\x01y\x01z', 'latin1'),
-])
 
 /* Both see what the other does. */
 async function drawTogether(one, other, name) {

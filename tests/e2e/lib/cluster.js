@@ -117,15 +117,22 @@ export async function withCluster(options, body) {
   }
 }
 
+/* {host, port} of where other nodes reach a worker. */
+export function targetOf(remote) {
+  const [, host, port] = /^t(?:cp|ls):(.*):(\d+)$/.exec(remote)
+  return { host, port }
+}
+
 /* What lies between a worker and the address by which others know it. */
 export class Wire {
   #server
   #pairs = new Set()
   seen = Buffer.alloc(0) // all bytes that went over it
+  said = Buffer.alloc(0) // of these, what those who connected said
 
   /* `remote` as a worker shows it; the worker listens at the same port of `host`. */
   static async open(remote, host) {
-    const [, name, port] = /^t(?:cp|ls):(.*):(\d+)$/.exec(remote)
+    const { host: name, port } = targetOf(remote)
     const wire = new Wire()
     wire.#server = createServer((near) => wire.#connect(near, { host, port }))
     await new Promise((resolve) => wire.#server.listen(port, name, resolve))
@@ -143,6 +150,7 @@ export class Wire {
     for (const [from, to] of [pair, [far, near]]) {
       from.on('data', (bytes) => {
         this.seen = Buffer.concat([this.seen, bytes])
+        from === near && (this.said = Buffer.concat([this.said, bytes]))
         to.write(bytes)
       })
       from.on('close', end)
@@ -158,10 +166,16 @@ export class Wire {
   }
 }
 
+/* What a node says first that knows no secret. */
+export const HAIL = Buffer.concat([
+  Buffer.from('roomd-link\x01\x01\x01\x02', 'latin1'),
+  Buffer.alloc(32, 7),
+  Buffer.from('\x01x\x01y\x01z', 'latin1'),
+])
+
 /* Somebody who says something to where a worker listens: what it is told until it is hung up on. */
 export async function talkTo(remote, bytes) {
-  const [, host, port] = /^t(?:cp|ls):(.*):(\d+)$/.exec(remote)
-  const socket = createConnection({ host, port })
+  const socket = createConnection(targetOf(remote))
   let told = Buffer.alloc(0)
   let ended = false
   socket.on('data', (more) => (told = Buffer.concat([told, more])))
