@@ -9,6 +9,7 @@ import { until } from './lib/wait.js'
 
 const ROOMS = Array.from({ length: 6 }, (_, i) => `room ${i}`)
 const SPREAD_S = 2
+const HURRY_MS = 5000 // 0.7 s for each kind of process; the machine has others to do too
 
 /* Two nodes, as long as `body` runs; `args` are of the one that is to leave. */
 async function withNodes(args, body) {
@@ -114,6 +115,70 @@ describe('a node that stops among others', { concurrency: true }, () => {
       for (const [i, room] of ROOMS.entries()) {
         assert.equal((await clients[i].close()).code, 1012)
         assert.deepEqual((await readRoom(staying, room)).documents, clients[i].documents)
+      }
+    }))
+
+  test('a second signal ends a handover that does not end', () =>
+    withNodes(['--workers', '1', '--stop-timeout', '120'], async ({ leaving, staying }) => {
+      const clients = await fill(leaving)
+      const worker = await leaving.child('worker-1')
+      kill(worker, 'SIGSTOP')
+      kill(leaving.pid, 'SIGTERM')
+      await leaving.logged('the handover', /rooms go to other nodes; clients stay/)
+      assert.ok(clients.every(({ closed }) => !closed))
+      const asked = Date.now()
+      kill(leaving.pid, 'SIGTERM')
+      const { code } = await leaving.ended()
+      assert.equal(code, 1, 'it says that somebody had to be killed')
+      assert.ok(Date.now() - asked < HURRY_MS, `${Date.now() - asked} ms`)
+      for (const [i, room] of ROOMS.entries()) {
+        assert.equal((await clients[i].close()).code, 1012)
+        assert.deepEqual((await readRoom(staying, room)).documents, clients[i].documents)
+      }
+    }))
+
+  test('a second signal closes at once those whose turn has not come', () =>
+    withNodes(['--stop-spread', '60', '--stop-timeout', '120'], async ({ leaving, staying }) => {
+      const clients = await fill(leaving)
+      kill(leaving.pid, 'SIGTERM')
+      await leaving.logged('the closing', /gateway-1: stopping: closing all connections/)
+      const asked = Date.now()
+      assert.ok(clients.filter(({ closed }) => !closed).length > ROOMS.length / 2)
+      kill(leaving.pid, 'SIGTERM')
+      assert.equal((await leaving.ended()).code, 0, leaving.log)
+      assert.ok(Date.now() - asked < HURRY_MS, `${Date.now() - asked} ms`)
+      for (const [i, room] of ROOMS.entries()) {
+        assert.equal((await clients[i].close()).code, 1012)
+        assert.deepEqual((await readRoom(staying, room)).documents, clients[i].documents)
+      }
+    }))
+
+  test('a worker that does nothing does not keep it longer than its time', () =>
+    withNodes(['--workers', '1', '--stop-spread', '1', '--stop-timeout', '13'], async ({ leaving, staying }) => {
+      const [client] = await fill(leaving, ['r'])
+      kill(await leaving.child('worker-1'), 'SIGSTOP')
+      const asked = Date.now()
+      kill(leaving.pid, 'SIGTERM')
+      assert.equal((await client.close()).code, 1012)
+      assert.equal((await leaving.ended()).code, 1)
+      assert.ok(Date.now() - asked < 14_000, `${Date.now() - asked} ms`)
+      assert.deepEqual((await readRoom(staying, 'r')).documents, client.documents)
+    }))
+
+  test('without Redis it says so, closes all sockets, and loses nothing', () =>
+    withNodes(['--stop-delay', '1', '--stop-spread', '1'], async ({ leaving, staying, server }) => {
+      const clients = await fill(leaving)
+      await server.end('SIGKILL')
+      await until('the answer 503', async () => (await ready(leaving)).clients === 503)
+      kill(leaving.pid, 'SIGTERM')
+      for (const client of clients) {
+        assert.equal((await client.close()).code, 1012)
+      }
+      await leaving.ended()
+      await server.run()
+      for (const [i, room] of ROOMS.entries()) {
+        const { documents } = await until(room, () => readRoom(staying, room))
+        assert.deepEqual(documents, clients[i].documents)
       }
     }))
 
