@@ -3,7 +3,8 @@
 
 #include <stdio.h>
 
-/* No server's run id is this, so nothing written under it is ever taken for whole. */
+/* No server's run id is this, so nothing written under it is ever taken for whole (proto/redis.md,
+ * "Maybe lost"; deploy/README.md, "Backup"). */
 #define UNKNOWN_RUN "unknown"
 
 /* The next line of *text without its end, which is cut off; false at the end. */
@@ -95,8 +96,11 @@ bool server_promises(const struct store_server *server)
 
 bool server_may_lack(const struct store_server *server, struct str run)
 {
-    if (!run.ptr || server_promises(server)) {
+    if (!run.ptr) {
         return false;
     }
-    return !str_eq(run, str_of(server->run)) || str_eq(run, STR(UNKNOWN_RUN));
+    /* Also where a server that keeps all does not know better: who restores a backup writes that.
+     */
+    return str_eq(run, STR(UNKNOWN_RUN)) ||
+           (!server_promises(server) && !str_eq(run, str_of(server->run)));
 }

@@ -71,6 +71,7 @@ Test(server, may_lack_what_another_run_has_written)
     cr_assert(server_may_lack(&server, STR("another")));
     server.fsyncs = true;
     cr_assert(not(server_may_lack(&server, STR("another"))), "another run of one that keeps all");
+    cr_assert(server_may_lack(&server, STR("unknown")), "restored from a backup");
 }
 
 Test(server, takes_any_text)
