@@ -111,6 +111,7 @@ async function apart(stage, name, begin, end) {
   )
   const last = longest(step.ends.map((end) => end.at)) - step.at
   stage.inTime('who could not reach a room was told so', last, LINK_MS + TRIES_MS + BUSY_MS)
+  step.taken.length > 0 && stage.report.wrong('taken', `from an owner that lives: ${step.taken.join(', ')}`)
   await stage.check()
 }
 

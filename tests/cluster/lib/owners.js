@@ -5,7 +5,7 @@ export class OwnerWatch {
   #redis
   #rooms
   #before = []
-  #changed = new Map() // room to when it had another owner first
+  #changed = new Map() // room to when it had another owner first, and whose it was if that was taken for dead
   #isOn = true
   #watching
 
@@ -29,16 +29,21 @@ export class OwnerWatch {
       const at = Date.now()
       now.forEach((owner, i) => {
         const isOther = owner && owner.owner !== this.#before[i]?.owner
-        isOther && !this.#changed.has(i) && this.#changed.set(i, at)
+        isOther && !this.#changed.has(i) && this.#changed.set(i, { at, taken: owner.taken })
       })
       await new Promise((resolve) => setTimeout(resolve, EVERY_MS))
     }
   }
 
-  /* How long after `at` each room that changed its owner had another one, in ms. */
-  async end(at) {
+  /* {moved: how long after `at` each of these rooms that changed its owner had another one, in ms; taken: the names
+   * of those whose owner was taken for dead}. Others may have been given away meanwhile, to even the load. */
+  async end(at, rooms = this.#rooms) {
     this.#isOn = false
     await this.#watching
-    return [...this.#changed.values()].map((when) => Math.max(0, when - at))
+    const changed = [...this.#changed].filter(([i]) => rooms.includes(this.#rooms[i]))
+    return {
+      moved: changed.map(([, change]) => Math.max(0, change.at - at)),
+      taken: changed.filter(([, { taken }]) => taken).map(([i]) => this.#rooms[i]),
+    }
   }
 }

@@ -43,8 +43,9 @@ class Shared {
   async owners(rooms) {
     const ask = async (room) => {
       const server = await this.serverOf(keyOf(room))
-      const [owner, node, epoch] = await this.#asker.ask(server, 'HMGET', keyOf(room), 'owner', 'node', 'epoch')
-      return owner ? { owner, node, epoch: Number(epoch) } : null
+      const fields = ['owner', 'node', 'epoch', 'taken']
+      const [owner, node, epoch, taken] = await this.#asker.ask(server, 'HMGET', keyOf(room), ...fields)
+      return owner ? { owner, node, epoch: Number(epoch), taken } : null
     }
     return Promise.all(rooms.map((room) => ask(room).catch(() => null)))
   }

@@ -4,6 +4,7 @@ import { percentiles } from '../../crowd/lib/pauses.js'
 
 const CHECKS = {
   time: 'what has failed is noticed, and got round, within the time that is stated',
+  taken: 'no room is taken from an owner that is there, and only out of reach',
   scaling: 'nodes come and go, and only sockets of those that go are closed',
 }
 const COLUMNS = [
