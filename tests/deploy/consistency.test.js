@@ -97,6 +97,13 @@ test('a node that stops is seen to by HAProxy before it sends anybody away', () 
   }
 })
 
+test('numbers that are said elsewhere are those of the files', () => {
+  const [, descriptors] = /roomd_process_open_fds > (\d+)/.exec(read('prometheus/alerts.yml'))
+  assert.ok(Number(descriptors) < Number(unit.LimitNOFILE), 'the alert comes before the limit')
+  const [, lag] = /^min-replicas-max-lag (\d+)$/m.exec(read('redis/redis.conf'))
+  assert.match(read('README.md'), new RegExp(`\`min-replicas-max-lag\` says \\(${lag} there`))
+})
+
 test('manifests fit each other', () => {
   const labels = kubernetes.Deployment.spec.template.metadata.labels
   const selectors = {
@@ -110,6 +117,10 @@ test('manifests fit each other', () => {
     assert.deepEqual(selector, labels, name)
   }
   const [container] = pod.containers
+  assert.equal(container.readinessProbe.httpGet.path, '/readyz')
+  for (const probe of ['startupProbe', 'livenessProbe']) {
+    assert.equal(container[probe].httpGet.path, '/healthz', 'nobody is killed because Redis is away, or the node drains')
+  }
   const ports = container.ports.map(({ name }) => name)
   const used = [
     ...['startupProbe', 'readinessProbe', 'livenessProbe'].map((probe) => container[probe].httpGet.port),

@@ -99,7 +99,9 @@ describe('metrics', () => {
     for (const { alert, labels, annotations } of rules) {
       assert.match(labels.severity, /^(page|ticket)$/, alert)
       assert.ok(annotations.summary, alert)
-      assert.ok(handbook.includes(`**${alert}**`), `deploy/README.md has nothing about ${alert}`)
+      assert.ok(handbook.includes(`**${alert}** (${labels.severity})`), `deploy/README.md has nothing about ${alert}`)
     }
+    const written = [...handbook.matchAll(/^- \*\*(Roomd\w+)\*\*/gm)].map(([, alert]) => alert)
+    assert.deepEqual(written, rules.map(({ alert }) => alert), 'in the order of the rules')
   })
 })
