@@ -2,9 +2,12 @@
  * proto/redis.md says, TLS; and what is said where it does not work. */
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { Client, putNote, readRoom } from './lib/client.js'
+import { Programs } from './lib/programs.js'
 import {
   ClusterTopology,
   PASSWORD,
@@ -15,6 +18,7 @@ import {
   rightsOf,
 } from './lib/redis_topology.js'
 import { Roomd, removeFolder, temporaryFolder, withRoomd } from './lib/roomd.js'
+import { ctl } from './lib/roomctl.js'
 import { until } from './lib/wait.js'
 
 const NO_CERTIFICATE = fileURLToPath(import.meta.url)
@@ -63,6 +67,41 @@ describe('a user with the rights that proto/redis.md names', () => {
     await roomd.get('/v1/rooms/drawn', { method: 'DELETE' })
   }
 
+  /* What there is only among several nodes, and where a room kills its worker. */
+  async function doWhatNodesDo(url) {
+    const programs = await Programs.create({ 'roomd-worker': 'breaking-worker' })
+    const folder = await temporaryFolder()
+    const nodes = []
+    try {
+      const secret = join(folder, 'secret')
+      await writeFile(secret, randomBytes(32).toString('base64'), { mode: 0o600 })
+      const args = ['--redis', url, '--cluster-listen', '127.0.0.1:0', '--cluster-secret-file', secret]
+      for (let i = 0; i < 2; i++) {
+        nodes.push(await Roomd.start({ args, program: programs.roomd }))
+      }
+      const [one, two] = nodes
+      const client = await Client.connect(one, 'drained')
+      const id = /node=(\S+)/.exec(one.log)[1]
+      for (const words of [['drain', id], ['nodes'], ['workers'], ['rooms'], ['drain', id, '--off'], ['rebalance']]) {
+        const { code, stderr } = await ctl(two, ...words)
+        assert.equal(code, 0, `roomctl ${words.join(' ')}: ${stderr}`)
+      }
+      assert.equal(await client.push({ diff: putNote('moved') }), 'commit')
+      let visitor = null
+      await until('a quarantine', async () => {
+        visitor = visitor && !visitor.closed ? visitor : await Client.open(one, 'abort here')
+        return (await (await one.get('/v1/rooms/abort%20here')).json()).state === 'quarantined'
+      })
+      visitor.drop()
+      assert.equal((await ctl(two, 'release', 'abort here')).code, 0)
+      assert.equal(client.closed, null)
+    } finally {
+      await Promise.all(nodes.map((node) => node.finish()))
+      await removeFolder(folder)
+      await programs.remove()
+    }
+  }
+
   const logged = async (redis) => (await redis.command('ACL', 'LOG')).map((entry) => entry.join(' '))
 
   test('is enough for everything', () =>
@@ -96,6 +135,30 @@ describe('a user with the rights that proto/redis.md names', () => {
         assert.deepEqual(idle, [])
       })
     }))
+
+  const topologies = {
+    'one server': () => SingleTopology.start(),
+    'a master with sentinels': () => SentinelTopology.start({ replicas: 1 }),
+    'a cluster': () => ClusterTopology.start({ masters: 3 }),
+  }
+  for (const [name, start] of Object.entries(topologies)) {
+    test(`is enough for several nodes: ${name}`, async () => {
+      const topology = await start()
+      try {
+        await topology.login()
+        const url = topology.url ?? `redis://${topology.credentials}${topology.redis.address}`
+        await doWhatNodesDo(url)
+        for (const server of topology.servers) {
+          assert.deepEqual(await logged(server), [], 'something was refused')
+        }
+        for (const sentinel of topology.sentinels ?? []) {
+          assert.deepEqual(await logged(sentinel), [])
+        }
+      } finally {
+        await topology.stop()
+      }
+    })
+  }
 
   test('may have no user name', () =>
     withRedis([], async (redis) => {
