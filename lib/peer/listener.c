@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/metrics.h"
 #include "net/listen.h"
+#include "net/loop.h"
 #include "net/tcp.h"
 #include "peer/internal.h"
 
@@ -16,7 +17,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { ACCEPTS_PER_TURN = 16, LINES_PER_MINUTE = 1 };
+enum { ACCEPTS_PER_TURN = 16, ACCEPT_PAUSE_MS = 100, LINES_PER_MINUTE = 1 };
 
 struct peer_listener {
     struct peer *peer;
@@ -26,7 +27,8 @@ struct peer_listener {
     bool tls;
     char remote[PEER_ADDRESS_MAX];
     struct event *accept;
-    struct list strangers; /* of struct stranger.link, the oldest first; owned */
+    struct event *accept_pause; /* ends one */
+    struct list strangers;      /* of struct stranger.link, the oldest first; owned */
     unsigned count;
     struct log_limit refusals;
     struct log_limit failures;
@@ -138,13 +140,24 @@ static void on_accept(evutil_socket_t fd, short events, void *ctx)
         } else if (errno == EAGAIN) {
             return;
         } else if (errno != EINTR && errno != ECONNABORTED) {
+            /* Out of descriptors or memory: the backlog keeps them until some are free again. */
             if (log_limit_pass(&listener->failures, LINES_PER_MINUTE, clock_ms(), &suppressed)) {
                 log_error(NULL, "cannot accept another node", LOG_TEXTZ("why", strerror(errno)),
                           LOG_U64("suppressed", suppressed));
             }
+            event_del(listener->accept);
+            loop_arm(listener->accept_pause, ACCEPT_PAUSE_MS);
             return;
         }
     }
+}
+
+static void on_accept_again(evutil_socket_t fd, short events, void *ctx)
+{
+    struct peer_listener *listener = ctx;
+    (void)fd;
+    (void)events;
+    event_add(listener->accept, NULL);
 }
 
 /* ---- beginning and end ---- */
@@ -177,6 +190,7 @@ enum err peer_listener_create(struct peer *peer, struct event_base *base,
     list_init(&listener->strangers);
     write_remote(listener, listen->advertise, bound.port);
     listener->accept = event_new(base, fd, EV_READ | EV_PERSIST, on_accept, listener);
+    listener->accept_pause = evtimer_new(base, on_accept_again, listener);
     event_add(listener->accept, NULL);
     *out = listener;
     return ERR_OK;
@@ -200,5 +214,6 @@ void peer_listener_destroy(struct peer_listener *listener)
     }
     close(event_get_fd(listener->accept));
     event_free(listener->accept);
+    event_free(listener->accept_pause);
     free(listener);
 }

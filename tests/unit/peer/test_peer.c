@@ -11,7 +11,9 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { PATIENCE_S = 30 };
@@ -245,6 +247,35 @@ Test(peer, strangers_make_room_for_each_other)
     for (size_t i = 0; i < PEER_STRANGERS_MAX + 2; i++) {
         stream_destroy(strangers[i].stream);
     }
+    finish(&fixture);
+}
+
+/* Runs the loop for so long; how much CPU that took. */
+static uint64_t run_for(struct fixture *fixture, unsigned ms)
+{
+    struct timeval time = {.tv_usec = (suseconds_t)ms * 1000};
+    clock_t began = clock();
+    event_base_loopexit(fixture->base, &time);
+    event_base_dispatch(fixture->base);
+    return (uint64_t)(clock() - began) * 1000 / CLOCKS_PER_SEC;
+}
+
+/* It waits for descriptors, rather than asking for one all the time, and nobody is turned away. */
+Test(peer, who_comes_while_descriptors_have_run_out_waits)
+{
+    struct fixture fixture;
+    struct rlimit limit;
+    begin(&fixture, false, SECRET);
+    connect_to(&fixture, peer_listener_remote(fixture.listener), "worker");
+    say(&fixture.connected, "I have waited");
+    int next = dup(0);
+    close(next);
+    getrlimit(RLIMIT_NOFILE, &limit);
+    setrlimit(RLIMIT_NOFILE, &(struct rlimit){(rlim_t)next, limit.rlim_max});
+    cr_assert(lt(u64, run_for(&fixture, 400), 200));
+    cr_assert(eq(u32, fixture.accepts, 0));
+    setrlimit(RLIMIT_NOFILE, &limit);
+    await_text(&fixture, &fixture.accepted, "I have waited");
     finish(&fixture);
 }
 
