@@ -167,19 +167,33 @@ static enum err read_all(struct tls_filter *tls, struct buf *plain)
     }
 }
 
+static void put(struct tls_filter *tls, const uint8_t *data, size_t len)
+{
+    int taken = len > 0 ? BIO_write(tls->in, data, (int)len) : 0;
+    assert(taken == (int)len);
+}
+
+/* Takes as many bytes of a stranger's as it may still say; *used of them. What it says as soon as
+ * it has proven itself may come in one piece with that, and is not meant. */
+static enum err hear_stranger(struct tls_filter *tls, const uint8_t *data, size_t len, size_t *used)
+{
+    size_t rest = STRANGER_BYTES - tls->strange;
+    *used = len < rest ? len : rest;
+    tls->strange += *used;
+    put(tls, data, *used);
+    enum err err = shake_hands(tls);
+    return !err && !tls->filter.open && *used < len ? ERR_TOO_LARGE : err;
+}
+
 static enum err input(struct stream_filter *filter, const uint8_t *data, size_t len,
                       struct buf *plain, struct buf *wire)
 {
     struct tls_filter *tls = (struct tls_filter *)filter;
+    size_t used = 0;
     ERR_clear_error();
-    tls->strange += filter->open ? 0 : len;
-    if (!filter->open && tls->strange > STRANGER_BYTES) {
-        return ERR_TOO_LARGE;
-    }
-    int put = BIO_write(tls->in, data, (int)len);
-    assert(put == (int)len);
-    enum err err = filter->open ? ERR_OK : shake_hands(tls);
+    enum err err = filter->open ? ERR_OK : hear_stranger(tls, data, len, &used);
     if (!err && filter->open) {
+        put(tls, data + used, len - used);
         err = read_all(tls, plain);
     }
     drain(tls, wire); /* an alert too */

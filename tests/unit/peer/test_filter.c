@@ -164,6 +164,28 @@ Test(filter, tls_hides_what_is_said)
     finish(&worker);
 }
 
+/* Who connects has proven itself with its last message, and begins at once: all sessions that are
+ * to be resumed may come in one piece with that, and are not a stranger's bytes. */
+Test(filter, tls_takes_whatever_comes_behind_the_proof)
+{
+    enum { LARGE = 300000 };
+    struct end gateway, worker;
+    char *large = calloc(1, LARGE);
+    memset(large, 'x', LARGE);
+    begin(&gateway, "a", true, PEER_CONNECTS);
+    begin(&worker, "a", true, PEER_ACCEPTS);
+    cr_assert(carry(&gateway, &worker, SIZE_MAX));
+    cr_assert(carry(&worker, &gateway, SIZE_MAX));
+    say(&gateway, (struct str){large, LARGE});
+    run(&gateway, &worker, SIZE_MAX);
+    cr_assert(eq(int, worker.err, ERR_OK));
+    cr_assert(worker.filter->open);
+    cr_assert(str_eq(buf_str(&worker.plain), (struct str){large, LARGE}));
+    finish(&gateway);
+    finish(&worker);
+    free(large);
+}
+
 Test(filter, tls_takes_a_bounded_number_of_bytes_from_strangers)
 {
     struct end worker;
