@@ -35,5 +35,10 @@ enum apply_result apply_diff(struct value object, struct value diff, struct aren
 enum apply_result apply_to_record(struct value record, struct value diff, bool legacy_append,
                                   struct arena *scratch, struct value *result, bool *holes,
                                   struct buf *effective);
+/* Appends the object diff that leaves any object as `first` and then `second` would, and returns
+ * true; false, and nothing appended, if that cannot be said without knowing the object, or if one
+ * of them is not as diffs are. What the first does and the second undoes is not in it, so nobody
+ * finds out whether that was right. `scratch` is used and not reset. */
+bool diff_merge(struct value first, struct value second, struct arena *scratch, struct buf *out);
 
 #endif
