@@ -43,6 +43,8 @@ enum metric_role {
       "Messages sent to the others of a room, counted once each.")                                 \
     X(MESSAGES_RECEIVED, COUNTER, ROLE_GATEWAY | ROLE_WORKER, "roomd_messages_received_total",     \
       "Messages from clients.")                                                                    \
+    X(SUPERSEDED, COUNTER, ROLE_GATEWAY, "roomd_presence_superseded_total",                         \
+      "Of these, pushes of presence that were taken together with a newer one.")                   \
     X(RECEIVED_BYTES, COUNTER, ROLE_GATEWAY, "roomd_received_bytes_total",                         \
       "Bytes read from client connections.")                                                       \
     X(SENT_BYTES, COUNTER, ROLE_GATEWAY, "roomd_sent_bytes_total",                                 \

@@ -66,6 +66,7 @@ static void conn_end(struct edge_conn *conn, bool abort)
 /* Whatever still belongs to its life as a session. */
 static void conn_retire(struct edge_conn *conn, bool owner_knows)
 {
+    inbox_flush(conn);
     route_leave(conn, owner_knows);
     share_leave(conn);
     deliver_drop_events(conn);
@@ -254,6 +255,7 @@ void edge_conn_input(struct edge_conn *conn, uint8_t *data, size_t len, uint64_t
         }
         on_event(conn, event, &message);
     }
+    inbox_flush(conn);
 }
 
 struct outq *edge_conn_output(struct edge_conn *conn)

@@ -300,6 +300,24 @@ static void flush_events(struct edge_conn *conn)
     note_sent(conn, events);
 }
 
+static bool has_room_for(struct edge_conn *conn, const struct blob *event)
+{
+    if (conn->event_bytes + event->len > EDGE_UNSENT_BYTES && conn->event_count > 0) {
+        end_slow(conn);
+        return false;
+    }
+    return true;
+}
+
+void deliver_with_next(struct edge_conn *conn, struct rendered *event)
+{
+    struct blob *blob = rendered_get(event, conn->encoding);
+    conn->edge->counts.events++;
+    if (has_room_for(conn, blob)) {
+        keep_event(conn, blob);
+    }
+}
+
 void deliver_event(struct edge_conn *conn, struct rendered *event)
 {
     struct blob *blob = rendered_get(event, conn->encoding);
@@ -310,8 +328,7 @@ void deliver_event(struct edge_conn *conn, struct rendered *event)
         note_sent(conn, 1);
         return;
     }
-    if (conn->event_bytes + blob->len > EDGE_UNSENT_BYTES && conn->event_count > 0) {
-        end_slow(conn);
+    if (!has_room_for(conn, blob)) {
         return;
     }
     keep_event(conn, blob);

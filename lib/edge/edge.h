@@ -75,7 +75,8 @@ struct edge_host {
 
 struct edge_counts {
     uint64_t messages, frames_sent;
-    uint64_t events; /* to clients; several to a frame */
+    uint64_t superseded; /* of the messages: pushes of presence that are not told to the owner */
+    uint64_t events;     /* to clients; several to a frame */
     uint64_t closes_fatal, closes_retry, closes_protocol;
     uint64_t conns, links;
     uint64_t resumes; /* sessions given to another owner */

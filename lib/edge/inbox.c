@@ -1,6 +1,8 @@
 /* Messages from a client until their room's owner has answered them. */
 #include "base/alloc.h"
 #include "edge/internal.h"
+#include "edge/supersede.h"
+#include "value/pack.h"
 
 #include <stdlib.h>
 
@@ -69,40 +71,92 @@ static void answer_ping(struct edge_conn *conn)
     rendered_finish(&rendered);
 }
 
-void inbox_add(struct edge_conn *conn, struct str payload, bool broken, bool fatal)
+static struct inbox_message *last_of(const struct inbox *inbox)
 {
-    if (conn->joined && conn->state == EDGE_WAITING && !broken &&
-        is_ping((struct value){(const uint8_t *)payload.ptr, payload.len})) {
-        answer_ping(conn);
-        return;
-    }
-    struct inbox_message *message = xmalloc(sizeof(*message) + payload.len);
-    message->seq = ++conn->last_seq;
-    message->broken = broken;
-    message->fatal = fatal;
-    message->len = (uint32_t)payload.len;
-    if (payload.len > 0) {
-        memcpy(message->payload, payload.ptr, payload.len);
-    }
-    list_append(&conn->inbox.messages, &message->link);
-    conn->inbox.count++;
-    conn->inbox.bytes += payload.len;
-    conn->edge->inbox_bytes += payload.len;
-    conn->edge->counts.messages++;
-    conn->room->heat++;
-    if (conn->state == EDGE_OPENED) {
-        send_one(conn->room->link, conn->wire, message);
-    }
-    set_paused(conn, inbox_full(conn));
+    return list_empty(&inbox->messages)
+               ? NULL
+               : list_entry(inbox->messages.prev, struct inbox_message, link);
 }
 
 static void drop(struct edge *edge, struct inbox *inbox, struct inbox_message *message)
 {
     list_remove(&message->link);
-    inbox->count--;
+    inbox->count -= 1 + message->superseded;
+    inbox->superseded -= message->superseded;
     inbox->bytes -= message->len;
     edge->inbox_bytes -= message->len;
     free(message);
+}
+
+static struct inbox_message *append(struct edge_conn *conn, struct str payload, uint32_t superseded)
+{
+    struct inbox_message *message = xmalloc(sizeof(*message) + payload.len);
+    message->seq = ++conn->last_seq;
+    message->broken = message->fatal = false;
+    message->superseded = superseded;
+    message->len = (uint32_t)payload.len;
+    if (payload.len > 0) {
+        memcpy(message->payload, payload.ptr, payload.len);
+    }
+    list_append(&conn->inbox.messages, &message->link);
+    conn->inbox.count += 1 + superseded;
+    conn->inbox.superseded += superseded;
+    conn->inbox.bytes += payload.len;
+    conn->edge->inbox_bytes += payload.len;
+    return message;
+}
+
+/* Whether the last message and this one have become one. What the owner has been sent stays as it
+ * is; while there is none, nobody has answered it. */
+static bool supersede(struct edge_conn *conn, struct value payload)
+{
+    struct inbox_message *last = last_of(&conn->inbox);
+    struct buf merged = {0};
+    bool may = last && !last->broken && (conn->untold || conn->state == EDGE_WAITING);
+    if (!may || !push_supersede((struct value){last->payload, last->len}, payload, &merged)) {
+        return false;
+    }
+    uint32_t superseded = last->superseded + 1;
+    drop(conn->edge, &conn->inbox, last);
+    append(conn, buf_str(&merged), superseded);
+    buf_finish(&merged);
+    conn->edge->counts.superseded++;
+    return true;
+}
+
+static void tell_owner(struct edge_conn *conn)
+{
+    if (conn->untold) {
+        conn->untold = false;
+        send_one(conn->room->link, conn->wire, last_of(&conn->inbox));
+    }
+}
+
+void inbox_flush(struct edge_conn *conn)
+{
+    if (conn->untold) {
+        tell_owner(conn);
+        set_paused(conn, inbox_full(conn));
+    }
+}
+
+void inbox_add(struct edge_conn *conn, struct str payload, bool broken, bool fatal)
+{
+    struct value value = {(const uint8_t *)payload.ptr, payload.len};
+    if (conn->joined && conn->state == EDGE_WAITING && !broken && is_ping(value)) {
+        answer_ping(conn);
+        return;
+    }
+    conn->edge->counts.messages++;
+    conn->room->heat++;
+    if (broken || !supersede(conn, value)) {
+        tell_owner(conn);
+        struct inbox_message *message = append(conn, payload, 0);
+        message->broken = broken;
+        message->fatal = fatal;
+        conn->untold = conn->state == EDGE_OPENED;
+    }
+    set_paused(conn, inbox_full(conn));
 }
 
 void inbox_free(struct edge *edge, struct inbox *inbox)
@@ -149,4 +203,37 @@ void inbox_answer_pings(struct edge_conn *conn)
             answer_ping(conn);
         }
     }
+}
+
+static const struct inbox_message *find(const struct inbox *inbox, uint64_t seq)
+{
+    struct inbox_message *message;
+    list_each(message, &inbox->messages, link, struct inbox_message)
+    {
+        if (message->seq >= seq) {
+            return message->seq == seq ? message : NULL;
+        }
+    }
+    return NULL;
+}
+
+void inbox_answer_superseded(struct edge_conn *conn, const struct link_frame *frame)
+{
+    uint64_t clock;
+    const struct inbox_message *message =
+        conn->inbox.superseded > 0 ? find(&conn->inbox, frame->answered) : NULL;
+    if (!message || message->superseded == 0 || frame->how != LINK_HOW_EVENT || frame->share ||
+        !push_result_clock(frame->payload, &clock)) {
+        return;
+    }
+    uint64_t first = clock - message->superseded;
+    struct buf result = {0};
+    for (; first < clock && conn->state == EDGE_OPENED; first++) { /* its queue may be full */
+        buf_clear(&result, SIZE_MAX);
+        push_result_for(frame->payload, first, &result);
+        struct rendered rendered = rendered_of(buf_value(&result));
+        deliver_with_next(conn, &rendered);
+        rendered_finish(&rendered);
+    }
+    buf_finish(&result);
 }

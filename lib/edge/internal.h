@@ -53,14 +53,17 @@ enum edge_conn_state {
 struct inbox_message {
     struct list link; /* in edge_conn.inbox */
     uint64_t seq;
-    bool broken, fatal; /* no message but a frame that could not be read */
+    bool broken, fatal;  /* no message but a frame that could not be read */
+    uint32_t superseded; /* pushes just before it that it stands for too: they are not in the inbox,
+                            and are answered with it */
     uint32_t len;
     uint8_t payload[];
 };
 
 struct inbox {
     struct list messages; /* of struct inbox_message.link; owned */
-    uint32_t count;
+    uint32_t count;       /* of them, and of the superseded */
+    uint32_t superseded;
     size_t bytes;
 };
 
@@ -112,6 +115,7 @@ struct edge_conn {
     struct edge_channel
         *channel;      /* of the owner there is now: casts on it are for it too; or NULL */
     bool paused;       /* not read, for its inbox is full */
+    bool untold;       /* its owner has not been sent the last message: see inbox_flush */
     uint64_t last_seq; /* of the last message received */
     struct inbox inbox;
     struct kept kept;
@@ -180,7 +184,12 @@ void conn_abort(struct edge_conn *conn);
 void conn_set_wait(struct edge_conn *conn, enum edge_conn_state state);
 
 /* inbox.c */
+/* The owner is sent it by the next one that does not supersede it, or by inbox_flush. */
 void inbox_add(struct edge_conn *conn, struct str payload, bool broken, bool fatal);
+/* There is nothing more to be read of the client just now. */
+void inbox_flush(struct edge_conn *conn);
+/* Answers pushes that the one of this answer, a result, stands for. */
+void inbox_answer_superseded(struct edge_conn *conn, const struct link_frame *frame);
 /* Messages up to `seq` are dealt with; what they said of presence is kept. */
 void inbox_answered(struct edge_conn *conn, uint64_t seq);
 void inbox_clear(struct edge_conn *conn);
@@ -249,6 +258,8 @@ void channels_drop(struct edge_room *room);
 
 /* deliver.c */
 void deliver_event(struct edge_conn *conn, struct rendered *event);
+/* Not before the next one, which the caller has. */
+void deliver_with_next(struct edge_conn *conn, struct rendered *event);
 /* At once; `after_events`: behind the events that wait. */
 void deliver_message(struct edge_conn *conn, struct rendered *message, bool after_events);
 void deliver_pong(struct edge_conn *conn, struct rendered *pong);

@@ -19,9 +19,11 @@ void linger_add(struct edge_conn *conn)
     conn->kept = (struct kept){0};
     list_init(&linger->inbox.messages);
     linger->inbox.count = conn->inbox.count;
+    linger->inbox.superseded = conn->inbox.superseded;
     linger->inbox.bytes = conn->inbox.bytes;
     list_splice(&linger->inbox.messages, &conn->inbox.messages);
     conn->inbox.count = 0;
+    conn->inbox.superseded = 0;
     conn->inbox.bytes = 0;
     linger->session_len = conn->session_len;
     memcpy(linger->session, conn->session, conn->session_len);

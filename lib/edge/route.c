@@ -190,6 +190,10 @@ static void on_send(struct edge_conn *conn, const struct link_frame *frame)
     if (frame->how == LINK_HOW_CONNECT || frame->how == LINK_HOW_LEGACY) {
         share_leave(conn); /* likewise */
     }
+    inbox_answer_superseded(conn, frame);
+    if (conn->state != EDGE_OPENED) {
+        return;
+    }
     on_answered(conn, frame->answered);
     kept_brought(&conn->kept, frame);
     switch ((enum link_how)frame->how) {

@@ -212,6 +212,7 @@ static void count(const struct gateway_core *core)
 {
     const struct edge_counts *counts = edge_count(core->edge);
     metrics_set(METRIC_MESSAGES_RECEIVED, (double)counts->messages);
+    metrics_set(METRIC_SUPERSEDED, (double)counts->superseded);
     metrics_set(METRIC_FRAMES_SENT, (double)counts->frames_sent);
     metrics_set(METRIC_EVENT_INTERVAL, (double)counts->pace_ms / 1000);
     metrics_set(METRIC_CLOSES_FATAL, (double)counts->closes_fatal);

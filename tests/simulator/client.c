@@ -255,8 +255,13 @@ static void on_draw(void *arg)
         return;
     }
     if (client->draws) {
+        bool moves = chance(20); /* and does nothing else: the gateway may make one of them */
         for (uint64_t i = chance(15) ? rnd_between(2, 5) : 1; i > 0; i--) {
-            client_change(client);
+            if (moves) {
+                client_say_presence(client);
+            } else {
+                client_change(client);
+            }
         }
     }
     arm(client, rnd_between(client->rate_us / 4, client->rate_us * 2), on_draw);

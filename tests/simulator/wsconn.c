@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-enum { WIRE_MIN_US = 50, WIRE_MAX_US = 3000 };
+enum { WIRE_MIN_US = 50, WIRE_MAX_US = 3000, BUSY_MAX_US = 100000 };
 
 struct wsconn {
     struct list gateway_link; /* in gateway.conns */
@@ -148,6 +148,7 @@ void wsconn_end(void *ctx, void *user, bool abort)
 
 /* ---- to the gateway ---- */
 
+/* A gateway that has much to do finds more of what a client has sent in one read. */
 static void on_gateway_bytes(void *arg)
 {
     struct chunk *chunk = arg;
@@ -157,6 +158,9 @@ static void on_gateway_bytes(void *arg)
     }
     if (conn->paused || buf_len(&conn->held) > 0) {
         buf_append(&conn->held, chunk->data, chunk->len);
+    } else if (chance(20)) {
+        buf_append(&conn->held, chunk->data, chunk->len);
+        world_after(rnd_between(1000, BUSY_MAX_US), &conn->gateway->proc, on_held, conn);
     } else {
         edge_conn_input(conn->edge, chunk->data, chunk->len, world_ms());
     }

@@ -179,6 +179,18 @@ void fake_text(struct fake_client *client, const char *text)
     fake_frame(client, WS_OP_TEXT, str_of(text));
 }
 
+void fake_lines(struct fake_client *client, const char *lines)
+{
+    struct buf bytes = {0};
+    while (*lines) {
+        size_t len = strcspn(lines, "\n");
+        client_frame(&bytes, WS_OP_TEXT, true, mask, (struct str){lines, len});
+        lines += len + (lines[len] != '\0');
+    }
+    edge_conn_input(client->conn, buf_head(&bytes), buf_len(&bytes), client->fake->now);
+    buf_finish(&bytes);
+}
+
 void fake_binary(struct fake_client *client, const char *json)
 {
     struct buf message = {0};

@@ -73,6 +73,8 @@ const char *fake_got(struct fake_client *client);
 struct fake_client *fake_open(struct fake *fake, const char *room, const char *session);
 void fake_frame(struct fake_client *client, enum ws_opcode opcode, struct str payload);
 void fake_text(struct fake_client *client, const char *text);
+/* Each line as a message, all of them in one read. */
+void fake_lines(struct fake_client *client, const char *lines);
 /* The JSON as a msgpack message. */
 void fake_binary(struct fake_client *client, const char *json);
 /* Its socket takes what it has room for. */
