@@ -14,9 +14,17 @@ static bool owner_is_behind(const struct edge_conn *conn)
            buf_len(&conn->room->link->output) >= EDGE_LINK_BEHIND_BYTES;
 }
 
+/* What its owner says is not passed on in time: answers wait in the owner, before our door, and so
+ * would those to whatever else is read. */
+static bool edge_is_behind(const struct edge *edge)
+{
+    return edge->pace.ms > EDGE_PACE_MS;
+}
+
 static bool inbox_full(const struct edge_conn *conn)
 {
-    bool one = conn->edge->inbox_bytes >= EDGE_INBOX_TOTAL || owner_is_behind(conn);
+    bool one = conn->edge->inbox_bytes >= EDGE_INBOX_TOTAL || owner_is_behind(conn) ||
+               edge_is_behind(conn->edge);
     return conn->inbox.count >= EDGE_INBOX_MESSAGES || conn->inbox.bytes >= EDGE_INBOX_BYTES ||
            (one && conn->inbox.count > 0);
 }

@@ -132,6 +132,27 @@ Test(inbox, an_owner_that_is_behind_gets_one_message_of_each)
     cr_assert(not(b->paused));
 }
 
+Test(inbox, an_edge_that_is_behind_takes_one_message_of_each)
+{
+    struct fake_client *client = fake_open(&fake, "demo", "a");
+    fake_serve(&fake, "demo", "w1");
+    fake_send(&fake, "w1", 1, 0, LINK_HOW_CONNECT, "{}");
+    for (int i = 0; i < 10; i++) {
+        for (int n = 0; n < 3; n++) {
+            fake_cast(&fake, "w1", 0, "1");
+        }
+        fake.now += 60;
+        edge_tick(fake.edge, fake.now); /* late with what is due */
+    }
+    cr_assert(gt(u64, edge_count(fake.edge)->pace_ms, EDGE_PACE_MS));
+    fake_lines(client, "{}\n{}");
+    cr_assert(client->paused);
+    acknowledge(1, 1);
+    cr_assert(client->paused, "there is one more");
+    acknowledge(1, 2);
+    cr_assert(not(client->paused));
+}
+
 Test(inbox, all_of_them_together_are_bounded)
 {
     enum { CLIENTS = EDGE_INBOX_TOTAL / (EDGE_INBOX_BYTES / 2) };
