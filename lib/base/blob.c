@@ -10,6 +10,7 @@ struct blob *blob_create(const void *data, size_t len)
 {
     assert(len <= UINT32_MAX);
     struct blob *blob = xmalloc(sizeof(*blob) + len);
+    blob->sum = NULL;
     blob->refs = 1;
     blob->len = (uint32_t)len;
     if (len > 0) {
@@ -30,6 +31,7 @@ struct blob *blob_take(struct buf *buf)
     size_t len;
     struct blob *blob = (struct blob *)(void *)buf_take(buf, &len);
     assert(len >= sizeof(*blob) && len - sizeof(*blob) <= UINT32_MAX);
+    blob->sum = NULL;
     blob->refs = 1;
     blob->len = (uint32_t)(len - sizeof(*blob));
     return blob;
@@ -45,6 +47,17 @@ struct blob *blob_ref(struct blob *blob)
 void blob_unref(struct blob *blob)
 {
     if (blob && --blob->refs == 0) {
+        if (blob->sum) {
+            *blob->sum -= sizeof(*blob) + blob->len;
+        }
         free(blob);
+    }
+}
+
+void blob_count(struct blob *blob, size_t *sum)
+{
+    if (!blob->sum) {
+        blob->sum = sum;
+        *sum += sizeof(*blob) + blob->len;
     }
 }

@@ -5,6 +5,7 @@
 #include "base/buf.h"
 
 struct blob {
+    size_t *sum; /* borrowed: what it is counted in, or NULL */
     uint32_t refs;
     uint32_t len;
     uint8_t data[];
@@ -19,5 +20,7 @@ struct blob *blob_take(struct buf *buf);
 struct blob *blob_ref(struct blob *blob);
 /* Gives up one reference; the last frees. NULL is fine. */
 void blob_unref(struct blob *blob);
+/* Its memory is part of *sum from now until it is freed, however often this is said. */
+void blob_count(struct blob *blob, size_t *sum);
 
 #endif

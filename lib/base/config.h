@@ -45,6 +45,7 @@ struct config {
     enum log_format log_format;
     uint64_t max_message_bytes;
     uint64_t max_snapshot_bytes;   /* of a body on the admin port */
+    uint64_t max_unsent_bytes;     /* that wait for the clients of one gateway */
     uint32_t events_max;           /* in Redis, about; 0: none are written */
     uint32_t unload_after_s;       /* how long an empty room stays loaded */
     uint32_t idle_timeout_s;       /* 0: never */

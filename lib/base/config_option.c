@@ -52,6 +52,11 @@ const struct config_option config_options[] = {
      .value_name = "BYTES", .min = 65536,
      .max = 128u * 1024 * 1024, /* a worker that takes more than 15 s for it counts as dead */
      .help = "longest snapshot or update on the admin port; k and m"},
+    {"max-unsent", CONFIG_KIND_SIZE, AT(max_unsent_bytes), ALL, .fallback = "256m",
+     .value_name = "BYTES", .min = 16u * 1024 * 1024, /* twice what one client may leave unread */
+     .max = 1024ull * 1024 * 1024 * 1024,
+     .help = "what may wait for all clients of a gateway to read it, until\n"
+             "the slowest are sent away; k and m"},
     {"events-max", CONFIG_KIND_NUMBER, AT(events_max), ALL, .fallback = "10000", .value_name = "N",
      .max = 10000000, .help = "events that are kept in Redis for other services; 0: none"},
     {"unload-after", CONFIG_KIND_NUMBER, AT(unload_after_s), ALL, .fallback = "30",

@@ -57,6 +57,10 @@ enum metric_role {
       "Connections closed with 4099, for good.")                                                   \
     X(CLOSES_RETRY, COUNTER, ROLE_GATEWAY, "roomd_closes_retry_total",                             \
       "Connections closed with 1012 or 1013, to come back.")                                       \
+    X(CLOSES_SLOW, COUNTER, ROLE_GATEWAY, "roomd_closes_slow_total",                               \
+      "Of these, those of clients that did not read what they were sent.")                         \
+    X(UNSENT_BYTES, GAUGE, ROLE_GATEWAY, "roomd_unsent_bytes",                                     \
+      "Bytes that wait for clients to read them, shared ones once; bounded by max-unsent.")        \
     X(CLOSES_PROTOCOL, COUNTER, ROLE_GATEWAY, "roomd_closes_protocol_total",                       \
       "Connections closed for breaking the WebSocket protocol.")                                   \
     X(LINKS, GAUGE, ROLE_GATEWAY | ROLE_WORKER, "roomd_links",                                     \

@@ -48,6 +48,7 @@ struct edge_conn *edge_conn_create(struct edge *edge, const struct edge_conn_con
     list_init(&conn->pace_link);
     list_init(&conn->stall_link);
     list_init(&conn->waits);
+    conn->out.sum = &edge->counts.unsent_bytes;
     list_init(&conn->inbox.messages);
     ws_parser_init(&conn->parser, edge->config->max_message);
     map_put(&edge->conns, conn);
@@ -88,6 +89,7 @@ static void write_close(struct edge_conn *conn, uint16_t code, struct str reason
 {
     struct buf frame = {0};
     ws_write_close(&frame, code, reason);
+    outq_begin(&conn->out);
     outq_append(&conn->out, buf_head(&frame), buf_len(&frame));
     buf_finish(&frame);
     conn_ready(conn);
@@ -203,6 +205,7 @@ static void on_ping(struct edge_conn *conn, const struct ws_message *message)
     if (conn->out.bytes < EDGE_OUTQ_BYTES) {
         struct buf frame = {0};
         ws_write_frame(&frame, WS_OP_PONG, true, message->data, message->len);
+        outq_begin(&conn->out);
         outq_append(&conn->out, buf_head(&frame), buf_len(&frame));
         buf_finish(&frame);
         conn_ready(conn);
@@ -268,6 +271,11 @@ void edge_conn_wrote(struct edge_conn *conn, size_t len, uint64_t now_ms)
     struct edge *edge = conn->edge;
     edge->now_ms = now_ms;
     outq_sent(&conn->out, len);
+    if (conn->out.bytes == 0) {
+        conn->behind_since = 0;
+    } else if (conn->behind_since == 0) {
+        conn->behind_since = now_ms;
+    }
     if (conn->out.bytes == 0) {
         list_remove(&conn->stall_link);
     } else if (len > 0 || list_empty(&conn->stall_link)) {

@@ -23,6 +23,7 @@ static enum ws_opcode opcode_of(enum encoding encoding)
 
 static void end_slow(struct edge_conn *conn)
 {
+    conn->edge->counts.closes_slow++;
     struct log_scope scope = {"session", {conn->session, conn->session_len}};
     log_info(&scope, "client does not keep up and is closed",
              LOG_STR("room", str_of(conn->room->name)),
@@ -53,6 +54,7 @@ static void send_message(struct edge_conn *conn, struct rendered *message)
     struct blob *payload = rendered_get(message, conn->encoding);
     uint8_t header[WS_HEADER_MAX];
     size_t header_len = ws_frame_header(header, opcode_of(conn->encoding), true, payload->len);
+    outq_begin(out_of(conn));
     outq_append(out_of(conn), header, header_len);
     outq_push(out_of(conn), blob_ref(payload));
     conn->edge->counts.frames_sent++;
@@ -92,9 +94,9 @@ static void push_parts(struct edge_conn *conn, const struct share_wait *wait)
     const struct edge_share *share = wait->share;
     for (uint32_t i = 0; i < share->part_count; i++) {
         if (i > 0 && wait->encoding == ENCODING_JSON) {
-            outq_push(&conn->out, blob_ref(conn->edge->comma));
+            outq_push_lent(&conn->out, blob_ref(conn->edge->comma));
         }
-        outq_push(&conn->out, blob_ref(share->parts[i]->rendered[wait->encoding]));
+        outq_push_lent(&conn->out, blob_ref(share->parts[i]->rendered[wait->encoding]));
     }
 }
 
@@ -121,6 +123,7 @@ static void push_waited(struct edge_conn *conn, const struct share_wait *wait)
     ws_write_header(&frame, opcode_of(wait->encoding), true,
                     buf_len(&head) + parts_len(wait) + buf_len(&tail));
     buf_append_str(&frame, buf_str(&head));
+    outq_begin(&conn->out);
     outq_push(&conn->out, blob_take(&frame));
     push_parts(conn, wait);
     outq_append(&conn->out, buf_head(&tail), buf_len(&tail));
@@ -215,6 +218,7 @@ static bool has_long(struct blob *const *events, uint32_t count)
 static void send_data(struct edge_conn *conn, struct blob *const *events, uint32_t count)
 {
     struct frame_cache *made = &conn->edge->made;
+    outq_begin(out_of(conn));
     struct blob *frame = frame_cache_get(made, conn->encoding, events, count);
     if (frame) {
         outq_push(out_of(conn), blob_ref(frame));
@@ -278,10 +282,13 @@ static void keep_event(struct edge_conn *conn, struct blob *event)
     }
     conn->events[conn->event_count++] = blob_ref(event);
     conn->event_bytes += event->len;
+    blob_count(event, &conn->edge->counts.unsent_bytes);
+    conn->edge->counts.unsent_bytes += sizeof(*conn->events);
 }
 
 void deliver_drop_events(struct edge_conn *conn)
 {
+    conn->edge->counts.unsent_bytes -= conn->event_count * sizeof(*conn->events);
     for (uint32_t i = 0; i < conn->event_count; i++) {
         blob_unref(conn->events[i]);
     }

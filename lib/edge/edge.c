@@ -125,6 +125,7 @@ void edge_work(struct edge *edge, uint64_t now_ms)
 {
     edge->now_ms = now_ms;
     share_work(edge);
+    shed_slow(edge);
 }
 
 void edge_tick(struct edge *edge, uint64_t now_ms)
@@ -135,6 +136,7 @@ void edge_tick(struct edge *edge, uint64_t now_ms)
     linger_tick(edge);
     route_empty_tick(edge);
     end_waits(edge);
+    shed_slow(edge);
 }
 
 static uint64_t earlier(uint64_t deadline, const struct list *head, size_t due_offset)

@@ -24,6 +24,7 @@ struct edge_link;
 struct edge_config {
     uint32_t max_message;      /* bytes of one message from a client, chunks together */
     uint64_t link_version_max; /* 0: all that this build speaks */
+    size_t max_unsent;         /* bytes that wait for clients, all together; 0: EDGE_UNSENT_TOTAL */
 };
 
 /* Bounds and waits, per connection. */
@@ -34,11 +35,12 @@ enum {
     EDGE_INBOX_BYTES = 1 << 20,   /* unanswered bytes, likewise; one message may exceed it */
     EDGE_INBOX_TOTAL = 256 << 20, /* of all connections; beyond it each may have one message */
     EDGE_LINK_BEHIND_BYTES = 256 << 10, /* that an owner has not read; beyond it likewise */
-    EDGE_UNSENT_BYTES = 8 << 20, /* waiting for a client that does not read, before it is closed:
-                                    of events, and of all else; one message may exceed it */
-    EDGE_OUTQ_BYTES = 256 << 10, /* rendered for a socket at a time */
-    EDGE_OWNER_WAIT_MS = 10000,  /* for an owner before it has joined, then 1013 */
-    EDGE_RESUME_WAIT_MS = 60000, /* for the next owner, likewise */
+    EDGE_UNSENT_BYTES = 8 << 20,   /* waiting for a client that does not read, before it is closed:
+                                      of events, and of all else; one message may exceed it */
+    EDGE_UNSENT_TOTAL = 256 << 20, /* see shed.c; beyond it the slowest are closed with 1013 */
+    EDGE_OUTQ_BYTES = 256 << 10,   /* rendered for a socket at a time */
+    EDGE_OWNER_WAIT_MS = 10000,    /* for an owner before it has joined, then 1013 */
+    EDGE_RESUME_WAIT_MS = 60000,   /* for the next owner, likewise */
     EDGE_UNREACHABLE_MS = 6000,  /* for an owner that lives and cannot be reached, likewise; longer
                                     than a dead one takes to be known as dead */
     EDGE_ELSEWHERE_MS = 20000,   /* after that newcomers are better off with another gateway */
@@ -78,6 +80,8 @@ struct edge_counts {
     uint64_t superseded; /* of the messages: pushes of presence that are not told to the owner */
     uint64_t events;     /* to clients; several to a frame */
     uint64_t closes_fatal, closes_retry, closes_protocol;
+    uint64_t closes_slow; /* of closes_retry: they did not read what they were sent */
+    size_t unsent_bytes;  /* now: see shed.c */
     uint64_t conns, links;
     uint64_t resumes; /* sessions given to another owner */
     uint64_t pace_ms; /* now (pace.h) */

@@ -38,6 +38,7 @@ struct edge {
     struct buf scratch; /* for what is being transcoded */
     struct frame_cache made;
     struct pace pace;
+    struct log_limit shed_limit;
     struct blob *comma; /* owned reference: what stands between parts of a share in JSON */
 };
 
@@ -104,8 +105,9 @@ struct edge_conn {
     struct list pace_link;  /* in edge.pacing while events wait */
     struct list stall_link; /* in edge.stalled while the socket takes nothing */
     uint64_t wait_due, stall_due;
-    uint64_t pace_since; /* events have waited since then, if they do */
-    uint64_t pace_free;  /* when a connection sending evenly would send its next frame of events */
+    uint64_t behind_since; /* its socket has not taken all since then; 0: it has */
+    uint64_t pace_since;   /* events have waited since then, if they do */
+    uint64_t pace_free; /* when a connection sending evenly would send its next frame of events */
     enum edge_conn_state state;
     enum encoding encoding;
     bool readonly, object_readonly;
@@ -275,6 +277,10 @@ void deliver_pace_tick(struct edge *edge);
 uint64_t deliver_pace_due(const struct edge *edge);
 void deliver_stop_pacing(struct edge_conn *conn);
 void conn_ready(struct edge_conn *conn);
+
+/* shed.c */
+/* While more waits for clients than may, those that are slowest are sent away. */
+void shed_slow(struct edge *edge);
 
 /* route.c */
 void route_join(struct edge_conn *conn, struct str room);

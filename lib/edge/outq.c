@@ -6,7 +6,14 @@
 #include <assert.h>
 #include <stdlib.h>
 
-void outq_push(struct outq *queue, struct blob *take)
+static void count(struct outq *queue, bool more)
+{
+    if (queue->sum) {
+        *queue->sum += more ? sizeof(struct outq_segment) : -sizeof(struct outq_segment);
+    }
+}
+
+void outq_push_lent(struct outq *queue, struct blob *take)
 {
     if (take->len == 0) {
         blob_unref(take);
@@ -22,8 +29,23 @@ void outq_push(struct outq *queue, struct blob *take)
             queue->segments = xrealloc(queue->segments, queue->cap * sizeof(*queue->segments));
         }
     }
-    queue->segments[queue->first + queue->count++].blob = take;
+    queue->segments[queue->first + queue->count++] = (struct outq_segment){take, queue->begins};
+    queue->begins = false;
     queue->bytes += take->len;
+    count(queue, true);
+}
+
+void outq_push(struct outq *queue, struct blob *take)
+{
+    if (queue->sum) {
+        blob_count(take, queue->sum);
+    }
+    outq_push_lent(queue, take);
+}
+
+void outq_begin(struct outq *queue)
+{
+    queue->begins = true;
 }
 
 void outq_append(struct outq *queue, const void *data, size_t len)
@@ -35,7 +57,9 @@ void outq_splice(struct outq *queue, struct outq *from)
 {
     assert(from->offset == 0);
     for (uint32_t i = 0; i < from->count; i++) {
-        outq_push(queue, blob_ref(from->segments[from->first + i].blob));
+        struct outq_segment segment = from->segments[from->first + i];
+        queue->begins = segment.begins;
+        outq_push_lent(queue, blob_ref(segment.blob)); /* it is counted */
     }
     outq_finish(from);
 }
@@ -66,6 +90,7 @@ void outq_sent(struct outq *queue, size_t len)
         queue->offset = 0;
         queue->first++;
         queue->count--;
+        count(queue, false);
         blob_unref(blob);
     }
     if (queue->count == 0) {
@@ -73,11 +98,34 @@ void outq_sent(struct outq *queue, size_t len)
     }
 }
 
+static void drop_last(struct outq *queue)
+{
+    struct blob *blob = queue->segments[queue->first + --queue->count].blob;
+    queue->bytes -= blob->len;
+    count(queue, false);
+    blob_unref(blob);
+}
+
+void outq_cut(struct outq *queue)
+{
+    uint32_t keep = queue->offset > 0 ? 1 : 0;
+    while (keep < queue->count && !queue->segments[queue->first + keep].begins) {
+        keep++;
+    }
+    while (queue->count > keep) {
+        drop_last(queue);
+    }
+    queue->begins = false;
+    if (queue->count == 0) {
+        outq_finish(queue);
+    }
+}
+
 void outq_finish(struct outq *queue)
 {
-    for (uint32_t i = 0; i < queue->count; i++) {
-        blob_unref(queue->segments[queue->first + i].blob);
+    while (queue->count > 0) {
+        drop_last(queue);
     }
     free(queue->segments);
-    *queue = (struct outq){0};
+    *queue = (struct outq){.sum = queue->sum};
 }

@@ -5,21 +5,32 @@
 
 #include "base/blob.h"
 
+#include <stdbool.h>
 #include <sys/uio.h>
 
 struct outq_segment {
     struct blob *blob; /* one reference */
+    bool begins;       /* a message: what is in front of it can be sent without it */
 };
 
 struct outq {
     struct outq_segment *segments; /* owned; a queue of count from first */
     uint32_t first, count, cap;
     uint32_t offset; /* bytes of the first segment that are sent */
+    bool begins;     /* the next segment begins a message */
     size_t bytes;    /* still to send */
+    size_t *sum; /* borrowed, or NULL: what it holds is counted there, shared memory once for all
+                    queues that have the same sum */
 };
 
 /* Takes the caller's reference. */
 void outq_push(struct outq *queue, struct blob *take);
+/* The same for what somebody else keeps, and counts. */
+void outq_push_lent(struct outq *queue, struct blob *take);
+/* What is pushed next begins a message. */
+void outq_begin(struct outq *queue);
+/* Drops all messages of which nothing has been sent. */
+void outq_cut(struct outq *queue);
 /* All that is in the other one, which is empty then. */
 void outq_splice(struct outq *queue, struct outq *from);
 /* Copies. */

@@ -416,6 +416,7 @@ enum err edge_link_input(struct edge_link *link, const uint8_t *data, size_t len
         size_t size;
         enum err err = link_read(&link->reader, data + *used, len - *used, &frame, &size);
         if (err == ERR_AGAIN) {
+            shed_slow(link->edge);
             return ERR_OK;
         }
         err = err ? err : on_frame(link, &frame);

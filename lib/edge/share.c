@@ -22,14 +22,19 @@ static struct edge_share *share_find(const struct edge_link *link, uint64_t numb
     return map_get(&link->shares, number_str(&number));
 }
 
-static void part_unref(struct share_part *part)
+/* What somebody still has to read of it is his from now on. */
+static void part_unref(struct edge *edge, struct share_part *part)
 {
     if (--part->refs > 0) {
         return;
     }
     blob_unref(part->source);
     for (int encoding = 0; encoding < ENCODINGS; encoding++) {
-        blob_unref(part->rendered[encoding]);
+        struct blob *rendered = part->rendered[encoding];
+        if (rendered && rendered->refs > 1) {
+            blob_count(rendered, &edge->counts.unsent_bytes);
+        }
+        blob_unref(rendered);
     }
     free(part);
 }
@@ -48,7 +53,7 @@ static void add_part(struct edge_share *share, struct share_part *part)
 static void share_free(struct edge_share *share)
 {
     for (uint32_t i = 0; i < share->part_count; i++) {
-        part_unref(share->parts[i]);
+        part_unref(share->edge, share->parts[i]);
     }
     list_remove(&share->work_link);
     free(share->parts);
@@ -189,6 +194,7 @@ void share_wait_for(struct edge_conn *conn, const struct link_frame *frame)
     wait->reply = is_reply(frame);
     wait->message = blob_create(frame->payload.data, frame->payload.len);
     wait->answered = frame->answered;
+    wait->after.sum = &conn->edge->counts.unsent_bytes;
     list_append(&share->waiting, &wait->share_link);
     list_append(&conn->waits, &wait->conn_link);
     share->as[conn->encoding].wanted = true;

@@ -35,3 +35,19 @@ Test(blob, unref_of_nothing_is_nothing)
 {
     blob_unref(NULL);
 }
+
+Test(blob, is_counted_until_it_is_freed)
+{
+    size_t sum = 0;
+    size_t other = 0;
+    struct blob *blob = blob_create("12345", 5);
+    blob_count(blob, &sum);
+    blob_count(blob_ref(blob), &sum);
+    blob_count(blob, &other);
+    cr_assert(eq(sz, sum, sizeof(struct blob) + 5));
+    cr_assert(zero(sz, other));
+    blob_unref(blob);
+    cr_assert(eq(sz, sum, sizeof(struct blob) + 5));
+    blob_unref(blob);
+    cr_assert(zero(sz, sum));
+}

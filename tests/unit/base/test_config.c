@@ -65,6 +65,7 @@ Test(config, has_defaults)
     cr_assert(eq(u32, config.gateways, 1));
     cr_assert(eq(int, config.durability, DURABILITY_LOG));
     cr_assert(eq(u64, config.max_message_bytes, 16u * 1024 * 1024));
+    cr_assert(eq(u64, config.max_unsent_bytes, 256u * 1024 * 1024));
     cr_assert(eq(u32, config.unload_after_s, 30));
     cr_assert(eq(u32, config.idle_timeout_s, 20));
     cr_assert(eq(u32, config.stop_delay_s, 0));

@@ -102,3 +102,61 @@ Test(outq, keeps_order_whatever_the_socket_takes)
     buf_finish(&put);
     buf_finish(&got);
 }
+
+/* Three messages, the second of two pieces. */
+static void push_three(struct outq *queue)
+{
+    outq_begin(queue);
+    outq_append(queue, "one", 3);
+    outq_begin(queue);
+    outq_append(queue, "tw", 2);
+    outq_append(queue, "o", 1);
+    outq_begin(queue);
+    outq_append(queue, "three", 5);
+}
+
+Test(outq, is_cut_between_messages)
+{
+    static const char *const left[] = {"", "ne", "e", "", "wo", "o", "", "hree"};
+    for (size_t sent = 0; sent < sizeof(left) / sizeof(left[0]); sent++) {
+        struct outq queue = {0};
+        struct buf out = {0};
+        push_three(&queue);
+        outq_sent(&queue, sent);
+        outq_cut(&queue);
+        cr_assert(eq(sz, queue.bytes, strlen(left[sent])));
+        take(&queue, queue.bytes, &out);
+        cr_assert(str_eq(buf_str(&out), str_of(left[sent])), "%zu: %.*s", sent,
+                  STR_ARG(buf_str(&out)));
+        cr_assert(zero(ptr, queue.segments));
+        buf_finish(&out);
+    }
+}
+
+Test(outq, is_counted_with_what_it_shares_once)
+{
+    size_t sum = 0;
+    struct outq a = {.sum = &sum};
+    struct outq b = {.sum = &sum};
+    struct blob *shared = blob_create("shared", 6);
+    struct blob *lent = blob_create("lent", 4);
+    enum { PLACE = sizeof(struct outq_segment), BLOB = sizeof(struct blob) };
+    outq_push(&a, blob_ref(shared));
+    cr_assert(eq(sz, sum, PLACE + BLOB + 6));
+    outq_push(&b, blob_ref(shared));
+    cr_assert(eq(sz, sum, 2 * PLACE + BLOB + 6));
+    blob_unref(shared);
+    outq_push_lent(&b, lent);
+    cr_assert(eq(sz, sum, 3 * PLACE + BLOB + 6));
+    outq_sent(&a, 6);
+    cr_assert(eq(sz, sum, 2 * PLACE + BLOB + 6), "the other one still needs it");
+    push_three(&a);
+    outq_splice(&b, &a);
+    cr_assert(eq(sz, sum, 6 * PLACE + 5 * BLOB + 6 + 11));
+    outq_sent(&b, 6);
+    outq_cut(&b);
+    cr_assert(eq(sz, b.bytes, 4), "not what began before it was said so");
+    outq_finish(&b);
+    cr_assert(zero(sz, sum));
+    cr_assert(eq(ptr, b.sum, &sum));
+}

@@ -500,3 +500,32 @@ Test(share, a_worker_must_keep_the_rules)
     give("{" NOTE("1") "}");
     cr_assert(eq(int, try(members, "{" NOTE("2") "," NOTE("3") "}"), ERR_MALFORMED));
 }
+
+/* What waits to be read is counted when nobody else has it any more. */
+Test(share, is_counted_to_who_reads_when_it_is_forgotten)
+{
+    const size_t *unsent = &edge_count(fake.edge)->unsent_bytes;
+    enum { LONG = 20000 };
+    struct buf members = {0};
+    fake_got(a);
+    fake_got(b);
+    buf_append_str(&members, STR("{\"document:1\":[\"put\",{\"text\":\""));
+    memset(buf_reserve(&members, LONG), 'x', LONG);
+    buf_commit(&members, LONG);
+    buf_append(&members, "\"}]}", 5);
+    begin(1);
+    give((const char *)buf_head(&members));
+    join(1, REPLY(""));
+    join(2, REPLY(""));
+    fake_work(&fake);
+    size_t before = *unsent;
+    cr_assert(lt(sz, before, LONG));
+    forget();
+    cr_assert(gt(sz, *unsent, LONG));
+    cr_assert(lt(sz, *unsent, 2 * LONG), "once");
+    fake_got(a);
+    cr_assert(gt(sz, *unsent, LONG));
+    fake_got(b);
+    cr_assert(zero(sz, *unsent));
+    buf_finish(&members);
+}
