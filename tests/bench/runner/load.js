@@ -44,15 +44,17 @@ export async function applyLoad(server, options, { on = {}, pin } = {}) {
   let errors = ''
   child.stderr.on('data', (bytes) => (errors += bytes))
   const ended = new Promise((resolve) => child.once('close', resolve))
-  let before, cpu, memory, unsent, result
+  let before, cpu, memory, unsent, result, shedBefore, shed
   for await (const text of createInterface({ input: child.stdout })) {
     const said = JSON.parse(text)
     if (said.event === 'begin') {
       before = server.cpu()
+      shedBefore = await shedBy(server)
     } else if (said.event === 'end') {
       cpu = cpuBetween(before, server.cpu())
       memory = server.memory()
       unsent = unsentBytes(server.port)
+      shed = shedBetween(shedBefore, await shedBy(server))
     } else if (said.event === 'result') {
       result = said
     }
@@ -62,7 +64,31 @@ export async function applyLoad(server, options, { on = {}, pin } = {}) {
   if (!result) {
     throw new Error(`bench_load ${flags.join(' ')}\nagainst ${server.name}: ${errors}\n${server.log}`)
   }
-  return { ...result, cpu, memory, unsent }
+  return { ...result, cpu, memory, unsent, shed }
+}
+
+const SHED = {
+  messages: 'roomd_messages_received_total',
+  superseded: 'roomd_presence_superseded_total',
+  slow: 'roomd_closes_slow_total',
+  interval: 'roomd_event_interval_seconds',
+  unsent: 'roomd_unsent_bytes',
+}
+
+/* What roomd's gateway says of how it copes; NaN for other servers. */
+async function shedBy(server) {
+  const said = await Promise.all(Object.values(SHED).map(async (metric) => (await server.metric?.(metric))?.['gateway-1'] ?? NaN))
+  return Object.fromEntries(Object.keys(SHED).map((name, i) => [name, said[i]]))
+}
+
+/* Counters in between, gauges at the end. */
+function shedBetween(before, after) {
+  return {
+    superseded: (after.superseded - before.superseded) / (after.messages - before.messages),
+    slow: after.slow - before.slow,
+    interval: after.interval,
+    unsent: after.unsent,
+  }
 }
 
 /* What is told of every load: how busy the server was (1 is a core), what an update cost, how long

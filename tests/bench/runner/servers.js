@@ -37,12 +37,17 @@ export class Server {
     return memoryOf(this.pid)
   }
 
-  /* Bytes that roomd's processes have allocated and not freed, as each says of itself: {name: bytes};
-   * empty for others. */
-  async heaps() {
+  /* A metric of roomd's processes, as each says of itself: {name: value}; empty for others. */
+  async metric(metric) {
     const admin = /ready .*admin=(\S+)/.exec(this.log)?.[1]
     const text = admin ? await (await fetch(`http://${admin}/metrics`)).text() : ''
-    return Object.fromEntries([...text.matchAll(/^roomd_heap_bytes\{process="([^"]+)".*\} (\d+)$/gm)].map(([, name, bytes]) => [name, Number(bytes)]))
+    const lines = text.matchAll(new RegExp(`^${metric}\\{process="([^"]+)".*\\} (\\S+)$`, 'gm'))
+    return Object.fromEntries([...lines].map(([, name, value]) => [name, Number(value)]))
+  }
+
+  /* Bytes that they have allocated and not freed. */
+  heaps() {
+    return this.metric('roomd_heap_bytes')
   }
 
   /* The pid of the process of that name. */
