@@ -150,6 +150,45 @@ describe('sessions', { concurrency: true }, () => {
   })
 })
 
+/* Each has less unread than one may have; together they have more than the gateway may. */
+describe('clients that do not read, together', () => {
+  const ROOMS = ['one', 'two', 'three']
+  const BOUND = 16 << 20
+  let roomd
+
+  before(async () => {
+    roomd = await Roomd.start({ args: ['--max-unsent', '16m', '--idle-timeout', '0'] })
+  })
+  after(() => roomd.finish())
+
+  const metric = async (name) => {
+    const text = await (await roomd.get('/metrics')).text()
+    return Number(new RegExp(`^${name}\\{process="gateway-1".*\\} (\\S+)$`, 'm').exec(text)[1])
+  }
+
+  test('are sent away, the slowest first, with a code to come back by', async () => {
+    const drawers = await Promise.all(ROOMS.map((room) => Client.connect(roomd, room)))
+    const slow = await Promise.all(ROOMS.map((room) => Client.connect(roomd, room, { binary: true })))
+    await Promise.all(drawers.map((drawer) => drawer.push({ diff: putNote('1') })))
+    slow.forEach((client) => client.pause())
+    let most = 0
+    for (let i = 0; (await metric('roomd_closes_slow_total')) === 0; i++) {
+      assert.ok(i < BIG_PUSHES, 'nobody is sent away')
+      const text = ['put', String(i % 10).repeat(BIG)]
+      await Promise.all(drawers.map((drawer) => drawer.push({ diff: { 'note:1': ['patch', { text }] } })))
+      most = Math.max(most, await metric('roomd_unsent_bytes'))
+    }
+    assert.ok(most <= BOUND && most > BOUND / 2, `${most} bytes waited`)
+    await roomd.logged('who is closed', /too much waits for clients to read it.* closed=1 /)
+    slow.forEach((client) => client.resume())
+    await until('one is told to come back', () => slow.some(({ closed }) => closed?.code === 1013))
+    assert.equal(slow.filter(({ closed }) => closed).length, 1)
+    assert.ok(drawers.every(({ closed }) => closed === null))
+    await until('nothing waits any more', async () => (await metric('roomd_unsent_bytes')) < 1 << 20)
+    await Promise.all([...drawers, ...slow.filter(({ closed }) => !closed)].map((client) => client.leave()))
+  })
+})
+
 describe('idle sessions', () => {
   test('are closed, and those that ping are not', async () => {
     const roomd = await Roomd.start({ args: ['--idle-timeout', String(IDLE_S)] })
