@@ -75,6 +75,7 @@ struct config {
     uint32_t entry_max;   /* bytes of a log entry */
     uint32_t fold_bytes;  /* of a log, before a snapshot takes its place */
     uint32_t slice_bytes; /* of long work, before others have their turn */
+    uint32_t outq_bytes;  /* rendered for a socket at a time */
 
     char *text[CONFIG_OPTIONS_MAX]; /* each option as it was written; private */
 };

@@ -51,6 +51,8 @@ enum metric_role {
       "Bytes written to client connections.")                                                      \
     X(FRAMES_SENT, COUNTER, ROLE_GATEWAY, "roomd_frames_sent_total",                               \
       "WebSocket data frames sent.")                                                               \
+    X(CONDENSED, COUNTER, ROLE_GATEWAY, "roomd_events_condensed_total",                            \
+      "Events of presence that clients which do not keep up were not sent, for newer ones.")       \
     X(EVENT_INTERVAL, GAUGE, ROLE_GATEWAY, "roomd_event_interval_seconds",                         \
       "Between two frames of events of a connection: longer where there are many, or too many.") \
     X(CLOSES_FATAL, COUNTER, ROLE_GATEWAY, "roomd_closes_fatal_total",                             \

@@ -1,5 +1,6 @@
 /* Messages to a client: pacing and grouping into `data` messages (MSG), and WebSocket frames. */
 #include "base/alloc.h"
+#include "edge/condense.h"
 #include "edge/internal.h"
 #include "value/json.h"
 #include "value/pack.h"
@@ -269,9 +270,14 @@ void deliver_stop_pacing(struct edge_conn *conn)
     list_remove(&conn->pace_link);
 }
 
+static size_t outq_bytes(const struct edge *edge)
+{
+    return edge->config->outq_bytes ? edge->config->outq_bytes : EDGE_OUTQ_BYTES;
+}
+
 static bool blocked(const struct edge_conn *conn)
 {
-    return !list_empty(&conn->waits) || conn->out.bytes > EDGE_OUTQ_BYTES;
+    return !list_empty(&conn->waits) || conn->out.bytes > outq_bytes(conn->edge);
 }
 
 static void keep_event(struct edge_conn *conn, struct blob *event)
@@ -294,7 +300,7 @@ void deliver_drop_events(struct edge_conn *conn)
     }
     free(conn->events);
     conn->events = NULL;
-    conn->event_count = conn->event_cap = 0;
+    conn->event_count = conn->event_cap = conn->condense_at = 0;
     conn->event_bytes = 0;
 }
 
@@ -307,8 +313,36 @@ static void flush_events(struct edge_conn *conn)
     note_sent(conn, events);
 }
 
+static bool is_on_roster(const void *ctx, struct str id)
+{
+    const struct edge_room *room = ctx;
+    return map_get(&room->roster, id) != NULL;
+}
+
+/* Each event is looked at about twice, however many come: the next time is when there is as much
+ * again. */
+static void condense(struct edge_conn *conn)
+{
+    struct edge_counts *counts = &conn->edge->counts;
+    struct condense how = {conn->encoding, is_on_roster, conn->room};
+    uint32_t before = conn->event_count;
+    conn->event_count = condense_events(&how, conn->events, before);
+    conn->event_bytes = events_len(conn->events, conn->event_count);
+    conn->condense_at = (uint32_t)(2 * conn->event_bytes);
+    for (uint32_t i = 0; i < conn->event_count; i++) {
+        blob_count(conn->events[i], &counts->unsent_bytes);
+    }
+    counts->unsent_bytes -= (before - conn->event_count) * sizeof(*conn->events);
+    counts->condensed += before - conn->event_count;
+}
+
 static bool has_room_for(struct edge_conn *conn, const struct blob *event)
 {
+    size_t least = outq_bytes(conn->edge) / 4;
+    size_t from = conn->condense_at > least ? conn->condense_at : least;
+    if (blocked(conn) && conn->event_bytes + event->len > from) {
+        condense(conn);
+    }
     if (conn->event_bytes + event->len > EDGE_UNSENT_BYTES && conn->event_count > 0) {
         end_slow(conn);
         return false;

@@ -25,6 +25,7 @@ struct edge_config {
     uint32_t max_message;      /* bytes of one message from a client, chunks together */
     uint64_t link_version_max; /* 0: all that this build speaks */
     size_t max_unsent;         /* bytes that wait for clients, all together; 0: EDGE_UNSENT_TOTAL */
+    size_t outq_bytes;         /* rendered for a socket at a time; 0: EDGE_OUTQ_BYTES */
 };
 
 /* Bounds and waits, per connection. */
@@ -79,6 +80,7 @@ struct edge_counts {
     uint64_t messages, frames_sent;
     uint64_t superseded; /* of the messages: pushes of presence that are not told to the owner */
     uint64_t events;     /* to clients; several to a frame */
+    uint64_t condensed;  /* of the events: not sent, as newer ones tell the same (condense.h) */
     uint64_t closes_fatal, closes_retry, closes_protocol;
     uint64_t closes_slow; /* of closes_retry: they did not read what they were sent */
     size_t unsent_bytes;  /* now: see shed.c */

@@ -123,6 +123,7 @@ struct edge_conn {
     struct kept kept;
     struct blob **events; /* owned references: waiting for the interval to end */
     uint32_t event_count, event_cap;
+    uint32_t condense_at; /* bytes of events, see deliver.c */
     size_t event_bytes;
     struct outq out;
     struct ws_parser parser;

@@ -217,6 +217,7 @@ static void count(const struct gateway_core *core)
     metrics_set(METRIC_EVENT_INTERVAL, (double)counts->pace_ms / 1000);
     metrics_set(METRIC_CLOSES_FATAL, (double)counts->closes_fatal);
     metrics_set(METRIC_CLOSES_RETRY, (double)counts->closes_retry);
+    metrics_set(METRIC_CONDENSED, (double)counts->condensed);
     metrics_set(METRIC_CLOSES_SLOW, (double)counts->closes_slow);
     metrics_set(METRIC_UNSENT_BYTES, (double)counts->unsent_bytes);
     metrics_set(METRIC_CLOSES_PROTOCOL, (double)counts->closes_protocol);
@@ -293,7 +294,8 @@ struct gateway_core *gateway_core_create(struct event_base *base, const struct c
     workers_init(&core->workers);
     core->edge_config = (struct edge_config){.max_message = (uint32_t)config->max_message_bytes,
                                              .link_version_max = config->link_version_max,
-                                             .max_unsent = config->max_unsent_bytes};
+                                             .max_unsent = config->max_unsent_bytes,
+                                             .outq_bytes = config->outq_bytes};
     core->edge =
         edge_create(&core->edge_config, &edge_host, core, str_of(config->id), str_of(config->node));
     core->store = store_create(base, &config->redis, &store_handlers, core);

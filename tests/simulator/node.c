@@ -27,6 +27,7 @@ static void set_config(struct config *config, char *id, int place)
         .entry_max = node.entry_max,
         .fold_bytes = node.fold_bytes,
         .slice_bytes = node.slice_bytes,
+        .outq_bytes = node.outq_bytes,
         .rebalance = node.message_us > 0,
         .id = id,
         .node = node_names[place],

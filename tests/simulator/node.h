@@ -44,7 +44,7 @@ struct node {
     uint32_t next_id;
     enum durability durability;
     uint32_t unload_after_s;
-    uint32_t entry_max, fold_bytes, slice_bytes; /* 0: as workers have it */
+    uint32_t entry_max, fold_bytes, slice_bytes, outq_bytes; /* 0: as workers have it */
     uint64_t message_us; /* CPU time that what arrives at a worker costs it; 0: all is idle, and
                             nobody gives rooms away */
     bool forget_dead;    /* the supervisor takes dead workers off the list at once */

@@ -229,6 +229,7 @@ static void begin(void)
     bool small = rnd_between(0, 1) == 0;
     node.entry_max = small ? (uint32_t)rnd_between(200, 3000) : 0;
     node.fold_bytes = small ? (uint32_t)rnd_between(300, 8000) : 0;
+    node.outq_bytes = small ? (uint32_t)rnd_between(100, 2000) : 0;
     node.slice_bytes = small ? (uint32_t)rnd_between(300, 6000) : 0;
     node.forget_dead = chance(70);
     node.message_us = loaded ? rnd_between(200, 8000) : 0;

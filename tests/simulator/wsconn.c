@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-enum { WIRE_MIN_US = 50, WIRE_MAX_US = 3000, BUSY_MAX_US = 100000 };
+enum { WIRE_MIN_US = 50, WIRE_MAX_US = 3000, BUSY_MAX_US = 100000, STUCK_MAX_US = 1500000 };
 
 struct wsconn {
     struct list gateway_link; /* in gateway.conns */
@@ -15,6 +15,7 @@ struct wsconn {
     struct buf held; /* owned: arrived while it was not read */
     uint64_t up_us, down_us;
     bool ready, paused, ending;
+    bool stuck; /* its socket takes nothing for a while */
 };
 
 struct chunk {
@@ -91,12 +92,33 @@ static void flush(struct wsconn *conn)
     buf_finish(&bytes);
 }
 
+static void on_unstuck(void *arg)
+{
+    struct wsconn *conn = arg;
+    conn->stuck = false;
+    if (conn->edge) {
+        conn->ready = true;
+        proc_touch(&conn->gateway->proc);
+    }
+}
+
+/* A client that does not read for a while. */
+static bool is_stuck(struct wsconn *conn)
+{
+    if (!conn->stuck && chance(4)) {
+        conn->stuck = true;
+        edge_conn_wrote(conn->edge, 0, world_ms());
+        world_after(rnd_between(1000, STUCK_MAX_US), &conn->gateway->proc, on_unstuck, conn);
+    }
+    return conn->stuck;
+}
+
 void wsconns_flush(struct gateway *gateway)
 {
     struct wsconn *conn;
     list_each(conn, &gateway->conns, gateway_link, struct wsconn)
     {
-        if (conn->ready && conn->edge) {
+        if (conn->ready && conn->edge && (conn->ending || !is_stuck(conn))) {
             conn->ready = false;
             flush(conn);
         }

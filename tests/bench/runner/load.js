@@ -71,6 +71,7 @@ const SHED = {
   messages: 'roomd_messages_received_total',
   superseded: 'roomd_presence_superseded_total',
   slow: 'roomd_closes_slow_total',
+  condensed: 'roomd_events_condensed_total',
   interval: 'roomd_event_interval_seconds',
   unsent: 'roomd_unsent_bytes',
 }
@@ -86,6 +87,7 @@ function shedBetween(before, after) {
   return {
     superseded: (after.superseded - before.superseded) / (after.messages - before.messages),
     slow: after.slow - before.slow,
+    condensed: after.condensed - before.condensed,
     interval: after.interval,
     unsent: after.unsent,
   }

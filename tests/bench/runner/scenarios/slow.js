@@ -86,6 +86,7 @@ export function report(results) {
       ...lines('held for clients, at most, MiB', (one) => one.mostUnsent / MIB),
       ...lines('kept by the kernel, MiB', (one) => one.unsent / MIB),
       ...lines('pushes of presence superseded, %', (one) => one.shed.superseded * 100),
+      ...lines('events that slow ones were spared, thousands', (one) => one.shed.condensed / 1000),
       ...lines('clients sent away', (one) => one.closed),
     ],
   )
