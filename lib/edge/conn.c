@@ -47,6 +47,7 @@ struct edge_conn *edge_conn_create(struct edge *edge, const struct edge_conn_con
     list_init(&conn->wait_link);
     list_init(&conn->pace_link);
     list_init(&conn->stall_link);
+    list_init(&conn->hold_link);
     list_init(&conn->waits);
     conn->out.sum = &edge->counts.unsent_bytes;
     list_init(&conn->inbox.messages);

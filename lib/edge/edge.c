@@ -42,6 +42,7 @@ struct edge *edge_create(const struct edge_config *config, const struct edge_hos
     list_init(&edge->close_wait);
     list_init(&edge->detached);
     list_init(&edge->stalled);
+    list_init(&edge->held);
     list_init(&edge->retrying);
     list_init(&edge->empty);
     list_init(&edge->rendering);
@@ -132,6 +133,7 @@ void edge_tick(struct edge *edge, uint64_t now_ms)
 {
     edge->now_ms = now_ms;
     deliver_pace_tick(edge);
+    inbox_hold_tick(edge);
     route_retry_tick(edge);
     linger_tick(edge);
     route_empty_tick(edge);
@@ -156,6 +158,7 @@ uint64_t edge_deadline(const struct edge *edge)
     const size_t wait = DUE_FROM(struct edge_conn, wait_link, wait_due);
     uint64_t deadline = deliver_pace_due(edge);
     deadline = earlier(deadline, &edge->stalled, DUE_FROM(struct edge_conn, stall_link, stall_due));
+    deadline = earlier(deadline, &edge->held, DUE_FROM(struct edge_conn, hold_link, hold_due));
     deadline =
         earlier(deadline, &edge->retrying, DUE_FROM(struct edge_room, retry_link, retry_due));
     deadline = earlier(deadline, &edge->empty, DUE_FROM(struct edge_room, empty_link, empty_due));

@@ -36,8 +36,9 @@ enum {
     EDGE_INBOX_BYTES = 1 << 20,   /* unanswered bytes, likewise; one message may exceed it */
     EDGE_INBOX_TOTAL = 256 << 20, /* of all connections; beyond it each may have one message */
     EDGE_LINK_BEHIND_BYTES = 256 << 10, /* that an owner has not read; beyond it likewise */
-    EDGE_UNSENT_BYTES = 8 << 20,   /* waiting for a client that does not read, before it is closed:
-                                      of events, and of all else; one message may exceed it */
+    EDGE_UNSENT_BYTES = 8 << 20, /* waiting for a client that does not read, before it is closed:
+                                    of events, and of all else; one message may exceed it */
+    EDGE_HOLD_MS = 1000,         /* at most, for an answer, before more is read while we are late */
     EDGE_UNSENT_TOTAL = 256 << 20, /* see shed.c; beyond it the slowest are closed with 1013 */
     EDGE_OUTQ_BYTES = 256 << 10,   /* rendered for a socket at a time */
     EDGE_OWNER_WAIT_MS = 10000,    /* for an owner before it has joined, then 1013 */

@@ -16,15 +16,14 @@ static bool owner_is_behind(const struct edge_conn *conn)
 
 /* What its owner says is not passed on in time: answers wait in the owner, before our door, and so
  * would those to whatever else is read. */
-static bool edge_is_behind(const struct edge *edge)
+static bool edge_is_behind(const struct edge_conn *conn)
 {
-    return edge->pace.ms > EDGE_PACE_MS;
+    return conn->state == EDGE_OPENED && conn->edge->pace.ms > PACE_MANY_MS;
 }
 
 static bool inbox_full(const struct edge_conn *conn)
 {
-    bool one = conn->edge->inbox_bytes >= EDGE_INBOX_TOTAL || owner_is_behind(conn) ||
-               edge_is_behind(conn->edge);
+    bool one = conn->edge->inbox_bytes >= EDGE_INBOX_TOTAL || owner_is_behind(conn);
     return conn->inbox.count >= EDGE_INBOX_MESSAGES || conn->inbox.bytes >= EDGE_INBOX_BYTES ||
            (one && conn->inbox.count > 0);
 }
@@ -34,6 +33,31 @@ static void set_paused(struct edge_conn *conn, bool paused)
     if (conn->paused != paused && conn->state != EDGE_ENDED) {
         conn->paused = paused;
         conn->edge->host->conn_read(conn->edge->ctx, conn->user, !paused);
+    }
+}
+
+/* Where the store is what it waits for we wait too, but signs of life must get through. */
+static void regulate(struct edge_conn *conn)
+{
+    bool full = inbox_full(conn);
+    bool held = !full && edge_is_behind(conn) && conn->inbox.count > 0;
+    list_remove(&conn->hold_link);
+    if (held) {
+        conn->hold_due = conn->edge->now_ms + EDGE_HOLD_MS;
+        list_append(&conn->edge->held, &conn->hold_link);
+    }
+    set_paused(conn, full || held);
+}
+
+void inbox_hold_tick(struct edge *edge)
+{
+    while (!list_empty(&edge->held)) {
+        struct edge_conn *conn = list_entry(edge->held.next, struct edge_conn, hold_link);
+        if (conn->hold_due > edge->now_ms) {
+            return;
+        }
+        list_remove(&conn->hold_link);
+        set_paused(conn, false);
     }
 }
 
@@ -144,7 +168,7 @@ void inbox_flush(struct edge_conn *conn)
 {
     if (conn->untold) {
         tell_owner(conn);
-        set_paused(conn, inbox_full(conn));
+        regulate(conn);
     }
 }
 
@@ -164,7 +188,7 @@ void inbox_add(struct edge_conn *conn, struct str payload, bool broken, bool fat
         message->fatal = fatal;
         conn->untold = conn->state == EDGE_OPENED;
     }
-    set_paused(conn, inbox_full(conn));
+    regulate(conn);
 }
 
 void inbox_free(struct edge *edge, struct inbox *inbox)
@@ -189,12 +213,13 @@ void inbox_answered(struct edge_conn *conn, uint64_t seq)
         drop(conn->edge, &conn->inbox, message);
     }
     kept->answered = seq > kept->answered ? seq : kept->answered;
-    set_paused(conn, inbox_full(conn));
+    regulate(conn);
 }
 
 void inbox_clear(struct edge_conn *conn)
 {
     inbox_free(conn->edge, &conn->inbox);
+    list_remove(&conn->hold_link);
     set_paused(conn, false);
 }
 

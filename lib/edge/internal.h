@@ -28,6 +28,7 @@ struct edge {
     struct list close_wait;  /* of struct edge_conn.wait_link */
     struct list detached;    /* of struct edge_conn.wait_link */
     struct list stalled;     /* of struct edge_conn.stall_link */
+    struct list held;        /* of struct edge_conn.hold_link */
     struct list retrying;    /* of struct edge_room.retry_link */
     struct list empty;       /* of struct edge_room.empty_link */
     struct list rendering;   /* of struct edge_share.work_link */
@@ -104,7 +105,8 @@ struct edge_conn {
     struct list wait_link;  /* in the list that belongs to its state */
     struct list pace_link;  /* in edge.pacing while events wait */
     struct list stall_link; /* in edge.stalled while the socket takes nothing */
-    uint64_t wait_due, stall_due;
+    struct list hold_link;  /* in edge.held while it is not read for that we are behind */
+    uint64_t wait_due, stall_due, hold_due;
     uint64_t behind_since; /* its socket has not taken all since then; 0: it has */
     uint64_t pace_since;   /* events have waited since then, if they do */
     uint64_t pace_free; /* when a connection sending evenly would send its next frame of events */
@@ -189,6 +191,8 @@ void conn_set_wait(struct edge_conn *conn, enum edge_conn_state state);
 /* inbox.c */
 /* The owner is sent it by the next one that does not supersede it, or by inbox_flush. */
 void inbox_add(struct edge_conn *conn, struct str payload, bool broken, bool fatal);
+/* Who has been held back for long is read on. */
+void inbox_hold_tick(struct edge *edge);
 /* There is nothing more to be read of the client just now. */
 void inbox_flush(struct edge_conn *conn);
 /* Answers pushes that the one of this answer, a result, stands for. */

@@ -1,3 +1,4 @@
+#include "edge/pace.h"
 #include "fake_edge.h"
 
 #include <criterion/criterion.h>
@@ -144,13 +145,19 @@ Test(inbox, an_edge_that_is_behind_takes_one_message_of_each)
         fake.now += 60;
         edge_tick(fake.edge, fake.now); /* late with what is due */
     }
-    cr_assert(gt(u64, edge_count(fake.edge)->pace_ms, EDGE_PACE_MS));
+    cr_assert(gt(u64, edge_count(fake.edge)->pace_ms, PACE_MANY_MS));
     fake_lines(client, "{}\n{}");
     cr_assert(client->paused);
     acknowledge(1, 1);
     cr_assert(client->paused, "there is one more");
     acknowledge(1, 2);
     cr_assert(not(client->paused));
+    fake_text(client, "{}");
+    cr_assert(client->paused);
+    fake_pass(&fake, EDGE_HOLD_MS);
+    cr_assert(not(client->paused), "somebody who waits for the store gives signs of life");
+    fake_text(client, "{}");
+    cr_assert(client->paused);
 }
 
 Test(inbox, all_of_them_together_are_bounded)
