@@ -91,6 +91,17 @@ static struct edge_conn *wait_over(struct list *head, uint64_t now_ms)
     return conn->wait_due <= now_ms ? conn : NULL;
 }
 
+static void end_stalled(struct edge_conn *conn)
+{
+    if (conn->state != EDGE_CLOSING && conn->state != EDGE_ENDED) {
+        struct log_scope scope = {"session", {conn->session, conn->session_len}};
+        log_info(&scope, "client takes nothing and is closed",
+                 LOG_U64("bytes", conn->event_bytes + conn->out.bytes));
+        conn->edge->counts.closes_slow++;
+    }
+    conn_abort(conn);
+}
+
 static void end_waits(struct edge *edge)
 {
     struct edge_conn *conn;
@@ -113,7 +124,7 @@ static void end_waits(struct edge *edge)
             break;
         }
         list_remove(&conn->stall_link);
-        conn_abort(conn);
+        end_stalled(conn);
     }
 }
 

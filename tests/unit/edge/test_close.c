@@ -154,6 +154,7 @@ Test(close, of_a_socket_that_takes_nothing)
     asked("");
     fake_pass(&fake, 1);
     asked("abort a\n");
+    cr_assert(eq(u64, edge_count(fake.edge)->closes_slow, 1));
     fake_gone(client);
 }
 
