@@ -90,17 +90,33 @@ size_t alloc_bytes(void)
 #endif
 }
 
+#ifdef ALLOC_KNOWN
+/* Of what is resident; the program itself is in it. */
+static uint64_t unused_bytes(uint64_t allocated)
+{
+    uint64_t resident = process_resident_bytes();
+    return resident > allocated ? resident - allocated : 0;
+}
+#endif
+
 void alloc_trim(uint64_t now_ms)
 {
 #ifdef ALLOC_KNOWN
     static uint64_t due_ms;
+    static uint64_t
+        least; /* of what was not allocated, since the last time: no trim gets at that */
     if (now_ms < due_ms) {
         return;
     }
     due_ms = now_ms + ALLOC_TRIM_MS;
-    uint64_t resident = process_resident_bytes();
-    if (resident >= ALLOC_TRIM_BYTES && alloc_bytes() < resident / 4) {
+    uint64_t allocated = alloc_bytes();
+    uint64_t unused = unused_bytes(allocated);
+    uint64_t worth = allocated / 2 > ALLOC_TRIM_BYTES ? allocated / 2 : ALLOC_TRIM_BYTES;
+    if (unused >= least + worth) {
         malloc_trim(0);
+        least = unused_bytes(allocated);
+    } else if (unused < least) {
+        least = unused;
     }
 #else
     (void)now_ms;

@@ -21,10 +21,10 @@ char *xasprintf(const char *format, ...) __attribute__((format(printf, 1, 2), re
  * the C library does not say. What it keeps of freed memory is the rest of what is resident. */
 size_t alloc_bytes(void);
 
-/* Gives freed memory back to the system if most of what is resident is not allocated any more, as
- * when a crowd has left. Call it as often as you like: it looks every ALLOC_TRIM_MS, and takes 0.1
- * ms for each MiB that it gives back. */
-enum { ALLOC_TRIM_MS = 30000, ALLOC_TRIM_BYTES = 16 << 20 };
+/* Gives freed memory back to the system if that has become much, as when a crowd has left: half as
+ * much as what is still allocated, and ALLOC_TRIM_BYTES at least. Call it as often as you like: it
+ * looks every ALLOC_TRIM_MS, and takes 0.1 ms for each MiB that it gives back. */
+enum { ALLOC_TRIM_MS = 10000, ALLOC_TRIM_BYTES = 1 << 20 };
 void alloc_trim(uint64_t now_ms);
 
 #endif

@@ -103,8 +103,9 @@ void *map_remove(struct map *map, struct str key)
         }
     }
     map->entries[hole] = NULL;
-    map->count--;
-    if (map->cap > MAP_MIN * 4 && map->count < map->cap / 8) {
+    if (--map->count == 0 && map->cap == MAP_MIN) {
+        map_finish(map); /* most maps of most rooms are empty for most of the time */
+    } else if (map->cap > MAP_MIN * 4 && map->count < map->cap / 8) {
         set_cap(map, map->cap / 4);
     }
     return removed;

@@ -1,5 +1,6 @@
 /* Hash map from byte strings to objects that hold their own key. The map owns its slots, never the
- * objects. Zeroed plus a key function is empty and valid; it allocates on first insert.
+ * objects. Zeroed plus a key function is empty and valid; it allocates on first insert, and a small
+ * map keeps nothing once it is empty again.
  *
  * Open addressing with linear probing and backward-shift deletion: 12 bytes per slot, so about 20
  * per entry. The hash is seeded (map_seed) because ids come from outside. */

@@ -14,6 +14,7 @@ enum {
     STRAGGLER_MS = GHOST_WAIT_MS / 2,
     CONN_NAME_MAX = 96,
     SLEEP_SLOTS = 64,
+    SPARE_OUTBOXES = 64,
 };
 
 struct shard {
@@ -47,6 +48,8 @@ struct shard {
     size_t request_bytes; /* of their operands */
     uint32_t readers;     /* snapshots that are handed out in pieces */
     size_t shared_bytes;  /* of documents in shares */
+    struct buf spare[SPARE_OUTBOXES]; /* of rooms in which nothing waits any more (outbox.c) */
+    uint32_t spares;
     bool store_up;
     bool draining; /* gives its rooms to other workers */
     bool stopping; /* ends: with nowhere to give them to, it writes them and lets go */
@@ -461,6 +464,7 @@ bool outbox_holds(const struct shard_room *room);
  * are closed with `code`. */
 void outbox_abandon(struct shard_room *room, uint64_t code, struct str reason);
 void outbox_drop(struct shard_room *room);
+void outbox_drop_spares(struct shard *shard);
 void outbox_forget_link(struct shard_room *room, const struct shard_link *link);
 /* Joins the connection to what its session sees, returns the channel of it. A link's first is told
  * which presence records there are. */

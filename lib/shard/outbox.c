@@ -38,6 +38,35 @@ bool outbox_holds(const struct shard_room *room)
                                    room->gate_passed != room->gate || buf_len(&room->outbox) > 0);
 }
 
+/* Something waits in few rooms at a time, if in each again and again: so what they wait in goes
+ * round, and a room in which nothing does has none. */
+static void take_spare(struct shard_room *room)
+{
+    struct shard *shard = room->shard;
+    if (!room->outbox.data && shard->spares > 0) {
+        room->outbox = shard->spare[--shard->spares];
+    }
+}
+
+static void give_spare(struct shard_room *room)
+{
+    enum { LARGEST = 4096 };
+    struct shard *shard = room->shard;
+    if (room->outbox.data && room->outbox.cap <= LARGEST && shard->spares < SPARE_OUTBOXES) {
+        shard->spare[shard->spares++] = room->outbox;
+        room->outbox = (struct buf){0};
+    } else {
+        buf_finish(&room->outbox);
+    }
+}
+
+void outbox_drop_spares(struct shard *shard)
+{
+    while (shard->spares > 0) {
+        buf_finish(&shard->spare[--shard->spares]);
+    }
+}
+
 /* Frames leave in the order in which they were made, so nobody is told later of what came before
  * this clock; but for a session that is on its way from another owner, and not where all are. */
 static void note_told(struct shard_room *room, uint64_t clock)
@@ -64,6 +93,7 @@ void outbox_send(struct shard_room *room, struct shard_link *link, const struct 
     };
     size_t start = buf_len(&room->outbox);
     room->held_since = start == 0 ? held.at : room->held_since;
+    take_spare(room);
     buf_append(&room->outbox, &held, sizeof(held));
     link_write(&room->outbox, frame);
     held.len = buf_len(&room->outbox) - start - sizeof(held);
@@ -96,9 +126,8 @@ void outbox_release(struct shard_room *room)
         }
         buf_consume(&room->outbox, sizeof(held) + held.len);
     }
-    enum { KEEP = 4096 };
     if (buf_len(&room->outbox) == 0) {
-        buf_clear(&room->outbox, KEEP);
+        give_spare(room);
     }
     requests_settle(room); /* behind what the sessions are told of the same change */
 }
@@ -230,5 +259,10 @@ void audience_leave(struct shard_conn *conn)
     conn->joined = false;
     if (--audience->joined == 0) {
         *audience = room->audience[--room->audience_count];
+    }
+    if (room->audience_count == 0) {
+        free(room->audience);
+        room->audience = NULL;
+        room->audience_cap = 0;
     }
 }

@@ -91,6 +91,7 @@ void shard_destroy(struct shard *shard)
     map_finish(&shard->rooms);
     map_finish(&shard->by_number);
     map_finish(&shard->conns);
+    outbox_drop_spares(shard);
     free(shard);
 }
 

@@ -23,7 +23,8 @@ export class Server {
   port
   encoding = 'json'
   isFloor = false
-  log = ''
+  log = '' // the last of it
+  admin // roomd: where it says figures of itself
 
   get pid() {
     return this.#child.pid
@@ -39,8 +40,7 @@ export class Server {
 
   /* A metric of roomd's processes, as each says of itself: {name: value}; empty for others. */
   async metric(metric) {
-    const admin = /ready .*admin=(\S+)/.exec(this.log)?.[1]
-    const text = admin ? await (await fetch(`http://${admin}/metrics`)).text() : ''
+    const text = this.admin ? await (await fetch(`http://${this.admin}/metrics`)).text() : ''
     const lines = text.matchAll(new RegExp(`^${metric}\\{process="([^"]+)".*\\} (\\S+)$`, 'gm'))
     return Object.fromEntries([...lines].map(([, name, value]) => [name, Number(value)]))
   }
@@ -84,7 +84,10 @@ export class Server {
           resolve(match[1])
         }
       })
-      this.#child.stderr.on('data', (bytes) => (this.log = (this.log + bytes).slice(-20000)))
+      this.#child.stderr.on('data', (bytes) => {
+        this.log = (this.log + bytes).slice(-20000)
+        this.admin ??= /ready .*admin=(\S+)/.exec(this.log)?.[1]
+      })
       this.#child.once('error', reject)
       this.#child.once('exit', (code) => reject(new Error(`${this.name} ended (${code})\n${this.log}`)))
     })
