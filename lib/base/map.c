@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <xxhash.h>
 
-enum { MAP_MIN = 8 };
+enum { MAP_MIN = 4, SMALL = 32 };
 
 static uint64_t seed_value = 0x9e3779b97f4a7c15u;
 
@@ -30,12 +30,18 @@ void map_init(struct map *map, map_key_fn key)
     *map = (struct map){.key = key};
 }
 
+static uint32_t *hashes_of(const struct map *map)
+{
+    return (uint32_t *)(void *)(map->entries + map->cap);
+}
+
 static uint32_t find_slot(const struct map *map, struct str key, uint32_t hash)
 {
+    const uint32_t *hashes = hashes_of(map);
     uint32_t mask = map->cap - 1;
     uint32_t slot = hash & mask;
     while (map->entries[slot] &&
-           (map->hashes[slot] != hash || !str_eq(map->key(map->entries[slot]), key))) {
+           (hashes[slot] != hash || !str_eq(map->key(map->entries[slot]), key))) {
         slot = (slot + 1) & mask;
     }
     return slot;
@@ -46,17 +52,18 @@ static void set_cap(struct map *map, uint32_t cap)
     struct map old = *map;
     map->cap = cap;
     map->entries = xcalloc(cap, sizeof(void *) + sizeof(uint32_t));
-    map->hashes = (uint32_t *)(void *)(map->entries + cap);
+    uint32_t *hashes = hashes_of(map);
     for (uint32_t i = 0; i < old.cap; i++) {
         if (!old.entries[i]) {
             continue;
         }
-        uint32_t slot = old.hashes[i] & (cap - 1);
+        uint32_t hash = hashes_of(&old)[i];
+        uint32_t slot = hash & (cap - 1);
         while (map->entries[slot]) {
             slot = (slot + 1) & (cap - 1);
         }
         map->entries[slot] = old.entries[i];
-        map->hashes[slot] = old.hashes[i];
+        hashes[slot] = hash;
     }
     free(old.entries);
 }
@@ -77,7 +84,7 @@ void *map_put(struct map *map, void *entry)
     uint32_t slot = find_slot(map, key, hash);
     void *old = map->entries[slot];
     map->entries[slot] = entry;
-    map->hashes[slot] = hash;
+    hashes_of(map)[slot] = hash;
     map->count += old == NULL;
     return old;
 }
@@ -87,6 +94,7 @@ void *map_remove(struct map *map, struct str key)
     if (map->count == 0) {
         return NULL;
     }
+    uint32_t *hashes = hashes_of(map);
     uint32_t mask = map->cap - 1;
     uint32_t hole = find_slot(map, key, hash_key(key));
     void *removed = map->entries[hole];
@@ -95,18 +103,19 @@ void *map_remove(struct map *map, struct str key)
     }
     /* Close the gap: an entry moves back if its home is not after the hole. */
     for (uint32_t i = (hole + 1) & mask; map->entries[i]; i = (i + 1) & mask) {
-        uint32_t home = map->hashes[i] & mask;
+        uint32_t home = hashes[i] & mask;
         if (((i - home) & mask) >= ((i - hole) & mask)) {
             map->entries[hole] = map->entries[i];
-            map->hashes[hole] = map->hashes[i];
+            hashes[hole] = hashes[i];
             hole = i;
         }
     }
     map->entries[hole] = NULL;
-    if (--map->count == 0 && map->cap == MAP_MIN) {
-        map_finish(map); /* most maps of most rooms are empty for most of the time */
-    } else if (map->cap > MAP_MIN * 4 && map->count < map->cap / 8) {
+    map->count--;
+    if (map->cap > SMALL && map->count < map->cap / 8) {
         set_cap(map, map->cap / 4);
+    } else if (map->cap <= SMALL && map->count == 0) {
+        map_finish(map); /* most maps of most rooms are empty for most of the time */
     }
     return removed;
 }

@@ -16,8 +16,7 @@ typedef struct str (*map_key_fn)(const void *entry);
 
 struct map {
     map_key_fn key;
-    void **entries;   /* owned; cap of them, NULL is free */
-    uint32_t *hashes; /* owned; same allocation as entries */
+    void **entries; /* owned; cap of them, NULL is free, and behind them cap hashes */
     uint32_t count;
     uint32_t cap; /* 0 or a power of two */
 };

@@ -32,7 +32,7 @@ struct room {
     uint64_t last_prune;
     uint64_t deadline; /* not after the earliest thing due */
     uint64_t epoch;
-    char tenure[ROOM_TENURE_MAX + 1]; /* this ownership's name */
+    char *tenure; /* this ownership's name, owned; NULL: it has none */
 };
 
 enum { PRESENCE_TOKEN_LEN = 21 };

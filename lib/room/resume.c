@@ -1,12 +1,13 @@
 /* Sessions from one owner of the room to the next. */
 #include "room/resume.h"
 
+#include "base/alloc.h"
 #include "room/internal.h"
 #include "value/pack.h"
 
 #include <xxhash.h>
 
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Openings in one epoch before its numbers reach the next one's: a number in a value must stay
@@ -17,7 +18,8 @@ enum { PRESENCE_CLOCK_BITS = 32 };
 void room_begin_epoch(struct room *room, uint64_t epoch, struct str tenure)
 {
     room->epoch = epoch;
-    snprintf(room->tenure, sizeof(room->tenure), "%.*s", STR_ARG(tenure));
+    free(room->tenure);
+    room->tenure = xstrndup(tenure.ptr, tenure.len);
     room->arrivals = epoch << ARRIVALS_BITS;
     room->presence_clock = epoch << PRESENCE_CLOCK_BITS;
 }

@@ -45,6 +45,7 @@ void room_destroy(struct room *room)
     schema_unref(room->schema);
     buf_finish(&room->stored_schema);
     buf_finish(&room->former_schema);
+    free(room->tenure);
     free(room);
 }
 

@@ -140,12 +140,6 @@ struct recent {
     char text[]; /* by, session */
 };
 
-/* A presence record that clients have been shown and no session has. */
-struct ghost {
-    uint32_t id_len;
-    char id[];
-};
-
 /* Log entries of the owners before, for sessions that come from there. */
 struct tail {
     struct entry **entries; /* owned, each and all */
@@ -157,12 +151,14 @@ struct shard_room {
     struct shard *shard;
     char *name; /* owned */
     enum shard_room_state state;
+    bool sleeps;
+    bool shown;               /* figures are up to date in Redis */
+    bool newer;               /* FAILED: for it was stored under a newer schema */
     struct room *room;        /* NULL unless serving or releasing */
     struct list unsent_link;  /* in shard.unsent */
     struct list busy_link;    /* in shard.busy, or shard.waiting */
     struct list tick_link;    /* in shard.awake, or one of shard.asleep */
     struct list measure_link; /* in shard.measured, while something is heard of it */
-    bool sleeps;
     uint64_t counted_sessions, counted_bytes; /* in shard.counts */
     uint64_t number; /* ours, never used again: for the store's answers, and as channel of casts to
                         sessions on the room's own schema */
@@ -181,15 +177,15 @@ struct shard_room {
     uint64_t log_bytes; /* in the log since the snapshot */
     uint64_t snapshot_bytes;
     uint64_t snapshot_through; /* of the snapshot under way */
+    struct pieces *pieces;     /* owned; of a snapshot that goes to the store in pieces */
+    struct held *held;         /* owned; if it is held */
+    struct opening *opening;   /* owned; while it loads, once the store has answered */
+    struct list requests;      /* of struct shard_request.room_link: they wait for it */
+    uint32_t request_count;
     bool snapshot_running;
     bool snapshot_first; /* it has entries that were not appended: nothing is before it is there */
-    struct pieces *pieces;   /* owned; of a snapshot that goes to the store in pieces */
-    bool snapshot_releases;  /* it gives the room up */
-    bool erased;             /* all that was in it is gone, once that is stored */
-    struct held *held;       /* owned; if it is held */
-    struct opening *opening; /* owned; while it loads, once the store has answered */
-    struct list requests;    /* of struct shard_request.room_link: they wait for it */
-    uint32_t request_count;
+    bool snapshot_releases; /* it gives the room up */
+    bool erased;            /* all that was in it is gone, once that is stored */
     struct list shares;     /* of struct shard_share.room_link; owned */
     uint64_t durable_clock; /* document clock of the last entry that the store has */
     uint64_t changed_clock; /* the last that was told of as an event, */
@@ -199,8 +195,7 @@ struct shard_room {
     struct map newest;       /* of the same by session: of its latest opening that is in there */
     struct list recent_gone; /* of struct recent.gone_link, in order of time */
     struct tail tail;
-    struct map ghosts; /* of struct ghost; owned */
-    uint64_t ghosts_due;
+    struct ghosts *ghosts; /* owned; NULL: there are none */
     uint64_t gate;         /* the last one wanted, */
     uint64_t gate_asked;   /* asked for (0: no question is under way), */
     uint64_t gate_checked; /* answered for, */
@@ -214,12 +209,12 @@ struct shard_room {
     bool fresh;        /* it was just read from the store: no need to ask whose it is */
     bool suspect;      /* an append failed: what the log holds is unknown, only a snapshot helps */
     bool dirty;        /* changed since the last snapshot was begun */
-    bool ahead;        /* some connection is, */
-    uint64_t ahead_of; /* and since then frames claim no later presence than this to be seen */
+    bool ahead;        /* some connection is ahead of the store (ahead.c), */
     bool ahead_left;   /* or was, and has left; its session may be here still */
-    bool shown;        /* figures are up to date in Redis */
+    uint64_t ahead_of; /* since then frames claim no later presence than this to be seen */
     double rate;       /* messages handled between two readings, smoothed (measure.c) */
     uint32_t messages; /* since the last one */
+    enum err failure;  /* FAILED: why */
     uint64_t load;     /* points, as of the last one, */
     uint64_t load_shown; /* and as they are in Redis */
     uint64_t dirty_at;   /* when it became so */
@@ -227,8 +222,6 @@ struct shard_room {
     uint64_t retry_at; /* FAILED: until when opens are refused without trying; else when a snapshot
                           that failed is tried again */
     uint64_t retry_ms; /* after the next failure in a row */
-    enum err failure;
-    bool newer; /* FAILED: for it was stored under a newer schema */
 };
 
 /* shard.c */
@@ -398,6 +391,8 @@ void resume_jump(struct shard_room *room, uint64_t seen);
 
 /* ghosts.c */
 void ghosts_add(struct shard_room *room, struct value roster, uint64_t now_ms);
+/* When they are taken for gone; UINT64_MAX: there are none. */
+uint64_t ghosts_due(const struct shard_room *room);
 void ghosts_tick(struct shard_room *room, uint64_t now_ms);
 void ghosts_finish(struct shard_room *room);
 

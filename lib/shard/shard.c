@@ -43,12 +43,6 @@ static struct str recent_session_key(const void *entry)
     return (struct str){recent->text + recent->by_len, recent->session_len};
 }
 
-static struct str ghost_key(const void *entry)
-{
-    const struct ghost *ghost = entry;
-    return (struct str){ghost->id, ghost->id_len};
-}
-
 struct shard *shard_create(const struct shard_config *config, const struct shard_host *host,
                            void *ctx, struct str worker_id, struct str node)
 {
@@ -142,7 +136,6 @@ struct shard_room *shard_room_create(struct shard *shard, struct str name)
     map_init(&room->recent, recent_key);
     map_init(&room->newest, recent_session_key);
     list_init(&room->recent_gone);
-    map_init(&room->ghosts, ghost_key);
     map_put(&shard->rooms, room);
     map_put(&shard->by_number, room);
     return room;

@@ -76,7 +76,7 @@ static uint64_t due_of(const struct shard_room *room)
     uint64_t due = room_deadline(room->room);
     due = sooner(due, empty, room->empty_at + room->shard->config->unload_after_ms);
     due = sooner(due, room->tail.entries, room->loaded_at + RESUME_WINDOW_MS);
-    due = sooner(due, room->ghosts.count > 0, room->ghosts_due);
+    due = sooner(due, true, ghosts_due(room));
     if (!list_empty(&room->recent_gone)) {
         const struct recent *first = list_entry(room->recent_gone.next, struct recent, gone_link);
         due = sooner(due, true, first->gone_at + RESUME_WINDOW_MS);
