@@ -111,7 +111,7 @@ void alloc_trim(uint64_t now_ms)
     due_ms = now_ms + ALLOC_TRIM_MS;
     uint64_t allocated = alloc_bytes();
     uint64_t unused = unused_bytes(allocated);
-    uint64_t worth = allocated / 2 > ALLOC_TRIM_BYTES ? allocated / 2 : ALLOC_TRIM_BYTES;
+    uint64_t worth = allocated / 8 > ALLOC_TRIM_BYTES ? allocated / 8 : ALLOC_TRIM_BYTES;
     if (unused >= least + worth) {
         malloc_trim(0);
         least = unused_bytes(allocated);

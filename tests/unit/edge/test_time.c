@@ -2,6 +2,8 @@
  * nothing is left. */
 #include "fake_edge.h"
 
+#include "base/alloc.h"
+
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <stdlib.h>
@@ -83,7 +85,9 @@ static void worker_step(struct fake *fake, struct fake_worker *worker, uint64_t 
     static const char *const payloads[] = {"{}", "{\"n\":1}", "[1,2,3]"};
     const char *id = worker->id;
     const char *json = payloads[random_below(3)];
-    uint64_t conn = 1 + random_below((uint32_t)conns + 1);
+    enum { LATEST = 100 }; /* those that may be there still */
+    uint32_t some = conns < LATEST ? (uint32_t)conns : LATEST;
+    uint64_t conn = conns + 1 - random_below(some + 1);
     struct link_frame frame = {.conn = conn, .answered = random_below(20)};
     fake_told(fake, id);
     switch (random_below(10)) {
@@ -116,6 +120,9 @@ static void worker_step(struct fake *fake, struct fake_worker *worker, uint64_t 
     case 6:
         fake_send(fake, id, conn, frame.answered, 2 + (enum link_how)random_below(4), json);
         break;
+    case 7:
+        fake_state(fake, id, conn, frame.answered, json);
+        break;
     default:
         fake_cast(fake, id, conn, json);
         break;
@@ -137,9 +144,10 @@ static void owner_step(struct fake *fake, const char *room)
     }
 }
 
-static void live(struct fake *fake)
+/* `longest`: of the times that nothing is done. Returns how many connections there were, `opened`
+ * of them before. */
+static uint64_t live(struct fake *fake, uint64_t opened, uint32_t longest)
 {
-    uint64_t opened = 0;
     for (int step = 0; step < 600; step++) {
         struct fake_client *client = pick_client(fake);
         struct fake_worker *worker = pick_worker(fake);
@@ -154,7 +162,7 @@ static void live(struct fake *fake)
             owner_step(fake, pick_room());
             break;
         case 2:
-            fake_pass(fake, random_below(4) ? random_below(40) : random_below(8000));
+            fake_pass(fake, random_below(4) ? random_below(40) : random_below(longest));
             break;
         case 3:
             if (worker) {
@@ -168,6 +176,7 @@ static void live(struct fake *fake)
             break;
         }
     }
+    return opened;
 }
 
 /* Every connection comes to its end by itself, within the longest chain of waits. */
@@ -196,10 +205,58 @@ Test(time, goes_on_whatever_happens, .timeout = 100)
         struct fake fake;
         state = seed;
         fake_init(&fake);
-        live(&fake);
+        live(&fake, 0, 8000);
         if (seed % 2) {
             die(&fake);
         }
         fake_finish(&fake); /* in the middle of everything, too */
     }
+}
+
+/* Links that are down, and lines that nobody reads: the fakes'. */
+static void forget_what_was(struct fake *fake)
+{
+    struct fake_worker *worker;
+    list_each(worker, &fake->workers, link, struct fake_worker)
+    {
+        if (!worker->edge_link) {
+            list_remove(&worker->link);
+            free(worker);
+        } else {
+            fake_told(fake, worker->id);
+        }
+    }
+    fake_asked(fake);
+}
+
+/* A day of such lives: what the edge has allocated when all have left is what it had after two
+ * hours. */
+Test(time, leaves_nothing_of_a_day, .timeout = 100)
+{
+    enum { HOURS = 24, HOUR_MS = 3600000, WARM_HOURS = 2, LONGEST_MS = 20000 };
+    /* glibc counts as allocated what it keeps of freed blocks of each size, which grows for hours.
+     */
+    enum { NOISE = 128 << 10, SMALLEST = 32 };
+    if (alloc_bytes() == 0) {
+        cr_skip("the C library does not say what is allocated");
+    }
+    struct fake fake;
+    state = 1;
+    fake_init(&fake);
+    uint64_t opened = 0;
+    size_t most = 0;
+    for (uint64_t hour = 1; hour <= HOURS; hour++) {
+        do {
+            opened = live(&fake, opened, LONGEST_MS);
+            forget_what_was(&fake);
+        } while (fake.now < hour * HOUR_MS);
+        die(&fake);
+        forget_what_was(&fake);
+        if (hour <= WARM_HOURS) {
+            most = alloc_bytes() + NOISE;
+        }
+        cr_assert(le(sz, alloc_bytes(), most), "hour %d", (int)hour);
+    }
+    cr_assert(gt(u64, opened * SMALLEST, 4 * NOISE), "so many that a leak shows");
+    fake_finish(&fake);
 }
