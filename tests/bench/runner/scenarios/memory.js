@@ -15,11 +15,13 @@ const SERVERS = {
 }
 const CALM = { rate: 0, warm: 1, seconds: 1, connecting: 50 }
 const SHAPE_ROOMS = 10 // so that what one room's tables happen to have in reserve is evened out
-/* `count`: what the growth of memory is divided by. */
+/* A gateway remembers a room for 5 s after the last has left, and freed memory is given back every 10 s. */
+const REST_S = 20
+/* `count`: what the growth of memory is divided by; `rest`: for how many seconds nobody looks. */
 const ROWS = {
   'idle connection, one room': (n) => ({ load: { rooms: 1, clients: n }, count: n }),
   'idle connection, a room each': (n) => ({ load: { rooms: n, clients: 1 }, count: n }),
-  'empty room': (n) => ({ load: { rooms: n, clients: 1, leave: true }, count: n }),
+  'empty room': (n) => ({ load: { rooms: n, clients: 1, leave: true }, count: n, rest: REST_S }),
   shape: (n) => ({ load: { rooms: SHAPE_ROOMS, clients: 1, prefill: (4 * n) / SHAPE_ROOMS }, count: 4 * n }),
 }
 /* It drops a room with its last session. */
@@ -37,8 +39,9 @@ export function cases({ quick, has }) {
 }
 
 /* As it is when it has not changed for a second, garbage collected where there is any; at the latest
- * after so many seconds. */
-async function settled(running, seconds) {
+ * after so many seconds. It is not looked at before `rest` seconds. */
+async function settled(running, seconds, rest = 0) {
+  await pause(rest * 1000)
   const SAME = 64 << 10
   let [last, calm] = [running.memory(), 0]
   for (const end = performance.now() + seconds * 1000; calm < 2 && performance.now() < end; ) {
@@ -53,14 +56,14 @@ async function settled(running, seconds) {
   return { ...last, heaps: await running.heaps() }
 }
 
-async function measure(server, { load, count }, seconds) {
+async function measure(server, { load, count, rest = 0 }, seconds) {
   const running = await SERVERS[server]()
   try {
     await applyLoad(running, { ...CALM, rooms: 1, clients: 20, prefill: 20 })
     const before = await settled(running, seconds)
     let during
-    const run = await applyLoad(running, { ...CALM, ...load, seconds: seconds + 1 }, {
-      on: { begin: () => (during = settled(running, seconds)) },
+    const run = await applyLoad(running, { ...CALM, ...load, seconds: seconds + rest + 1 }, {
+      on: { begin: () => (during = settled(running, seconds, rest)) },
     })
     const after = await during
     const each = (now, then) => Object.fromEntries(Object.entries(now).map(([name, bytes]) => [name, (bytes - (then[name] ?? 0)) / count]))
