@@ -103,8 +103,8 @@ void alloc_trim(uint64_t now_ms)
 {
 #ifdef ALLOC_KNOWN
     static uint64_t due_ms;
-    static uint64_t
-        least; /* of what was not allocated, since the last time: no trim gets at that */
+    static uint64_t least; /* of what was not allocated, since the last trim, */
+    static uint64_t kept;  /* and what was then: it may have stood in the trim's way */
     if (now_ms < due_ms) {
         return;
     }
@@ -112,9 +112,10 @@ void alloc_trim(uint64_t now_ms)
     uint64_t allocated = alloc_bytes();
     uint64_t unused = unused_bytes(allocated);
     uint64_t worth = allocated / 8 > ALLOC_TRIM_BYTES ? allocated / 8 : ALLOC_TRIM_BYTES;
-    if (unused >= least + worth) {
+    if (unused >= least + worth || allocated < kept - kept / 8) {
         malloc_trim(0);
         least = unused_bytes(allocated);
+        kept = allocated;
     } else if (unused < least) {
         least = unused;
     }

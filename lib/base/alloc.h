@@ -21,9 +21,9 @@ char *xasprintf(const char *format, ...) __attribute__((format(printf, 1, 2), re
  * the C library does not say. What it keeps of freed memory is the rest of what is resident. */
 size_t alloc_bytes(void);
 
-/* Gives freed memory back to the system if that has become much, as when a crowd has left: an eighth
- * of what is still allocated, and ALLOC_TRIM_BYTES at least. Call it as often as you like: it looks
- * every ALLOC_TRIM_MS, and takes 0.1 ms for each MiB that it gives back. */
+/* Gives freed memory back to the system if that has become much, as when a crowd has left: an
+ * eighth of what is still allocated, and ALLOC_TRIM_BYTES at least. Call it as often as you like:
+ * it looks every ALLOC_TRIM_MS, and takes 0.1 ms for each MiB that it gives back. */
 enum { ALLOC_TRIM_MS = 10000, ALLOC_TRIM_BYTES = 1 << 20 };
 void alloc_trim(uint64_t now_ms);
 

@@ -170,23 +170,21 @@ describe('after as many rooms and sessions as one likes', { concurrency: false }
   })
 
   test('and nothing of it stays: memory is what it was', async (t) => {
+    let grown
     const rested = await until(
       'memory as before',
       async () => {
         const now = await memory(roomd, WITNESSES)
-        const grown = WITNESSES.filter(
+        grown = WITNESSES.filter(
           (name) =>
             now.get(name).heap > warm.get(name).heap + HEAP_GROWTH ||
             now.get(name).rss > fresh.get(name).rss + RESIDENT_GROWTH ||
             now.get(name).pss > fresh.get(name).pss + RESIDENT_GROWTH,
-        )
-        if (grown.length > 0) {
-          throw new Error(grown.map((name) => `${name} ${JSON.stringify(now.get(name))}`).join(', '))
-        }
-        return now
+        ).map((name) => `${name} ${JSON.stringify({ fresh, warm, now }, (_, value) => (value instanceof Map ? value.get(name) : value))}`)
+        return grown.length === 0 && now
       },
       REST_MS,
-    )
+    ).catch((error) => assert.fail(`${error.message}: ${grown.join(', ')}`))
     const kib = (bytes) => `${Math.round(bytes / 1024)} KiB`
     for (const name of WITNESSES) {
       const [at0, at1, at2, end] = [fresh, warm, peak, rested].map((when) => when.get(name))

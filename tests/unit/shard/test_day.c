@@ -11,9 +11,8 @@
 enum { HOURS = 24, HOUR_MS = 3600000, WARM_HOURS = 2, GATEWAYS = 2, VISITORS = 12, ROOMS = 6 };
 /* Until the last who has left is forgotten, and the rooms are unloaded. */
 enum { REST_MS = 120000, ANSWER_MS = 1000 };
-/* glibc counts as allocated what it keeps of freed blocks of each size; that grows for hours, and
- * is 230 KiB at most. A forgotten block of the smallest size for each visit is 700 KiB at the end.
- */
+/* glibc counts as allocated what it keeps of freed blocks of each size; that grows for hours, to
+ * 230 KiB at most. A forgotten block of the smallest size for each visit is 700 KiB at the end. */
 enum { NOISE = 128 << 10, SMALLEST = 32 };
 
 static struct day {
