@@ -21,7 +21,7 @@ const WITNESSES = ['supervisor', 'gateway-1', 'worker-2']
 const HEAP_GROWTH = 128 << 10
 /* Per process, between its start and the end, when freed memory has been given back: up to 1 MiB is
  * kept, and what the program itself has touched is in it. A crowd takes several times as much. */
-const RESIDENT_GROWTH = 6 << 20
+const RESIDENT_GROWTH = 12 << 20
 /* Kept for 30 s: who pushed lately. Then freed memory is given back six times a minute. */
 const REST_MS = 60_000
 /* All at once, each in a room of its own, and then nobody. */
