@@ -14,7 +14,7 @@
 enum {
     PACE_MANY_MS = 18,
     PACE_LONGEST_MS = 100,
-    PACE_FEW_FRAMES = 9500, /* a second, of all connections: some 5 % of a core */
+    PACE_FEW_FRAMES = 10500, /* a second, of all connections: some 5 % of a core */
     PACE_LATE_MS = 8,       /* on average: it has too much to do */
     PACE_PERIOD_MS = 100    /* over so long */
 };

@@ -60,19 +60,19 @@ Test(pace, grows_up_to_a_bound_and_shrinks_again)
 
 Test(pace, many_frames_come_less_often)
 {
-    pass_many(3 * PACE_PERIOD_MS, 10, 5, 0);
+    pass_many(3 * PACE_PERIOD_MS, 12, 5, 0);
     cr_assert(eq(u64, pace.ms, PACE_MANY_MS));
     pass_many(10 * PACE_PERIOD_MS, 9, 1, 0);
     cr_assert(eq(u64, pace.ms, EDGE_PACE_MS), "there are no more frames than events");
 }
 
-/* 5000 frames a second, with twice as many events, are as many as they are as PACE_MANY_MS are
+/* 6000 frames a second, with twice as many events, are as many as they are as PACE_MANY_MS are
  * between them: in half of that there would be twice as many. */
 Test(pace, frames_that_would_be_many_do_not_come_more_often)
 {
-    pass_many(3 * PACE_PERIOD_MS, 10, 3, 0);
+    pass_many(3 * PACE_PERIOD_MS, 12, 3, 0);
     cr_assert(eq(u64, pace.ms, PACE_MANY_MS));
-    pass_many(30 * PACE_PERIOD_MS, 5, 3, 0);
+    pass_many(30 * PACE_PERIOD_MS, 6, 3, 0);
     cr_assert(eq(u64, pace.ms, PACE_MANY_MS));
     pass_many(30 * PACE_PERIOD_MS, 4, 3, 0);
     cr_assert(eq(u64, pace.ms, EDGE_PACE_MS));
