@@ -19,8 +19,7 @@
 struct http_client {
     struct address server;
     struct event_base *base;
-    struct evhttp_connection *connection; /* owned; NULL before the first request, and after one
-                                             that failed */
+    struct evhttp_connection *connection; /* owned; of the request under way, else NULL */
 };
 
 /* What became of one request. */
@@ -116,10 +115,8 @@ static enum evhttp_cmd_type command_of(const char *method)
 static bool send_request(struct http_client *client, const struct http_request *request,
                          struct asking *asking)
 {
-    if (!client->connection) {
-        client->connection = evhttp_connection_base_new(client->base, NULL, client->server.host,
-                                                        client->server.port);
-    }
+    client->connection =
+        evhttp_connection_base_new(client->base, NULL, client->server.host, client->server.port);
     evhttp_connection_set_timeout(client->connection, (int)request->limit_s);
     struct evhttp_request *sent = evhttp_request_new(on_response, asking);
     evhttp_request_set_error_cb(sent, on_error);
@@ -180,6 +177,8 @@ static void explain(const struct asking *asking, const struct http_request *requ
     }
 }
 
+/* Each request has a connection of its own: a server may end one that stands idle, and whether it
+ * did so before or after it had read the next request cannot be told from here. */
 enum err http_client_ask(struct http_client *client, const struct http_request *request,
                          struct http_response *response, struct buf *why)
 {
@@ -192,8 +191,8 @@ enum err http_client_ask(struct http_client *client, const struct http_request *
     }
     if (asking.err) {
         explain(&asking, request, why);
-        disconnect(client);
     }
+    disconnect(client);
     return asking.err;
 }
 
