@@ -306,6 +306,25 @@ Test(shares, the_room_waits_for_a_long_event_and_others_do_not)
                                      "\"n\",\"typeName\":\"note\",\"n\":1}]},\"serverClock\":6}\n");
 }
 
+/* Who made the change has been told its clock, and those who wait for the members have not: who
+ * heard that clock with somebody's cursor would not ask for the change when it comes back. */
+Test(shares, presence_does_not_overtake_a_long_event_that_one_has_been_told)
+{
+    join_b(gateway);
+    push_long(6);
+    fake_answer(&fake);
+    told("share 2 3\n" COMMITTED("6", "5"));
+    fake.now += 300;
+    gateway_message(gateway, 1, 7,
+                    "{\"type\":\"push\",\"presence\":[\"put\",{\"typeName\":\"cursor\",\"x\":1}]}");
+    fake_turn(&fake);
+    told("");
+    work();
+    const char *lines = gateway_told(gateway);
+    const char *want = "members 2 1\nmembers 2 1\nmembers 2 1\n" REST("2", "5") COMMITTED("7", "5");
+    cr_assert(strncmp(lines, want, strlen(want)) == 0, "%s", lines);
+}
+
 #define EVENT_OF_2                                                                                 \
     "share 2 3\nmembers 2 1\nmembers 2 1\nmembers 2 1\ncast 0 of share 2 {\"type\":\"patch\","     \
     "\"serverClock\":5,\"diff\":{}}\n"
