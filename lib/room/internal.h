@@ -8,6 +8,7 @@
 #include "room/ops.h"
 #include "room/resume.h"
 #include "room/room.h"
+#include "value/diff.h"
 
 struct room {
     const struct room_config *config;
@@ -81,6 +82,20 @@ static inline enum reject reject_invalid(enum schema_valid valid)
     return valid == SCHEMA_VALID     ? REJECT_NONE
            : valid == SCHEMA_INVALID ? REJECT_INVALID_RECORD
                                      : REJECT_FOR_NOW;
+}
+/* What becomes of a push whose patch was applied like that. */
+static inline enum reject reject_applied(enum apply_result applied, bool holes)
+{
+    switch (applied) {
+    case APPLY_UNCHANGED:
+    case APPLY_CHANGED:
+        return holes ? REJECT_INVALID_RECORD : REJECT_NONE;
+    case APPLY_MALFORMED:
+        break;
+    case APPLY_TOO_LARGE:
+        return REJECT_INVALID_RECORD;
+    }
+    return REJECT_UNKNOWN_ERROR;
 }
 struct str reject_reason(enum reject reject);
 

@@ -139,20 +139,6 @@ static bool has_identity(struct value map)
            value_present(value_get(map, STR("typeName")));
 }
 
-static enum reject reject_applied(enum apply_result applied, bool holes)
-{
-    switch (applied) {
-    case APPLY_UNCHANGED:
-    case APPLY_CHANGED:
-        return holes ? REJECT_INVALID_RECORD : REJECT_NONE;
-    case APPLY_MALFORMED:
-        break;
-    case APPLY_TOO_LARGE:
-        return REJECT_INVALID_RECORD;
-    }
-    return REJECT_UNKNOWN_ERROR;
-}
-
 /* MIG-3: the patch is about the record as the client sees it, and up from down need not lead back,
  * so that one which changes nothing may change something. */
 static enum reject patch_edition(struct room *room, struct room_session *session, struct value diff,

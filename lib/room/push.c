@@ -158,18 +158,11 @@ static enum reject patch_edition(struct push *push, struct record *old, struct v
     }
     struct value state;
     bool holes = false;
-    enum reject reject = REJECT_NONE;
-    switch (apply_diff(record_value(seen), diff, &push->scratch, &state, &holes)) {
-    case APPLY_UNCHANGED:
-    case APPLY_CHANGED:
-        reject = holes ? REJECT_INVALID_RECORD : migrate_up(push, &state);
-        break;
-    case APPLY_TOO_LARGE:
-        reject = REJECT_INVALID_RECORD;
-        break;
-    case APPLY_MALFORMED:
-        reject = REJECT_UNKNOWN_ERROR;
-        break;
+    enum apply_result applied =
+        apply_diff(record_value(seen), diff, &push->scratch, &state, &holes);
+    enum reject reject = reject_applied(applied, holes);
+    if (reject == REJECT_NONE) {
+        reject = migrate_up(push, &state);
     }
     if (reject == REJECT_NONE) {
         reject = replace(push, old, state);
@@ -194,20 +187,11 @@ static enum reject push_patch(struct push *push, struct str id, struct value dif
     struct value state;
     bool holes;
     struct buf effective = {0};
-    enum reject reject = REJECT_UNKNOWN_ERROR;
-    switch (apply_to_record(record_value(old), diff, push->legacy_append, &push->scratch, &state,
-                            &holes, &effective)) {
-    case APPLY_UNCHANGED:
-        reject = REJECT_NONE;
-        break;
-    case APPLY_CHANGED:
-        reject = holes ? REJECT_INVALID_RECORD : replace_by(push, old, state, &effective);
-        break;
-    case APPLY_TOO_LARGE:
-        reject = REJECT_INVALID_RECORD;
-        break;
-    case APPLY_MALFORMED:
-        break;
+    enum apply_result applied = apply_to_record(record_value(old), diff, push->legacy_append,
+                                                &push->scratch, &state, &holes, &effective);
+    enum reject reject = reject_applied(applied, holes);
+    if (reject == REJECT_NONE) {
+        reject = replace_by(push, old, state, &effective);
     }
     buf_finish(&effective);
     return reject;
