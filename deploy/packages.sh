@@ -20,6 +20,7 @@ build libmsgpack-dev|libmsgpack-c-dev
 build libhiredis-dev
 build libdouble-conversion-dev
 build libzstd-dev
+build liburing-dev
 build libxxhash-dev
 build libssl-dev
 build libhttp-parser-dev
@@ -34,6 +35,7 @@ image libmsgpackc2|libmsgpack-c2
 image libhiredis0.14|libhiredis1.1.0
 image libdouble-conversion3
 image libzstd1
+image liburing2
 image libxxhash0
 image libssl3|libssl3t64
 image libhttp-parser2.9

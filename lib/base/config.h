@@ -55,6 +55,7 @@ struct config {
     char *advertise;               /* the host that they connect to; numeric once it is resolved */
     char *cluster_secret_file;     /* what they must know */
     bool cluster_tls;
+    bool io_uring;   /* many sends with one system call */
     uint32_t weight; /* of the node: the share of the load that each of its workers takes */
     bool rebalance;  /* whether workers give rooms away when they have too much of it */
     uint32_t link_version_max; /* of the link's protocol, at most; 0: all that this build speaks */

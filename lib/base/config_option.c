@@ -87,6 +87,10 @@ const struct config_option config_options[] = {
      .choices = {"off", "on"},
      .help = "whether workers with too much load give rooms to others, one\n"
              "at a time (on with --cluster-listen)"},
+    {"io-uring", CONFIG_KIND_SWITCH, AT(io_uring), ALL, .fallback = "on", .value_name = "on|off",
+     .choices = {"off", "on"},
+     .help = "whether gateways hand the kernel many sends at once, where it\n"
+             "lets them"},
     {"link-version-max", CONFIG_KIND_NUMBER, AT(link_version_max), ALL, .fallback = "0",
      .value_name = "N", .max = 255,
      .help = "highest version of the protocol between processes to speak,\n"

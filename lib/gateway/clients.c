@@ -1,62 +1,28 @@
-/* Client sockets: accepted, through the HTTP head, then frames to and from the edge. */
+/* Client sockets: accepted, through the HTTP head, then frames to and from the edge. What is
+ * written is in writing.c. */
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/metrics.h"
 #include "base/random.h"
-#include "gateway/internal.h"
+#include "gateway/client.h"
 #include "gateway/pages.h"
 #include "gateway/request.h"
 #include "net/listen.h"
 
 #include <errno.h>
-#include <event2/event_struct.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
 #include <sys/socket.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 enum {
     READ_SIZE = 64 << 10,
     ACCEPTS_PER_TURN = 64,
-    IOV_MAX_HERE = 64,
     ACCEPT_PAUSE_MS = 100,
-    /* Who has more to be sent than this has it sent a part a turn, and all of them together no more
-     * than that: a millisecond or so, and others wait no longer. */
-    LONG_FROM = 64 << 10,
-    LONG_PART = 64 << 10,
-    LONG_PER_TURN = 256 << 10,
 };
 
-enum client_state {
-    CLIENT_HEAD,      /* reading the HTTP head */
-    CLIENT_WEBSOCKET, /* the edge has it */
-    CLIENT_ENDING,    /* what is left is being written */
-    CLIENT_LINGERING, /* written and shut down; waits for the peer's end, so that no reset overtakes
-                         our last bytes */
-    CLIENT_ENDED,     /* closed, freed at the end of the turn */
-};
-
-struct client {
-    struct list link, ready_link, wait_link;
-    struct gateway *gateway;
-    struct event read;
-    struct event *write;     /* made when the socket first does not take all */
-    struct edge_conn *conn;  /* NULL before the handshake and after the end */
-    struct request *request; /* NULL after the head */
-    struct outq out;         /* before the handshake */
-    uint64_t wait_due;
-    int fd;
-    enum client_state state;
-};
-
-static uint64_t now_of(const struct client *client)
-{
-    return loop_now_ms(client->gateway->base);
-}
-
-static void client_close(struct client *client)
+void client_close(struct client *client)
 {
     if (client->state == CLIENT_ENDED) {
         return;
@@ -68,7 +34,7 @@ static void client_close(struct client *client)
         client->write = NULL;
     }
     close(client->fd);
-    edge_conn_destroy(client->conn, now_of(client));
+    edge_conn_destroy(client->conn, client_now(client));
     client->conn = NULL;
     list_remove(&client->wait_link);
     list_remove(&client->ready_link);
@@ -85,96 +51,14 @@ static void client_free(struct client *client)
     metrics_add(METRIC_CONNECTIONS, -1);
 }
 
-static struct outq *client_output(struct client *client)
-{
-    return client->conn ? edge_conn_output(client->conn) : &client->out;
-}
-
-static void client_linger(struct client *client)
+void client_linger(struct client *client)
 {
     client->state = CLIENT_LINGERING;
     shutdown(client->fd, SHUT_WR);
     event_add(&client->read, NULL);
-    client->wait_due = now_of(client) + LINGER_MS;
+    client->wait_due = client_now(client) + LINGER_MS;
     list_remove(&client->wait_link);
     list_append(&client->gateway->lingers, &client->wait_link);
-}
-
-static void on_writable(evutil_socket_t fd, short events, void *ctx);
-
-/* When the socket takes more, or in the next turn if it does now. */
-static void write_later(struct client *client)
-{
-    if (!client->write) {
-        client->write = event_new(client->gateway->base, client->fd, EV_WRITE, on_writable, client);
-    }
-    event_add(client->write, NULL);
-}
-
-/* How much of what there is may be written now. */
-static size_t allowance(struct client *client, size_t bytes)
-{
-    size_t left = client->gateway->long_left;
-    return bytes <= LONG_FROM ? bytes : left < LONG_PART ? left : LONG_PART;
-}
-
-/* Cuts the last piece, and returns how many there are then. */
-static size_t cut(struct iovec *iov, int count, size_t most)
-{
-    int n = 0;
-    while (n < count && most > 0) {
-        iov[n].iov_len = iov[n].iov_len < most ? iov[n].iov_len : most;
-        most -= iov[n++].iov_len;
-    }
-    return (size_t)n;
-}
-
-static void client_write(struct client *client)
-{
-    struct outq *out = client_output(client);
-    size_t most = allowance(client, out->bytes);
-    client->gateway->long_left -= out->bytes > LONG_FROM ? most : 0;
-    while (out->bytes > 0) {
-        struct iovec iov[IOV_MAX_HERE];
-        struct msghdr message = {.msg_iov = iov};
-        message.msg_iovlen = cut(iov, outq_peek(out, iov, IOV_MAX_HERE), most);
-        if (message.msg_iovlen == 0) {
-            write_later(client);
-            return;
-        }
-        ssize_t n = message.msg_iovlen == 1
-                        ? send(client->fd, iov[0].iov_base, iov[0].iov_len, MSG_NOSIGNAL)
-                        : sendmsg(client->fd, &message, MSG_NOSIGNAL);
-        if (n < 0 && errno == EINTR) {
-            continue;
-        }
-        if (n < 0 && errno != EAGAIN) {
-            client_close(client);
-            return;
-        }
-        size_t sent = n < 0 ? 0 : (size_t)n;
-        most -= sent;
-        metrics_add(METRIC_SENT_BYTES, (double)sent);
-        if (client->conn) {
-            edge_conn_wrote(client->conn, sent, now_of(client));
-        } else {
-            outq_sent(out, sent);
-        }
-        if (n < 0) {
-            write_later(client);
-            return;
-        }
-    }
-    if (client->state == CLIENT_ENDING) {
-        client_linger(client);
-    }
-}
-
-static void on_writable(evutil_socket_t fd, short events, void *ctx)
-{
-    (void)fd;
-    (void)events;
-    client_write(ctx);
 }
 
 static void client_ready(struct client *client)
@@ -265,7 +149,7 @@ static void upgrade(struct client *client, const struct connect_target *target, 
     }
     list_remove(&client->wait_link);
     client->state = CLIENT_WEBSOCKET;
-    client->conn = edge_conn_create(gateway_core_edge(gateway->core), &config, now_of(client));
+    client->conn = edge_conn_create(gateway_core_edge(gateway->core), &config, client_now(client));
     struct buf response = {0};
     ws_write_accept(&response, key);
     outq_append(edge_conn_output(client->conn), buf_head(&response), buf_len(&response));
@@ -324,7 +208,8 @@ static void on_head(struct client *client)
         refuse(client, 503, "Service Unavailable", "Retry-After: 1\r\n", "the server is stopping");
         return;
     }
-    if (edge_is_elsewhere(gateway_core_edge(client->gateway->core), target.room, now_of(client))) {
+    if (edge_is_elsewhere(gateway_core_edge(client->gateway->core), target.room,
+                          client_now(client))) {
         refuse(client, 503, "Service Unavailable", "Retry-After: 1\r\n",
                "the room's worker cannot be reached from here");
         return;
@@ -377,7 +262,7 @@ static void on_readable(evutil_socket_t fd, short events, void *ctx)
         len -= used;
     }
     if (client->state == CLIENT_WEBSOCKET && len > 0) {
-        edge_conn_input(client->conn, data, len, now_of(client));
+        edge_conn_input(client->conn, data, len, client_now(client));
     }
 }
 
@@ -467,16 +352,11 @@ void clients_stop_listening(struct gateway *gateway)
 void clients_end_of_turn(struct gateway *gateway)
 {
     struct client *client;
-    list_each(client, &gateway->ready, ready_link, struct client)
-    {
-        list_remove(&client->ready_link);
-        client_write(client);
-    }
+    writing_run(gateway);
     list_each(client, &gateway->ended, ready_link, struct client)
     {
         client_free(client);
     }
-    gateway->long_left = LONG_PER_TURN;
 }
 
 static struct client *wait_over(struct list *head, uint64_t now_ms)

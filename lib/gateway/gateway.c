@@ -148,6 +148,16 @@ static enum err make_peer(struct gateway *gateway)
     return err;
 }
 
+static void make_batch(struct gateway *gateway)
+{
+    const char *why_not;
+    gateway->batch = send_batch_create(gateway->config->io_uring, &why_not);
+    if (why_not) {
+        log_info(NULL, "no io_uring here: frames are sent one by one, for more CPU",
+                 LOG_TEXTZ("why", why_not));
+    }
+}
+
 static enum err start(struct gateway *gateway)
 {
     const struct config *config = gateway->config;
@@ -156,6 +166,7 @@ static enum err start(struct gateway *gateway)
     gateway->core = gateway_core_create(gateway->base, config, &core_host, gateway);
     gateway->tick = evtimer_new(gateway->base, on_tick, gateway);
     loop_arm(gateway->tick, TICK_MS);
+    make_batch(gateway);
     enum err err = make_peer(gateway);
     if (err) {
         return err;
@@ -177,6 +188,7 @@ static void finish(struct gateway *gateway)
     peer_destroy(gateway->peer);
     gateway_core_destroy(gateway->core);
     control_destroy(gateway->control);
+    send_batch_destroy(gateway->batch);
     event_free(gateway->tick);
     event_base_free(gateway->base);
 }

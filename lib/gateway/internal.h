@@ -9,6 +9,7 @@
 #include "gateway/spread.h"
 #include "net/control.h"
 #include "net/loop.h"
+#include "net/send_batch.h"
 #include "net/stream.h"
 #include "peer/peer.h"
 
@@ -22,6 +23,7 @@ struct gateway {
     struct peer *peer;                   /* for workers of other nodes */
     struct event *accept, *accept_pause; /* paused while descriptors are out */
     struct event *tick;
+    struct send_batch *batch;
     struct list clients;     /* of struct client.link */
     struct list ready;       /* of struct client.ready_link: with output to write */
     struct list ended;       /* of struct client.ready_link: to be freed at the end of the turn */

@@ -6,7 +6,7 @@ import { after, before, describe, test } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 import { readRoom } from './lib/client.js'
 import { Random, seedOfRun } from './lib/random.js'
-import { Roomd } from './lib/roomd.js'
+import { Roomd, withRoomd } from './lib/roomd.js'
 import { noteSchema, tldrawSchema } from './lib/schemas.js'
 import { SyncClient, complaints, converge, sortMembers } from './lib/sync.js'
 import { until } from './lib/wait.js'
@@ -216,4 +216,6 @@ describe('real clients converge', { concurrency: true }, () => {
   test('notes, all in msgpack', () => session(roomd, 'notes-msgpack', notes, all(true), seed + 100))
   test('notes, both encodings in one room', () => session(roomd, 'notes-mixed', notes, mixed, seed + 200))
   test("tldraw's own schema, both encodings", () => session(roomd, 'tldraw-mixed', shapes, mixed, seed + 300))
+  test('where each frame is sent by itself', () =>
+    withRoomd({ args: ['--io-uring', 'off'] }, (plain) => session(plain, 'plain', notes, mixed, seed + 400)))
 })
