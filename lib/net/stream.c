@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 #include "net/loop.h"
+#include "net/tcp.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -14,6 +15,7 @@
 enum { READ_SIZE = 256 << 10, READS_PER_TURN = 4, KEEP_BYTES = 64 << 10 };
 /* What a filter makes of output at a time: what waits is to be seen by its owner, unmade. */
 enum { SEAL_BYTES = 256 << 10 };
+enum { WATCH_MS = 1000 };
 
 struct stream {
     int fd;
@@ -23,7 +25,8 @@ struct stream {
     struct stream_filter *filter; /* owned; NULL: bytes pass as they are */
     struct buf raw;               /* off the socket, for the filter */
     struct buf sealed;            /* of the filter, for the socket; ahead of `output` */
-    struct event *limit;          /* for opening; NULL without a filter */
+    struct event *watch;          /* until it opens: the limit; then: whether the other end's
+                                     machine is there. NULL without a filter */
     const struct stream_handlers *handlers;
     void *ctx;
     enum err why;
@@ -39,8 +42,8 @@ void stream_end(struct stream *stream, enum err why)
     stream->why = why;
     event_del(stream->read);
     event_del(stream->write);
-    if (stream->limit) {
-        event_del(stream->limit);
+    if (stream->watch) {
+        event_del(stream->watch);
     }
     event_active(stream->ending, EV_TIMEOUT, 1);
 }
@@ -81,7 +84,7 @@ static bool is_open(const struct stream *stream)
 
 static void open_up(struct stream *stream)
 {
-    event_del(stream->limit);
+    loop_arm(stream->watch, WATCH_MS);
     if (stream->filter->passes) {
         stream->filter->destroy(stream->filter);
         stream->filter = NULL;
@@ -219,11 +222,16 @@ struct stream *stream_create(struct event_base *base, int fd, struct buf *output
     return stream;
 }
 
-static void on_limit(evutil_socket_t fd, short events, void *ctx)
+static void on_watch(evutil_socket_t fd, short events, void *ctx)
 {
+    struct stream *stream = ctx;
     (void)fd;
     (void)events;
-    stream_end(ctx, ERR_TIMEOUT);
+    if (!is_open(stream) || tcp_silence_ms(stream->fd) > TCP_SILENCE_MS) {
+        stream_end(stream, ERR_TIMEOUT);
+    } else {
+        loop_arm(stream->watch, WATCH_MS);
+    }
 }
 
 void stream_filter(struct stream *stream, struct stream_filter *filter, struct buf *hello,
@@ -231,8 +239,8 @@ void stream_filter(struct stream *stream, struct stream_filter *filter, struct b
 {
     stream->filter = filter;
     buf_append_str(&stream->sealed, buf_str(hello));
-    stream->limit = evtimer_new(event_get_base(stream->read), on_limit, stream);
-    loop_arm(stream->limit, limit_ms);
+    stream->watch = evtimer_new(event_get_base(stream->read), on_watch, stream);
+    loop_arm(stream->watch, limit_ms);
     stream_flush(stream);
 }
 
@@ -252,8 +260,8 @@ void stream_destroy(struct stream *stream)
     event_free(stream->read);
     event_free(stream->write);
     event_free(stream->ending);
-    if (stream->limit) {
-        event_free(stream->limit);
+    if (stream->watch) {
+        event_free(stream->watch);
     }
     if (stream->filter) {
         stream->filter->destroy(stream->filter);

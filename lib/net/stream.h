@@ -43,7 +43,8 @@ struct stream *stream_create(struct event_base *base, int fd, struct buf *output
                              const struct stream_handlers *handlers, void *ctx);
 /* Puts a filter, which it takes over, between socket and owner, before anything is read or written;
  * `hello` is what the filter has to say first. What is not open after `limit_ms` ends with
- * ERR_TIMEOUT, and a peer that hangs up before has ERR_REFUSED. */
+ * ERR_TIMEOUT, and so does what is open when the other end's machine is silent (TCP_SILENCE_MS); a
+ * peer that hangs up before has ERR_REFUSED. */
 void stream_filter(struct stream *stream, struct stream_filter *filter, struct buf *hello,
                    uint64_t limit_ms);
 /* Another owner from here on, for example in on_open. */

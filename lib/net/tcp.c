@@ -10,7 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { KEEP_IDLE_S = 2, KEEP_EVERY_S = 1, KEEP_PROBES = 3, UNACKNOWLEDGED_MS = 5000 };
+enum { KEEP_IDLE_S = 2, KEEP_EVERY_S = 1, KEEP_PROBES = 3, UNACKNOWLEDGED_MS = TCP_SILENCE_MS };
 
 /* The user timeout counts from the first retransmission, and a connection that was made amid losses
  * may wait 7 s for that one. Linux 6.15; headers of before do not have the name. */
@@ -34,6 +34,13 @@ void tcp_tune(int fd)
     set(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEP_PROBES);
     set(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, UNACKNOWLEDGED_MS);
     set(fd, IPPROTO_TCP, TCP_RTO_MAX_MS, RETRANSMIT_WITHIN_MS);
+}
+
+uint64_t tcp_silence_ms(int fd)
+{
+    struct tcp_info info = {0};
+    socklen_t len = sizeof(info);
+    return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) ? 0 : info.tcpi_last_ack_recv;
 }
 
 static int look_up(const char *host, const char *port, int flags, struct addrinfo **out)

@@ -6,8 +6,16 @@
 #include "base/address.h"
 #include "base/buf.h"
 
-/* Sends at once, and ends after some 5 s in which the other end's machine says nothing. */
+/* Sends at once, and asks a silent end every second whether it is there. Its machine answers, however
+ * busy the process is. */
 void tcp_tune(int fd);
+
+/* Milliseconds since the other end's machine has acknowledged anything; 0 for another kind of
+ * socket. The kernel ends a connection by itself too, but counts from when it first had to repeat
+ * something: what is said to a machine that is gone already begins that anew. */
+uint64_t tcp_silence_ms(int fd);
+/* Of a tuned socket: then nobody is there. Three questions in a row went unanswered. */
+enum { TCP_SILENCE_MS = 5000 };
 
 /* A tuned socket, connecting; the host must be numeric, so that nothing waits for a name server. -1
  * with errno. */

@@ -4,7 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 
 const KEY_MS = 3000 // a worker's sign of life in Redis
 const NOTICED_MS = 2000 // readings of it, a second apart
-const LINK_MS = 5000 // until a link that is cut is over
+const LINK_MS = 6000 // until a link that is cut is over
 const TRIES_MS = 6000 // of a gateway, to reach an owner that lives
 const SILENCE_MS = 15000 // a client that hears nothing leaves
 const BUSY_MS = 4000 // what two cores, three Redis and all clients add to any of these
