@@ -6,8 +6,8 @@
 #include "base/address.h"
 #include "base/buf.h"
 
-/* Sends at once, and asks a silent end every second whether it is there. Its machine answers, however
- * busy the process is. */
+/* Sends at once, and asks a silent end every second whether it is there. Its machine answers,
+ * however busy the process is. */
 void tcp_tune(int fd);
 
 /* Milliseconds since the other end's machine has acknowledged anything; 0 for another kind of

@@ -295,7 +295,7 @@ Test(push, APP_1_holds_through_take_overs_and_rejections)
     fixture_finish(&f);
 }
 
-Test(push, of_a_huge_number_of_records_takes_linear_time, .timeout = 60)
+Test(push, of_a_huge_number_of_records_takes_linear_time)
 {
     enum { RECORDS = 20000 };
     struct fixture f;
@@ -352,7 +352,7 @@ static void push_text(struct fixture *f, struct room_session *session, uint64_t 
     free(text);
 }
 
-Test(push, appends_do_not_outgrow_the_limit_of_a_record, .timeout = 60)
+Test(push, appends_do_not_outgrow_the_limit_of_a_record)
 {
     enum { STEP = 8 << 20 };
     struct fixture f;

@@ -89,7 +89,7 @@ static void start_copy(struct fixture *f, struct fixture *holder)
 }
 
 /* A live room tells its entries; a copy starts from a snapshot taken somewhere on the way. */
-Test(replay, snapshot_and_entries_lead_to_the_same_room, .timeout = 100)
+Test(replay, snapshot_and_entries_lead_to_the_same_room)
 {
     for (uint32_t run = 0; run < 20; run++) {
         struct fixture f;
