@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 enum {
-    PACE_MANY_MS = 18,
+    PACE_MANY_MS = 16,
     PACE_LONGEST_MS = 100,
     PACE_FEW_FRAMES = 10500, /* a second, of all connections: some 5 % of a core */
     PACE_LATE_MS = 8,       /* on average: it has too much to do */

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 
 /* Of events to clients. */
-static const struct loop_batching batching = {.from = 5000, .full = 18000, .apart_us = 2000};
+static const struct loop_batching batching = {.from = 5000, .full = 25000, .apart_us = 3000};
 
 enum {
     TICK_MS = 250,

@@ -20,6 +20,23 @@ struct send_batch {
     struct io_uring ring;
 };
 
+static void drop_ring(struct send_batch *batch)
+{
+    if (batch->has_ring) {
+        io_uring_queue_exit(&batch->ring);
+        batch->has_ring = false;
+    }
+}
+
+/* Linux 5.6 and later. */
+static bool can_send(struct io_uring *ring)
+{
+    struct io_uring_probe *probe = io_uring_get_probe_ring(ring);
+    bool can = probe && io_uring_opcode_supported(probe, IORING_OP_SEND);
+    io_uring_free_probe(probe);
+    return can;
+}
+
 struct send_batch *send_batch_create(bool use_ring, const char **why_not)
 {
     struct send_batch *batch = xcalloc(1, sizeof(*batch));
@@ -29,15 +46,11 @@ struct send_batch *send_batch_create(bool use_ring, const char **why_not)
         batch->has_ring = err == 0;
         *why_not = err ? strerror(-err) : NULL;
     }
-    return batch;
-}
-
-static void drop_ring(struct send_batch *batch)
-{
-    if (batch->has_ring) {
-        io_uring_queue_exit(&batch->ring);
-        batch->has_ring = false;
+    if (batch->has_ring && !can_send(&batch->ring)) {
+        drop_ring(batch);
+        *why_not = "it does not say that it can send";
     }
+    return batch;
 }
 
 void send_batch_destroy(struct send_batch *batch)

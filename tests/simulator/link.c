@@ -41,6 +41,7 @@ static void pipe_send(struct pipe *pipe, const uint8_t *data, size_t len)
     memcpy(chunk->data, data, len);
     *pipe->end = chunk;
     pipe->end = &chunk->next;
+    pipe->under_way += len;
     world_after(travel(pipe), pipe->to, on_arrival, pipe);
 }
 
@@ -48,6 +49,20 @@ static void pipe_send(struct pipe *pipe, const uint8_t *data, size_t len)
 static uint64_t cut_until(const struct link *link)
 {
     return link->remote ? network_cut_until(link->gateway->place, link->worker->place) : 0;
+}
+
+/* There is room in the socket: its writer goes on in its next turn. */
+static void unblock(struct pipe *pipe)
+{
+    struct link *link = pipe->link;
+    pipe->blocked = false;
+    if (pipe == &link->down && link->shard) {
+        link->shard_ready = true;
+        proc_touch(&link->worker->proc);
+    } else if (pipe == &link->up && link->edge) {
+        link->edge_ready = true;
+        proc_touch(&link->gateway->proc);
+    }
 }
 
 /* What is under way arrives in order, however long the first of it has to wait. */
@@ -63,6 +78,10 @@ static void on_arrival(void *arg)
     pipe->first = chunk->next;
     if (!pipe->first) {
         pipe->end = &pipe->first;
+    }
+    pipe->under_way -= chunk->len;
+    if (pipe->blocked) {
+        unblock(pipe);
     }
     pipe->arrive(pipe->link, chunk->data, chunk->len);
 }
@@ -263,11 +282,17 @@ static void arrive_at_worker(struct link *link, const uint8_t *data, size_t len)
     }
 }
 
-/* Sends all of `out`, cut at random now and then. */
+/* Sends of `out` what the socket takes, cut at random now and then. */
 static void send_all(struct pipe *pipe, struct buf *out)
 {
+    size_t most = node.socket_bytes ? node.socket_bytes : SIZE_MAX;
     while (buf_len(out) > 0) {
-        size_t len = buf_len(out);
+        if (pipe->under_way >= most) {
+            pipe->blocked = true;
+            return;
+        }
+        size_t room = most - pipe->under_way;
+        size_t len = buf_len(out) < room ? buf_len(out) : room;
         if (len > 1 && chance(10)) {
             len = rnd_between(1, len);
         }

@@ -44,6 +44,7 @@ struct node {
     uint32_t next_id;
     enum durability durability;
     uint32_t unload_after_s;
+    uint32_t socket_bytes; /* that a link's socket takes before they are read; 0: any */
     uint32_t entry_max, fold_bytes, slice_bytes, outq_bytes; /* 0: as workers have it */
     uint64_t message_us; /* CPU time that what arrives at a worker costs it; 0: all is idle, and
                             nobody gives rooms away */

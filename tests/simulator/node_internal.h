@@ -16,6 +16,8 @@ struct pipe {
     void (*arrive)(struct link *link, const uint8_t *data, size_t len);
     struct chunk *first, **end; /* under way */
     uint64_t last_us;           /* arrival of the last */
+    size_t under_way;           /* bytes */
+    bool blocked;               /* the socket has not taken all that its writer has */
 };
 
 /* One stream between a gateway and a worker. */

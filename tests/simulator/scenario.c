@@ -231,6 +231,7 @@ static void begin(void)
     node.fold_bytes = small ? (uint32_t)rnd_between(300, 8000) : 0;
     node.outq_bytes = small ? (uint32_t)rnd_between(100, 2000) : 0;
     node.slice_bytes = small ? (uint32_t)rnd_between(300, 6000) : 0;
+    node.socket_bytes = chance(50) ? (uint32_t)rnd_between(50, 3000) : 0;
     node.forget_dead = chance(70);
     node.message_us = loaded ? rnd_between(200, 8000) : 0;
     balance_begin(run.rooms, run.room_count);
