@@ -3,8 +3,9 @@
  * waits: whole, and with the clock of what has been told. What waits may hold older presence, and
  * is followed by the newest when it goes out.
  *
- * Not while a long message waits for its members: who made the change may have been told of it, and
- * others not yet, so there is no clock up to which all have been told. That is over soon (shares.c). */
+ * Not while a long message waits, for its members or behind them for the store to say whose the
+ * room is: who made the change may have been told of it, and others not yet, so there is no clock
+ * up to which all have been told. That is over soon (shares.c, gate.c). */
 #include "shard/internal.h"
 #include "value/pack.h"
 
@@ -13,7 +14,7 @@ enum { LATE_MS = 250 };
 bool ahead_is_due(const struct shard_room *room)
 {
     const struct shard *shard = room->shard;
-    return outbox_holds(room) && shares_gate(room) == 0 &&
+    return outbox_holds(room) && shares_gate(room) == 0 && !outbox_is_amid_change(room) &&
            (!shard->store_up ||
             (buf_len(&room->outbox) > 0 && shard->now_ms - room->held_since >= LATE_MS));
 }

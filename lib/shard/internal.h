@@ -455,6 +455,9 @@ void outbox_send(struct shard_room *room, struct shard_link *link, const struct 
 void outbox_release(struct shard_room *room);
 /* Whether a frame sent now would have to wait. */
 bool outbox_holds(const struct shard_room *room);
+/* Some have been told of the change that told_clock stands for, and others wait for it: it is long.
+ */
+bool outbox_is_amid_change(const struct shard_room *room);
 /* Drops what waits. Connections that the room has let go of, but whose gateways do not know yet,
  * are closed with `code`. */
 void outbox_abandon(struct shard_room *room, uint64_t code, struct str reason);

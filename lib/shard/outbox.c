@@ -21,6 +21,7 @@ struct held {
     uint64_t conn;
     uint64_t clock; /* document clock that it brings its receivers to */
     bool gated;     /* a connect reply that waits at a gate */
+    bool is_long;   /* a message in parts, which has a gate of its own */
 };
 
 void link_send(struct shard_link *link, const struct link_frame *frame)
@@ -90,6 +91,7 @@ void outbox_send(struct shard_room *room, struct shard_link *link, const struct 
         .conn = frame->conn,
         .clock = frame->clock,
         .gated = frame->how == LINK_HOW_CONNECT && room->gate != room->gate_passed,
+        .is_long = frame->share != 0 && frame->how != LINK_HOW_CONNECT,
     };
     size_t start = buf_len(&room->outbox);
     room->held_since = start == 0 ? held.at : room->held_since;
@@ -99,6 +101,22 @@ void outbox_send(struct shard_room *room, struct shard_link *link, const struct 
     held.len = buf_len(&room->outbox) - start - sizeof(held);
     memcpy(buf_head(&room->outbox) + start, &held, sizeof(held));
     link->gated += held.gated ? held.len : 0;
+}
+
+/* Frames that wait are of this clock or later ones, in that order. */
+bool outbox_is_amid_change(const struct shard_room *room)
+{
+    struct held held;
+    for (size_t at = 0; at < buf_len(&room->outbox); at += sizeof(held) + held.len) {
+        memcpy(&held, buf_head(&room->outbox) + at, sizeof(held));
+        if (held.clock > room->told_clock) {
+            return false;
+        }
+        if (held.is_long) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* The frame is on its way, or never will be. */

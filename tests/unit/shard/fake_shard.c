@@ -430,16 +430,22 @@ void fake_crash(struct fake *fake, uint32_t applied)
 
 /* ---- time ---- */
 
+void fake_answer_check(struct fake *fake)
+{
+    cr_assert(not(list_empty(&fake->checks)));
+    struct request *check = list_entry(fake->checks.next, struct request, link);
+    const struct stored_room *room = store_room(&fake->store, str_of(check->name));
+    bool ours = room->owner == fake->self && room->epoch == check->epoch;
+    enum err err = room->epoch < check->epoch ? ERR_GAP : ours ? ERR_OK : ERR_FENCED;
+    uint64_t number = check->room;
+    request_free(check);
+    shard_checked(fake->shard, number, err, fake->now);
+}
+
 void fake_answer_checks(struct fake *fake)
 {
     while (!fake->hold_checks && !list_empty(&fake->checks)) {
-        struct request *check = list_entry(fake->checks.next, struct request, link);
-        const struct stored_room *room = store_room(&fake->store, str_of(check->name));
-        bool ours = room->owner == fake->self && room->epoch == check->epoch;
-        enum err err = room->epoch < check->epoch ? ERR_GAP : ours ? ERR_OK : ERR_FENCED;
-        uint64_t number = check->room;
-        request_free(check);
-        shard_checked(fake->shard, number, err, fake->now);
+        fake_answer_check(fake);
     }
 }
 

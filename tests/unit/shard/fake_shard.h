@@ -131,6 +131,7 @@ size_t fake_pending(const struct fake *fake);
 /* The store does the oldest request and answers. */
 void fake_answer(struct fake *fake);
 void fake_answer_all(struct fake *fake);
+void fake_answer_check(struct fake *fake); /* the first, also with hold_checks */
 void fake_answer_checks(struct fake *fake);
 /* It answers with an error, having done it or not. */
 void fake_fail(struct fake *fake, enum err err, bool applied);

@@ -325,6 +325,30 @@ Test(shares, presence_does_not_overtake_a_long_event_that_one_has_been_told)
     cr_assert(strncmp(lines, want, strlen(want)) == 0, "%s", lines);
 }
 
+/* The answer that lets its author be told was asked for before; that for the others comes later,
+ * when the members have long been sent. */
+Test(shares, presence_does_not_overtake_a_long_event_whose_gate_is_asked_for)
+{
+    join_b(gateway);
+    fake.hold_checks = true;
+    shard_verify(fake.shard);
+    push_long(6);
+    fake_answer(&fake);
+    work();
+    told("share 2 3\nmembers 2 1\nmembers 2 1\nmembers 2 1\n");
+    fake.now += 300;
+    fake_answer_check(&fake);
+    told(COMMITTED("6", "5"));
+    gateway_message(gateway, 1, 7,
+                    "{\"type\":\"push\",\"presence\":[\"put\",{\"typeName\":\"cursor\",\"x\":1}]}");
+    fake_turn(&fake);
+    told("");
+    fake_answer_check(&fake);
+    const char *lines = gateway_told(gateway);
+    const char *want = REST("2", "5") COMMITTED("7", "5");
+    cr_assert(strncmp(lines, want, strlen(want)) == 0, "%s", lines);
+}
+
 #define EVENT_OF_2                                                                                 \
     "share 2 3\nmembers 2 1\nmembers 2 1\nmembers 2 1\ncast 0 of share 2 {\"type\":\"patch\","     \
     "\"serverClock\":5,\"diff\":{}}\n"
