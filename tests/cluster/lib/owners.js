@@ -35,14 +35,16 @@ export class OwnerWatch {
     }
   }
 
-  /* {moved: how long after `at` each of these rooms that changed its owner had another one, in ms; taken: the names
-   * of those whose owner was taken for dead}. Others may have been given away meanwhile, to even the load. */
+  /* {moved: how long after `at` each of these rooms that changed its owner had another one, in ms; movedAt: when, by
+   * its name; taken: the names of those whose owner was taken for dead}. Others may have been given away meanwhile,
+   * to even the load. */
   async end(at, rooms = this.#rooms) {
     this.#isOn = false
     await this.#watching
     const changed = [...this.#changed].filter(([i]) => rooms.includes(this.#rooms[i]))
     return {
       moved: changed.map(([, change]) => Math.max(0, change.at - at)),
+      movedAt: new Map(changed.map(([i, change]) => [this.#rooms[i], change.at])),
       taken: changed.filter(([, { taken }]) => taken).map(([i]) => this.#rooms[i]),
     }
   }

@@ -86,7 +86,7 @@ export class Stage {
   /* Does something while all draw. `allow`: ends of connections that may come of it, each {cause, code} or
    * {cause, isByClient}, with `joined` whether the client was in its room, `within` ms after it is done, and
    * `most` how many; `of`: the waits, and changes of owner, are of rooms of that node only, or of these `rooms`;
-   * `watchMs`: what follows is watched for so long. Returns {at, ends, moved, taken, stayed}. */
+   * `watchMs`: what follows is watched for so long. Returns {at, ends, moved, movedAt, taken, stayed}. */
   async step(name, action, { allow = [], of, rooms, watchMs = 3000 } = {}) {
     console.log(`${this.report.seconds} s: ${name}`)
     await this.draw()
@@ -105,13 +105,13 @@ export class Stage {
     allowed.forEach((each) => (each.to = done + (each.within ?? 0)))
     await pause(watchMs)
     const waits = await this.crowd.call('closeWindow', { window })
-    const { moved, taken } = await owners.end(at, watched)
+    const { moved, movedAt, taken } = await owners.end(at, watched)
     await pause(NOTICED_MS)
     const ends = this.#judge().filter((end) => end.at >= at)
     this.report.lag(waits.lag)
     this.report.row(name, { closed: ends.length, moved, stayed: waits.stayed })
     console.log(`${name}: ${ends.length} sockets closed, ${moved.length} rooms with another owner`)
-    return { at, ends, moved, taken, stayed: waits.stayed }
+    return { at, ends, moved, movedAt, taken, stayed: waits.stayed }
   }
 
   #judge() {
