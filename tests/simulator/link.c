@@ -57,11 +57,9 @@ static void unblock(struct pipe *pipe)
     struct link *link = pipe->link;
     pipe->blocked = false;
     if (pipe == &link->down && link->shard) {
-        link->shard_ready = true;
-        proc_touch(&link->worker->proc);
+        link_shard_ready(link->worker, link->shard);
     } else if (pipe == &link->up && link->edge) {
-        link->edge_ready = true;
-        proc_touch(&link->gateway->proc);
+        link_edge_ready(link->gateway, link->edge);
     }
 }
 
