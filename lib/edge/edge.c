@@ -44,6 +44,7 @@ struct edge *edge_create(const struct edge_config *config, const struct edge_hos
     list_init(&edge->stalled);
     list_init(&edge->held);
     list_init(&edge->retrying);
+    list_init(&edge->trying);
     list_init(&edge->empty);
     list_init(&edge->rendering);
     pace_init(&edge->pace);
@@ -146,6 +147,7 @@ void edge_tick(struct edge *edge, uint64_t now_ms)
     deliver_pace_tick(edge);
     inbox_hold_tick(edge);
     route_retry_tick(edge);
+    owner_try_tick(edge);
     linger_tick(edge);
     route_empty_tick(edge);
     end_waits(edge);
@@ -177,7 +179,9 @@ uint64_t edge_deadline(const struct edge *edge)
     deadline = earlier(deadline, &edge->owner_wait, wait);
     deadline = earlier(deadline, &edge->resume_wait, wait);
     deadline = earlier(deadline, &edge->close_wait, wait);
-    return earlier(deadline, &edge->detached, wait);
+    deadline = earlier(deadline, &edge->detached, wait);
+    uint64_t tries = owner_try_due(edge);
+    return tries < deadline ? tries : deadline;
 }
 
 static bool is_open(const struct edge_conn *conn)

@@ -30,6 +30,7 @@ struct edge {
     struct list stalled;     /* of struct edge_conn.stall_link */
     struct list held;        /* of struct edge_conn.hold_link */
     struct list retrying;    /* of struct edge_room.retry_link */
+    struct list trying;      /* of struct edge_link.try_link */
     struct list empty;       /* of struct edge_room.empty_link */
     struct list rendering;   /* of struct edge_share.work_link */
     uint64_t next_number;
@@ -176,6 +177,8 @@ struct edge_link {
     uint64_t version;       /* common to both ends; 0: it has not greeted */
     bool lives;             /* its worker was among the living when they were read last */
     bool missed;            /* it was not, and that means something */
+    struct list try_link;   /* in edge.trying: it has not greeted, and a room gives it up */
+    uint64_t give_up_due;   /* then */
     struct link_reader reader;
     struct buf output;
     struct list rooms;   /* of struct edge_room.link_link */
@@ -292,6 +295,9 @@ void route_join(struct edge_conn *conn, struct str room);
 /* Takes the connection out of its room; tells the owner unless `owner_knows`. */
 void route_leave(struct edge_conn *conn, bool owner_knows);
 void route_retry_tick(struct edge *edge);
+/* Tries to reach a worker that a room has no more time for are ended; when the first is due. */
+void owner_try_tick(struct edge *edge);
+uint64_t owner_try_due(const struct edge *edge);
 void route_empty_tick(struct edge *edge);
 void route_destroy_room(struct edge_room *room);
 void edge_link_send(struct edge_link *link, const struct link_frame *frame);

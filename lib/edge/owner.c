@@ -62,6 +62,53 @@ static void room_out_of_reach(struct edge_room *room, const struct edge_link *li
     }
 }
 
+/* A worker of this machine that is there and does not answer is stopped, or long at something: no
+ * other gateway reaches it either. Nor does any reach one that is dead, however long it takes until
+ * the store gives its rooms to others. */
+static bool others_may_reach(const struct edge_link *link)
+{
+    return link->lives && !str_starts(str_of(link->address), STR("unix:"));
+}
+
+static uint64_t give_up_due(const struct edge_room *room)
+{
+    return room->unreachable_at + EDGE_UNREACHABLE_MS;
+}
+
+/* A try may take longer than the room waits. */
+static void bound_try(struct edge_link *link, uint64_t due)
+{
+    if (list_empty(&link->try_link)) {
+        list_append(&link->edge->trying, &link->try_link);
+        link->give_up_due = due;
+    } else if (due < link->give_up_due) {
+        link->give_up_due = due;
+    }
+}
+
+uint64_t owner_try_due(const struct edge *edge)
+{
+    uint64_t due = UINT64_MAX;
+    struct edge_link *link;
+    list_each(link, &edge->trying, try_link, struct edge_link)
+    {
+        due = link->give_up_due < due ? link->give_up_due : due;
+    }
+    return due;
+}
+
+void owner_try_tick(struct edge *edge)
+{
+    struct edge_link *link;
+    list_each(link, &edge->trying, try_link, struct edge_link)
+    {
+        if (link->give_up_due <= edge->now_ms) {
+            list_remove(&link->try_link);
+            edge->host->link_drop(edge->ctx, link, ERR_TIMEOUT);
+        }
+    }
+}
+
 /* ---- a connection and an owner ---- */
 
 uint64_t owner_access(bool readonly, bool object_readonly)
@@ -198,6 +245,7 @@ static struct edge_link *link_get(struct edge *edge, const struct edge_owner *ow
     link->address = xstrndup(owner->address.ptr, owner->address.len);
     link_reader_init(&link->reader);
     list_init(&link->rooms);
+    list_init(&link->try_link);
     map_init(&link->channels, channel_key);
     map_init(&link->shares, share_key);
     map_put(&edge->links, link);
@@ -224,6 +272,9 @@ static void room_use(struct edge_room *room, const struct edge_owner *owner)
         room_in_reach(room);
     } else {
         room_out_of_reach(room, link);
+        if (others_may_reach(link)) {
+            bound_try(link, give_up_due(room));
+        }
     }
     list_append(&link->rooms, &room->link_link);
     struct edge_linger *linger;
@@ -304,22 +355,20 @@ static int hottest_first(const void *a, const void *b)
 void link_greeted(struct edge_link *link)
 {
     struct edge_room *room;
+    list_remove(&link->try_link);
     list_each(room, &link->rooms, link_link, struct edge_room)
     {
         room_in_reach(room);
     }
 }
 
-/* Another try has failed; whether it was one too many (proto/cluster.md, "When a link breaks"). A
- * worker of this machine that is there and does not answer is stopped, or long at something: no
- * other gateway reaches it either. Nor does any reach one that is dead, however long it takes until
- * the store gives its rooms to others. */
+/* Another try has failed; whether it was one too many (proto/cluster.md, "When a link breaks"). */
 static bool fail_to_reach(struct edge_room *room, const struct edge_link *link)
 {
-    if (!link->lives || str_starts(str_of(link->address), STR("unix:"))) {
+    if (!others_may_reach(link)) {
         return false;
     }
-    bool over = room->edge->now_ms - room->unreachable_at >= EDGE_UNREACHABLE_MS;
+    bool over = room->edge->now_ms >= give_up_due(room);
     if (over) {
         forget_tries(room); /* who comes anew has as long again */
     }

@@ -119,6 +119,7 @@ bool edge_is_elsewhere(const struct edge *edge, struct str room, uint64_t now_ms
 
 void link_free(struct edge_link *link)
 {
+    list_remove(&link->try_link);
     map_finish(&link->channels);
     share_drop_all(link);
     link_reader_finish(&link->reader);

@@ -259,6 +259,37 @@ Test(route, a_try_that_takes_long_counts_from_its_beginning)
     SAME_LINES(fake_got(client), "close 1013 the room's worker cannot be reached from here\n");
 }
 
+/* Each try may take seconds; that must not add up to more than clients are told. */
+Test(route, a_try_ends_when_the_room_has_no_more_time_for_it)
+{
+    fake.remote = true;
+    struct fake_client *client = fake_open(&fake, "demo", "a");
+    fake_owner(&fake, "demo", "w1");
+    fake_pass(&fake, EDGE_UNREACHABLE_MS - 1000);
+    fake_down(&fake, "w1");
+    fake_pass(&fake, EDGE_RETRY_MS);
+    fake_owner(&fake, "demo", "w1");
+    fake_asked(&fake);
+    fake_pass(&fake, 1000 - EDGE_RETRY_MS - 1);
+    SAME_LINES(fake_asked(&fake), "");
+    fake_pass(&fake, 1);
+    SAME_LINES(fake_asked(&fake), "drop w1\n");
+    fake_down(&fake, "w1");
+    SAME_LINES(fake_got(client), "close 1013 the room's worker cannot be reached from here\n");
+}
+
+Test(route, who_is_greeted_in_time_is_not_given_up)
+{
+    fake.remote = true;
+    fake_open(&fake, "demo", "a");
+    fake_owner(&fake, "demo", "w1");
+    fake_pass(&fake, EDGE_UNREACHABLE_MS - 1);
+    fake_greet(&fake, "w1");
+    fake_asked(&fake);
+    fake_pass(&fake, 1);
+    SAME_LINES(fake_asked(&fake), "");
+}
+
 /* The store was away, and has not given its rooms to another one yet: nobody reaches it. */
 Test(route, an_owner_that_is_not_among_the_living_is_not_given_up)
 {
