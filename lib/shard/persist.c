@@ -189,6 +189,7 @@ static void flush_room(struct shard_room *room)
     struct shard_room_info info;
     shard_room_info(room, &info);
     struct shard_batch batch = {&room->pending, first, first->number, room->appended};
+    shard->counts.entries += room->appended - room->sent;
     room->sent = room->appended;
     room->shown = true; /* an append shows the figures too */
     shard->host->append(shard->ctx, room->number, &info, &batch);

@@ -108,6 +108,7 @@ enum shard_move_end {
 struct shard_counts {
     uint64_t rooms, sessions, room_bytes;
     uint64_t messages, pushes, broadcasts;
+    uint64_t entries; /* of logs, handed to the store */
     uint64_t resumes; /* sessions taken over from another owner */
 };
 

@@ -1,8 +1,8 @@
-/* A bufferevent, hiredis' formatter and hiredis' reader. */
+/* A socket, hiredis' formatter and hiredis' reader; a bufferevent where TLS is between them. */
 #include "store/conn.h"
 
 #include "base/alloc.h"
-#include "base/list.h"
+#include "store/connect.h"
 #include "store/tls.h"
 
 #include <assert.h>
@@ -10,18 +10,14 @@
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/bufferevent_ssl.h>
-#include <netdb.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/un.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
-/* A snapshot is many MB, and libevent's own bound of 16 KiB a turn would take thousands of turns;
- * other connections wait for this one meanwhile. */
+/* A snapshot is many MB; other connections wait for this one meanwhile. */
 enum { TURN_BYTES = 1 << 20 };
-/* What libevent 2.1 reads of a socket in a turn at the most, whatever one asks for. */
-enum { LIBEVENT_READ = 4096 };
 
 /* What is smaller is copied next to its neighbours, so that one write takes many of them. */
 enum { BIG_BYTES = 4096 };
@@ -42,9 +38,16 @@ enum conn_state {
 
 struct conn {
     enum conn_state state;
-    struct bufferevent *bev; /* owned; NULL once closed */
-    redisReader *reader;     /* owned */
-    struct list pending;     /* of struct pending.link */
+    int fd;                            /* owned, unless there is a `bev`; -1: none */
+    struct event *readable, *writable; /* of `fd`; NULL without */
+    SSL *session;                      /* owned; TLS, until the socket is connected: then */
+    struct bufferevent *bev;           /* owned; has socket and session. NULL: none */
+    struct evbuffer *out;              /* owned */
+    struct list *unsent;               /* borrowed; NULL: nobody calls conn_flush_all */
+    struct list unsent_link;           /* in it: `out` has something new */
+    struct event *flush;               /* from the loop, soon */
+    redisReader *reader;               /* owned */
+    struct list pending;               /* of struct pending.link */
     const struct conn_handlers *handlers;
     void *ctx;
     unsigned depth; /* of callbacks of ours on the stack */
@@ -77,9 +80,34 @@ static void leave(struct conn *conn)
         conn->handlers->on_closed(conn->ctx, conn->why);
         conn->depth--;
     }
+    event_free(conn->flush);
     event_free(conn->failed);
+    evbuffer_free(conn->out);
     redisReaderFree(conn->reader);
     free(conn);
+}
+
+static void drop_events(struct conn *conn)
+{
+    if (conn->readable) {
+        event_free(conn->readable);
+        event_free(conn->writable);
+        conn->readable = conn->writable = NULL;
+    }
+}
+
+static void close_socket(struct conn *conn)
+{
+    drop_events(conn);
+    if (conn->bev) {
+        bufferevent_free(conn->bev);
+        conn->bev = NULL;
+    } else if (conn->fd >= 0) {
+        close(conn->fd);
+    }
+    conn->fd = -1;
+    SSL_free(conn->session);
+    conn->session = NULL;
 }
 
 /* Answers everything; the rest follows when the last callback returns. */
@@ -89,10 +117,8 @@ static void close_now(struct conn *conn)
         return;
     }
     conn->state = CONN_CLOSED;
-    if (conn->bev) {
-        bufferevent_free(conn->bev);
-        conn->bev = NULL;
-    }
+    list_remove(&conn->unsent_link);
+    close_socket(conn);
     struct pending *pending;
     list_each(pending, &conn->pending, link, struct pending)
     {
@@ -141,177 +167,236 @@ static void take_replies(struct conn *conn)
     }
 }
 
-/* There is more than libevent has read: a thousand rooms that are loaded are megabytes, and turns
- * may be milliseconds apart. That the connection has ended is left to libevent, as is what TLS has
- * read. */
-static void read_rest(struct conn *conn)
+/* What has come is done with. */
+static void end_of_input(struct conn *conn)
 {
-    char piece[64 << 10];
-    if (bufferevent_openssl_get_ssl(conn->bev)) {
-        return;
-    }
-    for (size_t got = 0; got < TURN_BYTES && conn->state != CONN_CLOSED;) {
-        ssize_t n = recv(bufferevent_getfd(conn->bev), piece, sizeof(piece), MSG_DONTWAIT);
-        if (n <= 0) {
-            return;
-        }
-        redisReaderFeed(conn->reader, piece, (size_t)n);
-        take_replies(conn);
-        got += (size_t)n;
+    if (conn->state == CONN_LEAVING && list_empty(&conn->pending)) {
+        close_now(conn);
     }
 }
 
-/* Takes all that has come off the buffer, and answers as far as it goes. */
-static void read_replies(struct conn *conn)
+/* ---- a bare socket ---- */
+
+/* Takes what has come, but no more than others can wait for. */
+static void read_socket(struct conn *conn)
 {
-    struct evbuffer *in = bufferevent_get_input(conn->bev);
-    bool more = evbuffer_get_length(in) >= LIBEVENT_READ;
+    char piece[64 << 10];
+    size_t total = 0;
+    ssize_t n = sizeof(piece);
+    while (conn->state != CONN_CLOSED && total < TURN_BYTES && n == (ssize_t)sizeof(piece)) {
+        n = recv(conn->fd, piece, sizeof(piece), 0);
+        if (n > 0) {
+            redisReaderFeed(conn->reader, piece, (size_t)n);
+            take_replies(conn);
+            total += (size_t)n;
+        } else if (n == 0) {
+            fail(conn, "Server closed the connection");
+        } else if (errno != EAGAIN && errno != EINTR) {
+            fail(conn, strerror(errno));
+        }
+    }
+}
+
+static void on_readable(evutil_socket_t fd, short what, void *ctx)
+{
+    struct conn *conn = ctx;
+    (void)fd;
+    (void)what;
+    enter(conn);
+    read_socket(conn);
+    end_of_input(conn);
+    leave(conn);
+}
+
+/* That it cannot write any more is told from the loop, behind what it can read yet: a server says
+ * why it hangs up. */
+static void write_socket(struct conn *conn)
+{
+    int n = 1;
+    for (int left = TURN_BYTES; left > 0 && n > 0 && evbuffer_get_length(conn->out) > 0;
+         left -= n) {
+        n = evbuffer_write_atmost(conn->out, conn->fd, left);
+    }
+    if (n < 0 && errno != EAGAIN && errno != EINTR) {
+        event_active(conn->failed, EV_TIMEOUT, 1);
+    } else if (evbuffer_get_length(conn->out) > 0) {
+        event_add(conn->writable, NULL);
+    }
+}
+
+/* ---- sending ---- */
+
+static void flush(struct conn *conn)
+{
+    list_remove(&conn->unsent_link);
+    event_del(conn->flush);
+    if (conn->state != CONN_OPEN && conn->state != CONN_LEAVING) {
+        return;
+    }
+    if (conn->bev) {
+        bufferevent_write_buffer(conn->bev, conn->out);
+    } else {
+        write_socket(conn);
+    }
+}
+
+static void flush_soon(struct conn *conn)
+{
+    if (conn->unsent && list_empty(&conn->unsent_link)) {
+        list_append(conn->unsent, &conn->unsent_link);
+    }
+    event_active(conn->flush, EV_TIMEOUT, 1);
+}
+
+static void on_flush(evutil_socket_t fd, short what, void *ctx)
+{
+    (void)fd;
+    (void)what;
+    flush(ctx);
+}
+
+void conn_flush_all(struct list *unsent)
+{
+    struct conn *conn;
+    list_each(conn, unsent, unsent_link, struct conn)
+    {
+        flush(conn);
+    }
+}
+
+static void open_up(struct conn *conn)
+{
+    conn->state = CONN_OPEN;
+    conn->handlers->on_open(conn->ctx);
+    flush(conn);
+}
+
+/* ---- TLS ---- */
+
+static void on_tls_read(struct bufferevent *bev, void *ctx)
+{
+    struct conn *conn = ctx;
+    struct evbuffer *in = bufferevent_get_input(bev);
     struct evbuffer_iovec chunk;
+    enter(conn);
     while (evbuffer_peek(in, -1, NULL, &chunk, 1) > 0) {
         redisReaderFeed(conn->reader, chunk.iov_base, chunk.iov_len);
         evbuffer_drain(in, chunk.iov_len);
     }
     take_replies(conn);
-    if (more && conn->state != CONN_CLOSED) {
-        read_rest(conn);
-    }
-}
-
-static void on_read(struct bufferevent *bev, void *ctx)
-{
-    struct conn *conn = ctx;
-    (void)bev;
-    enter(conn);
-    read_replies(conn);
-    if (conn->state == CONN_LEAVING && list_empty(&conn->pending)) {
-        close_now(conn);
-    }
+    end_of_input(conn);
     leave(conn);
 }
-
-/* ---- coming and going ---- */
 
 static const char *trouble(const struct conn *conn, short what)
 {
     SSL *session = bufferevent_openssl_get_ssl(conn->bev);
     int error = EVUTIL_SOCKET_ERROR();
-    unsigned long tls_error = session ? bufferevent_get_openssl_error(conn->bev) : 0;
-    if (session && (tls_error || conn->state == CONN_CONNECTING) &&
-        (tls_error || SSL_get_verify_result(session) != X509_V_OK || error == 0)) {
+    unsigned long tls_error = bufferevent_get_openssl_error(conn->bev);
+    if (tls_error || (conn->state == CONN_CONNECTING &&
+                      (SSL_get_verify_result(session) != X509_V_OK || error == 0))) {
         return tls_trouble(session, tls_error);
     }
     return what & BEV_EVENT_EOF || error == 0 ? "Server closed the connection"
                                               : evutil_socket_error_to_string(error);
 }
 
-static void on_event(struct bufferevent *bev, short what, void *ctx)
+static void on_tls_event(struct bufferevent *bev, short what, void *ctx)
 {
     struct conn *conn = ctx;
+    (void)bev;
     enter(conn);
-    if (what & BEV_EVENT_CONNECTED) {
-        int on = 1;
-        setsockopt(bufferevent_getfd(bev), IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-        if (conn->state == CONN_CONNECTING) {
-            conn->state = CONN_OPEN;
-            conn->handlers->on_open(conn->ctx);
-        }
+    if (what & BEV_EVENT_CONNECTED && conn->state == CONN_CONNECTING) {
+        open_up(conn);
     } else if (what & (BEV_EVENT_EOF | BEV_EVENT_ERROR)) {
         fail(conn, trouble(conn, what));
     }
     leave(conn);
 }
 
-/* What could not even begin is told from the loop. */
+static void begin_tls(struct conn *conn)
+{
+    drop_events(conn);
+    conn->bev = bufferevent_openssl_socket_new(event_get_base(conn->flush), conn->fd, conn->session,
+                                               BUFFEREVENT_SSL_CONNECTING, BEV_OPT_CLOSE_ON_FREE);
+    assert(conn->bev);
+    conn->session = NULL;
+    bufferevent_setcb(conn->bev, on_tls_read, NULL, on_tls_event, conn);
+    bufferevent_set_max_single_read(conn->bev, TURN_BYTES);
+    bufferevent_set_max_single_write(conn->bev, TURN_BYTES);
+    bufferevent_openssl_set_allow_dirty_shutdown(conn->bev, 1);
+    bufferevent_enable(conn->bev, EV_READ | EV_WRITE);
+}
+
+/* ---- coming and going ---- */
+
+static void on_connected(struct conn *conn)
+{
+    int error = connect_result(conn->fd);
+    if (error) {
+        fail(conn, strerror(error));
+    } else if (conn->session) {
+        begin_tls(conn);
+    } else {
+        event_add(conn->readable, NULL);
+        open_up(conn);
+    }
+}
+
+static void on_writable(evutil_socket_t fd, short what, void *ctx)
+{
+    struct conn *conn = ctx;
+    (void)fd;
+    (void)what;
+    enter(conn);
+    if (conn->state == CONN_CONNECTING) {
+        on_connected(conn);
+    } else {
+        flush(conn);
+    }
+    leave(conn);
+}
+
+/* What could not even begin, or goes no further, is told from the loop. */
 static void on_failed(evutil_socket_t fd, short what, void *ctx)
 {
     struct conn *conn = ctx;
     (void)fd;
     (void)what;
     enter(conn);
-    close_now(conn); /* why is said already */
+    if (conn->readable && conn->state != CONN_CONNECTING) {
+        read_socket(conn);
+    }
+    fail(conn, "Server closed the connection");
     leave(conn);
-}
-
-static bool connect_socket(struct conn *conn, const char *path)
-{
-    struct sockaddr_un where = {.sun_family = AF_UNIX};
-    if (strlen(path) >= sizeof(where.sun_path)) {
-        set_why(conn, "the path of the socket is too long");
-        return false;
-    }
-    memcpy(where.sun_path, path, strlen(path));
-    if (bufferevent_socket_connect(conn->bev, (struct sockaddr *)&where, sizeof(where))) {
-        set_why(conn, strerror(errno));
-        return false;
-    }
-    return true;
-}
-
-/* Names are looked up by the system, which may take its time; addresses are not looked up. IPv4
- * comes first: "localhost" is ::1 too, where Redis does not listen by default. */
-static int look_up(const struct address *address, struct addrinfo **out)
-{
-    static const int families[] = {AF_INET, AF_INET6};
-    char port[8];
-    int error = 0;
-    snprintf(port, sizeof(port), "%u", address->port);
-    for (size_t i = 0; i < 2; i++) {
-        struct addrinfo want = {.ai_family = families[i], .ai_socktype = SOCK_STREAM};
-        error = getaddrinfo(address->host, port, &want, out);
-        if (!error) {
-            break;
-        }
-    }
-    return error;
-}
-
-static bool connect_tcp(struct conn *conn, const struct address *address)
-{
-    struct addrinfo *found;
-    int error = look_up(address, &found);
-    if (error) {
-        set_why(conn, gai_strerror(error));
-        return false;
-    }
-    bool fine = bufferevent_socket_connect(conn->bev, found->ai_addr, (int)found->ai_addrlen) == 0;
-    if (!fine) {
-        set_why(conn, strerror(errno));
-    }
-    freeaddrinfo(found);
-    return fine;
 }
 
 struct conn *conn_create(struct event_base *base, const struct conn_target *target,
                          const struct conn_handlers *handlers, void *ctx)
 {
     struct conn *conn = xcalloc(1, sizeof(*conn));
+    struct buf why = {0};
     conn->handlers = handlers;
     conn->ctx = ctx;
+    conn->session = target->tls ? tls_session(target->tls, target->address) : NULL;
+    conn->unsent = target->unsent;
+    conn->out = evbuffer_new();
     conn->reader = redisReaderCreate();
+    conn->flush = event_new(base, -1, 0, on_flush, conn);
     conn->failed = evtimer_new(base, on_failed, conn);
+    list_init(&conn->unsent_link);
     list_init(&conn->pending);
-    conn->bev =
-        target->tls
-            ? bufferevent_openssl_socket_new(base, -1, tls_session(target->tls, target->address),
-                                             BUFFEREVENT_SSL_CONNECTING, BEV_OPT_CLOSE_ON_FREE)
-            : bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
-    assert(conn->bev);
-    bufferevent_setcb(conn->bev, on_read, NULL, on_event, conn);
-    bufferevent_set_max_single_read(conn->bev, TURN_BYTES);
-    bufferevent_set_max_single_write(conn->bev, TURN_BYTES);
-    if (target->tls) {
-        bufferevent_openssl_set_allow_dirty_shutdown(conn->bev, 1);
-    }
-    enter(conn); /* it may fail before it returns */
-    bool fine = target->socket_path ? connect_socket(conn, target->socket_path)
-                                    : connect_tcp(conn, target->address);
-    conn->depth--;
-    if (fine && conn->bev) {
-        bufferevent_enable(conn->bev, EV_READ | EV_WRITE);
+    conn->fd = connect_begin(target, &why);
+    if (conn->fd >= 0) {
+        conn->readable = event_new(base, conn->fd, EV_READ | EV_PERSIST, on_readable, conn);
+        conn->writable = event_new(base, conn->fd, EV_WRITE, on_writable, conn);
+        event_add(conn->writable, NULL);
     } else {
-        struct timeval now = {0, 0};
-        evtimer_add(conn->failed, &now);
+        buf_append_byte(&why, 0);
+        set_why(conn, (const char *)buf_head(&why));
+        event_active(conn->failed, EV_TIMEOUT, 1);
     }
+    buf_finish(&why);
     return conn;
 }
 
@@ -327,7 +412,7 @@ static void free_command(const void *data, size_t len, void *ctx)
 bool conn_send(struct conn *conn, int argc, const char *const *argv, const size_t *len,
                conn_reply_fn fn, void *ctx)
 {
-    if (!conn->bev || (conn->state != CONN_CONNECTING && conn->state != CONN_OPEN)) {
+    if (conn->state != CONN_CONNECTING && conn->state != CONN_OPEN) {
         return false;
     }
     char *command;
@@ -337,13 +422,13 @@ bool conn_send(struct conn *conn, int argc, const char *const *argv, const size_
     struct pending *pending = xmalloc(sizeof(*pending));
     *pending = (struct pending){.fn = fn, .ctx = ctx};
     list_append(&conn->pending, &pending->link);
-    struct evbuffer *out = bufferevent_get_output(conn->bev);
     if (bytes < BIG_BYTES) {
-        evbuffer_add(out, command, (size_t)bytes);
+        evbuffer_add(conn->out, command, (size_t)bytes);
         redisFreeCommand(command);
     } else {
-        evbuffer_add_reference(out, command, (size_t)bytes, free_command, command);
+        evbuffer_add_reference(conn->out, command, (size_t)bytes, free_command, command);
     }
+    flush_soon(conn);
     return true;
 }
 
@@ -367,8 +452,7 @@ void conn_leave(struct conn *conn, const char *why)
     set_why(conn, why);
     conn->state = CONN_LEAVING;
     if (list_empty(&conn->pending)) {
-        struct timeval now = {0, 0};
-        evtimer_add(conn->failed, &now);
+        event_active(conn->failed, EV_TIMEOUT, 1);
     }
 }
 

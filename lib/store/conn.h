@@ -7,6 +7,7 @@
 #define STORE_CONN_H
 
 #include "base/address.h"
+#include "base/list.h"
 
 #include <event2/event.h>
 #include <hiredis/hiredis.h>
@@ -19,6 +20,7 @@ struct conn_target {
     const char *socket_path;       /* NULL: by TCP */
     const struct address *address; /* of TCP */
     struct tls *tls;               /* NULL: none */
+    struct list *unsent;           /* where it can be flushed; NULL: by itself alone */
 };
 
 struct conn_handlers {
@@ -43,6 +45,10 @@ bool conn_send(struct conn *conn, int argc, const char *const *argv, const size_
 /* The same with words that hold no NUL. */
 bool conn_send_words(struct conn *conn, int argc, const char *const *argv, conn_reply_fn fn,
                      void *ctx);
+
+/* Sends what these have been given. It is sent without that too, but only from the loop: by whom
+ * this is called before he waits, it is sent a turn earlier. */
+void conn_flush_all(struct list *unsent);
 
 /* Sends no more, and closes (on_closed, with `why`) when what is under way is answered. */
 void conn_leave(struct conn *conn, const char *why);

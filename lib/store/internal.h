@@ -87,6 +87,7 @@ struct store {
     const struct store_handlers *handlers;
     void *ctx;
     struct tls *tls;       /* owned; NULL: none */
+    struct list unsent;    /* connections that have something to write */
     struct upstream *main; /* who has the workers' keys; owned unless it is one of the cluster's;
                               NULL while nobody is known to */
     struct sentinels *sentinels; /* owned; NULL: none are asked */

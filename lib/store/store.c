@@ -159,6 +159,11 @@ void store_hurry(struct store *store)
     }
 }
 
+void store_flush(struct store *store)
+{
+    conn_flush_all(&store->unsent);
+}
+
 struct conn *store_connect(struct store *store, const struct address *address,
                            const struct conn_handlers *handlers, void *ctx)
 {
@@ -171,8 +176,10 @@ struct conn *store_connect(struct store *store, const struct address *address,
             return NULL;
         }
     }
-    struct conn_target target = {
-        .socket_path = store->url->socket_path, .address = address, .tls = store->tls};
+    struct conn_target target = {.socket_path = store->url->socket_path,
+                                 .address = address,
+                                 .tls = store->tls,
+                                 .unsent = &store->unsent};
     return conn_create(store->base, &target, handlers, ctx);
 }
 
@@ -192,6 +199,7 @@ struct store *store_create(struct event_base *base, const struct redis_url *url,
 {
     struct store *store = xcalloc(1, sizeof(*store));
     store->base = base;
+    list_init(&store->unsent);
     store->url = url;
     store->handlers = handlers;
     store->ctx = ctx;

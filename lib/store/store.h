@@ -52,6 +52,10 @@ struct store *store_create(struct event_base *base, const struct redis_url *url,
 /* Answers what is under way, without on_down. NULL is fine. */
 void store_destroy(struct store *store);
 
+/* Sends what was asked for since the loop's turn began; without it that is sent in the next turn.
+ */
+void store_flush(struct store *store);
+
 /* Ready for commands; of a cluster: the master of the workers' keys is. */
 bool store_is_up(const struct store *store);
 /* Up, and no write was refused for a reason that holds for all (out of memory, disk full, ...). */

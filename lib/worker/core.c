@@ -202,6 +202,7 @@ void worker_core_end_turn(struct worker_core *core)
     shard_flush(core->shard);
     mark_leave();
     core->more_events = events_flush(&core->events, core->store); /* behind the rooms' own */
+    store_flush(core->store);
     count(core);
 }
 
