@@ -15,12 +15,13 @@ enum {
     PACE_MANY_MS = 16,
     PACE_LONGEST_MS = 100,
     PACE_FEW_FRAMES = 10500, /* a second, of all connections: some 5 % of a core */
-    PACE_LATE_MS = 8,       /* on average: it has too much to do */
-    PACE_PERIOD_MS = 100    /* over so long */
+    PACE_LATE_MS = 8,        /* on average: it has too much to do */
+    PACE_PERIOD_MS = 100     /* over so long */
 };
 
 struct pace {
     uint64_t ms;        /* between two frames of events of a connection, on average */
+    uint64_t would_be;  /* frames a second, lately, if that were EDGE_PACE_MS */
     uint64_t period_at; /* when the period began, with its first frame */
     uint64_t frames;    /* sent in it, */
     uint64_t events;    /* with so many events together */

@@ -19,8 +19,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* Of pushes, and of log entries, each of which a disk is waited for. */
-static const struct loop_batching batching = {.from = 1000, .full = 4000, .apart_us = 2000};
+/* Of pushes, and of log entries: a turn's go to the disk together, and that is what they cost. */
+static const struct loop_batching batching = {.from = 2000, .full = 4000, .apart_us = 3500};
 
 /* How long it has after a SIGTERM of its own; a supervisor names its deadline. */
 enum { TERMINATE_MS = 20000 };
