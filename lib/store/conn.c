@@ -235,7 +235,7 @@ static void flush(struct conn *conn)
     }
     if (conn->bev) {
         bufferevent_write_buffer(conn->bev, conn->out);
-    } else {
+    } else if (conn->writable) {
         write_socket(conn);
     }
 }
@@ -449,9 +449,13 @@ void conn_leave(struct conn *conn, const char *why)
     if (conn->state != CONN_CONNECTING && conn->state != CONN_OPEN) {
         return;
     }
+    bool open = conn->state == CONN_OPEN;
     set_why(conn, why);
     conn->state = CONN_LEAVING;
-    if (list_empty(&conn->pending)) {
+    if (!open) {
+        drop_events(conn); /* nothing was sent yet, and nothing will be */
+    }
+    if (!open || list_empty(&conn->pending)) {
         event_active(conn->failed, EV_TIMEOUT, 1);
     }
 }

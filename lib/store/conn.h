@@ -50,7 +50,8 @@ bool conn_send_words(struct conn *conn, int argc, const char *const *argv, conn_
  * this is called before he waits, it is sent a turn earlier. */
 void conn_flush_all(struct list *unsent);
 
-/* Sends no more, and closes (on_closed, with `why`) when what is under way is answered. */
+/* Sends no more, and closes (on_closed, with `why`) when what is under way is answered; what was not
+ * sent yet, as the connection was not open, is not. */
 void conn_leave(struct conn *conn, const char *why);
 /* Closes it now: answers what is under way from inside, and calls no on_closed. NULL is fine. */
 void conn_destroy(struct conn *conn);
