@@ -215,11 +215,54 @@ static bool has_long(struct blob *const *events, uint32_t count)
     return false;
 }
 
-/* One frame with one `data` message of these events. */
-static void send_data(struct edge_conn *conn, struct blob *const *events, uint32_t count)
+/* The same, of pieces that others are sent too. */
+static void push_pieces(struct edge_conn *conn, struct blob *const *events, uint32_t count,
+                        size_t bytes)
+{
+    struct outq *out = out_of(conn);
+    uint8_t head[ENVELOPE_MAX];
+    uint8_t tail[ENVELOPE_MAX];
+    size_t gap = envelope_gap(conn->encoding);
+    size_t head_len = envelope_head(conn->encoding, count, head);
+    size_t tail_len = envelope_tail(conn->encoding, tail);
+    struct buf begin = {0};
+    blob_begin(&begin);
+    ws_write_header(&begin, opcode_of(conn->encoding), true,
+                    head_len + bytes + (count - 1) * gap + tail_len);
+    buf_append(&begin, head, head_len);
+    outq_push(out, blob_take(&begin));
+    for (uint32_t i = 0; i < count;) {
+        uint32_t length = piece_length(events + i, count - i);
+        if (i > 0 && gap > 0) {
+            outq_push_lent(out, blob_ref(conn->edge->comma));
+        }
+        outq_push(out, blob_ref(piece_cache_get(&conn->edge->pieces, conn->encoding, events + i,
+                                                length)));
+        i += length;
+    }
+    outq_append(out, tail, tail_len);
+}
+
+/* To copy a frame is cheaper than to send it in pieces, up to a length; but who is late had better
+ * not fill the memory with copies, each of which is written to for the first time. */
+static size_t pieces_from(const struct edge_conn *conn)
+{
+    enum { IN_TIME = 32 << 10, LATE = 8 << 10 };
+    return conn->edge->pace.ms > PACE_MANY_MS ? LATE : IN_TIME;
+}
+
+/* One frame with one `data` message of these events, of so many bytes. */
+static void send_data(struct edge_conn *conn, struct blob *const *events, uint32_t count,
+                      size_t bytes)
 {
     struct frame_cache *made = &conn->edge->made;
     outq_begin(out_of(conn));
+    if (bytes > pieces_from(conn)) {
+        push_pieces(conn, events, count, bytes);
+        conn->edge->counts.frames_sent++;
+        conn_ready(conn);
+        return;
+    }
     struct blob *frame = frame_cache_get(made, conn->encoding, events, count);
     if (frame) {
         outq_push(out_of(conn), blob_ref(frame));
@@ -275,9 +318,17 @@ static size_t outq_bytes(const struct edge *edge)
     return edge->config->outq_bytes ? edge->config->outq_bytes : EDGE_OUTQ_BYTES;
 }
 
-static bool blocked(const struct edge_conn *conn)
+static bool has_much(const struct edge_conn *conn)
 {
     return !list_empty(&conn->waits) || conn->out.bytes > outq_bytes(conn->edge);
+}
+
+/* What a turn has made is written when it ends: only a socket that did not take all then is in the
+ * way. Where it is we who are late, and each turn has much for all, to hold events back for a
+ * room's hundreds of clients, and to condense them for each, would be what makes us later still. */
+static bool blocked(const struct edge_conn *conn)
+{
+    return has_much(conn) && (!list_empty(&conn->waits) || conn->behind_since > 0);
 }
 
 static void keep_event(struct edge_conn *conn, struct blob *event)
@@ -307,7 +358,7 @@ void deliver_drop_events(struct edge_conn *conn)
 static void flush_events(struct edge_conn *conn)
 {
     uint32_t events = conn->event_count;
-    send_data(conn, conn->events, events);
+    send_data(conn, conn->events, events, conn->event_bytes);
     deliver_drop_events(conn);
     list_remove(&conn->pace_link);
     note_sent(conn, events);
@@ -365,7 +416,7 @@ void deliver_event(struct edge_conn *conn, struct rendered *event)
     conn->edge->counts.events++;
     bool now = may_send(conn) && !blocked(conn);
     if (now && conn->event_count == 0) {
-        send_data(conn, &blob, 1);
+        send_data(conn, &blob, 1, blob->len);
         note_sent(conn, 1);
         return;
     }
@@ -411,7 +462,7 @@ void deliver_message(struct edge_conn *conn, struct rendered *message, bool afte
 /* Who has that much still to read hears from us anyway. */
 void deliver_pong(struct edge_conn *conn, struct rendered *pong)
 {
-    if (!blocked(conn)) {
+    if (!has_much(conn)) {
         send_message(conn, pong);
     }
 }
@@ -445,4 +496,5 @@ void deliver_pace_tick(struct edge *edge)
         }
     }
     frame_cache_clear(&edge->made); /* nobody waits for any of them */
+    piece_cache_clear(&edge->pieces);
 }

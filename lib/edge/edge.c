@@ -73,6 +73,7 @@ void edge_destroy(struct edge *edge)
     map_finish(&edge->links);
     buf_finish(&edge->scratch);
     frame_cache_clear(&edge->made);
+    piece_cache_clear(&edge->pieces);
     blob_unref(edge->comma);
     free(edge);
 }

@@ -8,6 +8,7 @@
 #include "edge/chunk.h"
 #include "edge/edge.h"
 #include "edge/frame_cache.h"
+#include "edge/piece_cache.h"
 #include "edge/pace.h"
 #include "edge/share.h"
 #include "ws/parser.h"
@@ -39,6 +40,7 @@ struct edge {
     uint64_t now_ms;    /* of the call being handled */
     struct buf scratch; /* for what is being transcoded */
     struct frame_cache made;
+    struct piece_cache pieces;
     struct pace pace;
     struct log_limit shed_limit;
     struct blob *comma; /* owned reference: what stands between parts of a share in JSON */

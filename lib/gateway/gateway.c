@@ -10,6 +10,8 @@
 
 /* Of events to clients. */
 static const struct loop_batching batching = {.from = 5000, .full = 25000, .apart_us = 3000};
+/* Who has much to be sent is sent some of it in each turn, and waits for the next. */
+static const struct loop_batching at_once = {.from = 5000, .full = 25000, .apart_us = 0};
 
 enum {
     TICK_MS = 250,
@@ -209,7 +211,8 @@ int gateway_run(const struct config *config)
     }
     enum err err = start(&gateway);
     while (!err && !gateway.done) {
-        loop_turn(gateway.base, &batching, edge_count(gateway_core_edge(gateway.core))->events);
+        loop_turn(gateway.base, gateway.more_long ? &at_once : &batching,
+                  edge_count(gateway_core_edge(gateway.core))->events);
         end_of_turn(&gateway);
     }
     finish(&gateway);

@@ -34,6 +34,7 @@ struct gateway {
     struct log_limit accept_failures;
     struct log_limit link_failures, link_refusals;
     size_t long_left;     /* of what may be written in this turn to those with much to write */
+    bool more_long;       /* and that was not enough in the last one */
     uint64_t stop_by;     /* when stopping ends whatever happens; 0: not stopping */
     struct spread spread; /* which connections are closed when, while it stops */
     bool leaving;         /* the node is about to stop: nobody new is to be sent here */

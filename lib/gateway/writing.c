@@ -175,5 +175,6 @@ void writing_run(struct gateway *gateway)
         list_remove(&client->ready_link);
         client_write(client);
     }
+    gateway->more_long = gateway->long_left == 0;
     gateway->long_left = LONG_PER_TURN;
 }
