@@ -215,7 +215,7 @@ static bool has_long(struct blob *const *events, uint32_t count)
     return false;
 }
 
-/* The same, of pieces that others are sent too. */
+/* A frame of these events, in pieces that others are sent too. */
 static void push_pieces(struct edge_conn *conn, struct blob *const *events, uint32_t count,
                         size_t bytes)
 {
@@ -251,27 +251,31 @@ static size_t pieces_from(const struct edge_conn *conn)
     return conn->edge->pace.ms > PACE_MANY_MS ? LATE : IN_TIME;
 }
 
+/* The same in one piece, which is kept for who is told the same. */
+static void push_whole(struct edge_conn *conn, struct blob *const *events, uint32_t count)
+{
+    struct frame_cache *made = &conn->edge->made;
+    struct blob *frame = frame_cache_get(made, conn->encoding, events, count);
+    if (frame) {
+        outq_push(out_of(conn), blob_ref(frame));
+        return;
+    }
+    frame = make_data(conn, events, count);
+    if (!has_long(events, count)) {
+        frame_cache_put(made, conn->encoding, events, count, frame);
+    }
+    outq_push(out_of(conn), frame);
+}
+
 /* One frame with one `data` message of these events, of so many bytes. */
 static void send_data(struct edge_conn *conn, struct blob *const *events, uint32_t count,
                       size_t bytes)
 {
-    struct frame_cache *made = &conn->edge->made;
     outq_begin(out_of(conn));
     if (bytes > pieces_from(conn)) {
         push_pieces(conn, events, count, bytes);
-        conn->edge->counts.frames_sent++;
-        conn_ready(conn);
-        return;
-    }
-    struct blob *frame = frame_cache_get(made, conn->encoding, events, count);
-    if (frame) {
-        outq_push(out_of(conn), blob_ref(frame));
     } else {
-        frame = make_data(conn, events, count);
-        if (!has_long(events, count)) {
-            frame_cache_put(made, conn->encoding, events, count, frame);
-        }
-        outq_push(out_of(conn), frame);
+        push_whole(conn, events, count);
     }
     conn->edge->counts.frames_sent++;
     conn_ready(conn);

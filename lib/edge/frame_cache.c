@@ -6,29 +6,42 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void forget(struct made_frame *made)
+void made_forget(struct made *made)
 {
     for (uint32_t i = 0; i < made->count; i++) {
         blob_unref(made->events[i]);
     }
     free(made->events);
-    blob_unref(made->frame);
-    *made = (struct made_frame){0};
+    blob_unref(made->bytes);
+    *made = (struct made){0};
 }
 
-static bool is_of(const struct made_frame *made, enum encoding encoding, struct blob *const *events,
-                  uint32_t count)
+bool made_is_of(const struct made *made, enum encoding encoding, struct blob *const *events,
+                uint32_t count)
 {
-    return made->frame && made->encoding == encoding && made->count == count &&
+    return made->bytes && made->encoding == encoding && made->count == count &&
            memcmp(made->events, events, count * sizeof(struct blob *)) == 0;
+}
+
+void made_put(struct made *made, enum encoding encoding, struct blob *const *events, uint32_t count,
+              struct blob *take)
+{
+    made_forget(made);
+    made->events = xmalloc(count * sizeof(struct blob *));
+    for (uint32_t i = 0; i < count; i++) {
+        made->events[i] = blob_ref(events[i]);
+    }
+    made->count = count;
+    made->encoding = encoding;
+    made->bytes = take;
 }
 
 struct blob *frame_cache_get(const struct frame_cache *cache, enum encoding encoding,
                              struct blob *const *events, uint32_t count)
 {
     for (int i = 0; i < FRAME_CACHE_SLOTS; i++) {
-        if (is_of(&cache->made[i], encoding, events, count)) {
-            return cache->made[i].frame;
+        if (made_is_of(&cache->made[i], encoding, events, count)) {
+            return cache->made[i].bytes;
         }
     }
     return NULL;
@@ -40,20 +53,13 @@ void frame_cache_put(struct frame_cache *cache, enum encoding encoding, struct b
     if (frame->len > FRAME_CACHE_BYTES) {
         return;
     }
-    struct made_frame *made = &cache->made[cache->next++ % FRAME_CACHE_SLOTS];
-    forget(made);
-    made->events = xmalloc(count * sizeof(struct blob *));
-    for (uint32_t i = 0; i < count; i++) {
-        made->events[i] = blob_ref(events[i]);
-    }
-    made->count = count;
-    made->encoding = encoding;
-    made->frame = blob_ref(frame);
+    struct made *made = &cache->made[cache->next++ % FRAME_CACHE_SLOTS];
+    made_put(made, encoding, events, count, blob_ref(frame));
 }
 
 void frame_cache_clear(struct frame_cache *cache)
 {
     for (int i = 0; i < FRAME_CACHE_SLOTS; i++) {
-        forget(&cache->made[i]);
+        made_forget(&cache->made[i]);
     }
 }

@@ -12,14 +12,24 @@ enum {
     FRAME_CACHE_BYTES = 64 << 10, /* longer frames are not kept */
 };
 
+/* What was made of some events. Zeroed is nothing. */
+struct made {
+    struct blob **events; /* owned, and a reference to each, so that none is mistaken for another */
+    struct blob *bytes;   /* owned reference; NULL: nothing */
+    uint32_t count;
+    enum encoding encoding;
+};
+
+bool made_is_of(const struct made *made, enum encoding encoding, struct blob *const *events,
+                uint32_t count);
+/* Instead of what was there. Takes references of its own to the events, and over that to the bytes.
+ */
+void made_put(struct made *made, enum encoding encoding, struct blob *const *events, uint32_t count,
+              struct blob *take);
+void made_forget(struct made *made);
+
 struct frame_cache {
-    struct made_frame {
-        struct blob *
-            *events; /* owned, and a reference to each, so that none is mistaken for another */
-        struct blob *frame; /* owned reference; NULL: the slot is free */
-        uint32_t count;
-        enum encoding encoding;
-    } made[FRAME_CACHE_SLOTS];
+    struct made made[FRAME_CACHE_SLOTS];
     uint32_t next; /* slot that is given up for the next one */
 };
 

@@ -8,8 +8,8 @@
 #include "edge/chunk.h"
 #include "edge/edge.h"
 #include "edge/frame_cache.h"
-#include "edge/piece_cache.h"
 #include "edge/pace.h"
+#include "edge/piece_cache.h"
 #include "edge/share.h"
 #include "ws/parser.h"
 

@@ -1,11 +1,6 @@
 /* Pieces of long frames. */
 #include "edge/piece_cache.h"
 
-#include "base/alloc.h"
-
-#include <stdlib.h>
-#include <string.h>
-
 /* Spreads addresses, of which the low bits are all the same (Knuth, 6.4). */
 static uint32_t hash(const struct blob *event)
 {
@@ -32,37 +27,15 @@ uint32_t piece_length(struct blob *const *events, uint32_t count)
     return len;
 }
 
-static void forget(struct piece *piece)
-{
-    for (uint32_t i = 0; i < piece->count; i++) {
-        blob_unref(piece->events[i]);
-    }
-    free(piece->events);
-    blob_unref(piece->bytes);
-    *piece = (struct piece){0};
-}
-
-static bool is_of(const struct piece *piece, enum encoding encoding, struct blob *const *events,
-                  uint32_t count)
-{
-    return piece->bytes && piece->encoding == encoding && piece->count == count &&
-           memcmp(piece->events, events, count * sizeof(struct blob *)) == 0;
-}
-
-static void make(struct piece *piece, enum encoding encoding, struct blob *const *events,
-                 uint32_t count)
+static struct blob *join(enum encoding encoding, struct blob *const *events, uint32_t count)
 {
     struct buf bytes = {0};
     blob_begin(&bytes);
-    piece->events = xmalloc(count * sizeof(struct blob *));
     for (uint32_t i = 0; i < count; i++) {
-        piece->events[i] = blob_ref(events[i]);
         buf_append(&bytes, ",", i > 0 ? envelope_gap(encoding) : 0);
         buf_append(&bytes, events[i]->data, events[i]->len);
     }
-    piece->count = count;
-    piece->encoding = encoding;
-    piece->bytes = blob_take(&bytes);
+    return blob_take(&bytes);
 }
 
 struct blob *piece_cache_get(struct piece_cache *cache, enum encoding encoding,
@@ -71,10 +44,9 @@ struct blob *piece_cache_get(struct piece_cache *cache, enum encoding encoding,
     if (count == 1) {
         return events[0];
     }
-    struct piece *piece = &cache->pieces[hash(events[0]) / 16 % PIECE_CACHE_SLOTS];
-    if (!is_of(piece, encoding, events, count)) {
-        forget(piece);
-        make(piece, encoding, events, count);
+    struct made *piece = &cache->pieces[hash(events[0]) / 16 % PIECE_CACHE_SLOTS];
+    if (!made_is_of(piece, encoding, events, count)) {
+        made_put(piece, encoding, events, count, join(encoding, events, count));
     }
     return piece->bytes;
 }
@@ -82,6 +54,6 @@ struct blob *piece_cache_get(struct piece_cache *cache, enum encoding encoding,
 void piece_cache_clear(struct piece_cache *cache)
 {
     for (int i = 0; i < PIECE_CACHE_SLOTS; i++) {
-        forget(&cache->pieces[i]);
+        made_forget(&cache->pieces[i]);
     }
 }

@@ -8,8 +8,7 @@
 #ifndef EDGE_PIECE_CACHE_H
 #define EDGE_PIECE_CACHE_H
 
-#include "base/blob.h"
-#include "edge/rendered.h"
+#include "edge/frame_cache.h"
 
 enum {
     PIECE_CACHE_SLOTS = 128,
@@ -18,12 +17,7 @@ enum {
 };
 
 struct piece_cache {
-    struct piece {
-        struct blob **events; /* owned, and a reference to each, so that none is mistaken */
-        struct blob *bytes;   /* owned reference; NULL: the slot is free */
-        uint32_t count;
-        enum encoding encoding;
-    } pieces[PIECE_CACHE_SLOTS];
+    struct made pieces[PIECE_CACHE_SLOTS];
 };
 
 /* Of how many events from the first on the first piece of a frame is; `count` is at least 1. */
