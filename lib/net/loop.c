@@ -8,6 +8,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <malloc.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -85,6 +86,59 @@ static uint64_t apart_us(const struct loop_batching *how, double rate)
     return share <= 0 ? 0 : share >= 1 ? how->apart_us : (uint64_t)(share * how->apart_us);
 }
 
+enum { PROMPT_MAX = 64 };
+static struct event *prompt[PROMPT_MAX];
+static nfds_t prompts;
+
+void loop_prompt_add(struct event *readable)
+{
+    if (prompts < PROMPT_MAX) {
+        prompt[prompts++] = readable;
+    }
+}
+
+void loop_prompt_remove(const struct event *readable)
+{
+    for (nfds_t i = 0; i < prompts; i++) {
+        if (prompt[i] == readable) {
+            prompt[i] = prompt[--prompts];
+            return;
+        }
+    }
+}
+
+static bool is_prompt(const struct event *readable)
+{
+    nfds_t i = 0;
+    while (i < prompts && prompt[i] != readable) {
+        i++;
+    }
+    return i < prompts;
+}
+
+/* Waits for so long, or until something prompt has come, which is then called back: true. A signal
+ * may end it too: the turn is early then. */
+static bool pause_turns(uint64_t wait_us)
+{
+    struct timespec pause = {.tv_nsec = (long)wait_us * 1000};
+    struct pollfd fds[PROMPT_MAX];
+    struct event *events[PROMPT_MAX]; /* callbacks add and remove */
+    nfds_t n = prompts;
+    for (nfds_t i = 0; i < n; i++) {
+        events[i] = prompt[i];
+        fds[i] = (struct pollfd){.fd = event_get_fd(prompt[i]), .events = POLLIN};
+    }
+    if (ppoll(fds, n, &pause, NULL) <= 0) {
+        return false;
+    }
+    for (nfds_t i = 0; i < n; i++) {
+        if (fds[i].revents && is_prompt(events[i])) {
+            event_get_callback(events[i])(fds[i].fd, EV_READ, event_get_callback_arg(events[i]));
+        }
+    }
+    return true;
+}
+
 void loop_turn(struct event_base *base, const struct loop_batching *how, uint64_t done)
 {
     enum { SAVED_TURNS = 8 };
@@ -95,8 +149,9 @@ void loop_turn(struct event_base *base, const struct loop_batching *how, uint64_
     due_us = due_us > earliest ? due_us : earliest;
     if (due_us > now_us) {
         uint64_t wait_us = due_us - now_us < how->apart_us ? due_us - now_us : how->apart_us;
-        struct timespec pause = {.tv_nsec = (long)wait_us * 1000};
-        nanosleep(&pause, NULL); /* a signal may end it: the turn is early then */
+        if (pause_turns(wait_us)) {
+            return;
+        }
     }
     due_us += apart;
     event_base_loop(base, EVLOOP_ONCE);

@@ -1,7 +1,9 @@
-/* A socket, hiredis' formatter and hiredis' reader; a bufferevent where TLS is between them. */
+/* A socket, hiredis' formatter and hiredis' reader; a bufferevent where TLS is between them, whose
+ * replies wait for a whole turn of the loop. */
 #include "store/conn.h"
 
 #include "base/alloc.h"
+#include "net/loop.h"
 #include "store/connect.h"
 #include "store/tls.h"
 
@@ -90,6 +92,7 @@ static void leave(struct conn *conn)
 static void drop_events(struct conn *conn)
 {
     if (conn->readable) {
+        loop_prompt_remove(conn->readable);
         event_free(conn->readable);
         event_free(conn->writable);
         conn->readable = conn->writable = NULL;
@@ -339,6 +342,7 @@ static void on_connected(struct conn *conn)
         begin_tls(conn);
     } else {
         event_add(conn->readable, NULL);
+        loop_prompt_add(conn->readable);
         open_up(conn);
     }
 }

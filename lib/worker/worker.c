@@ -20,7 +20,7 @@
 #include <unistd.h>
 
 /* Of pushes, and of log entries: a turn's go to the disk together, and that is what they cost. */
-static const struct loop_batching batching = {.from = 2000, .full = 4000, .apart_us = 3500};
+static const struct loop_batching batching = {.from = 2000, .full = 4000, .apart_us = 4000};
 
 /* How long it has after a SIGTERM of its own; a supervisor names its deadline. */
 enum { TERMINATE_MS = 20000 };
