@@ -37,21 +37,12 @@ struct blob *blob_take(struct buf *buf)
     return blob;
 }
 
-struct blob *blob_ref(struct blob *blob)
+void blob_free(struct blob *blob)
 {
-    assert(blob->refs > 0 && blob->refs < UINT32_MAX);
-    blob->refs++;
-    return blob;
-}
-
-void blob_unref(struct blob *blob)
-{
-    if (blob && --blob->refs == 0) {
-        if (blob->sum) {
-            *blob->sum -= sizeof(*blob) + blob->len;
-        }
-        free(blob);
+    if (blob->sum) {
+        *blob->sum -= sizeof(*blob) + blob->len;
     }
+    free(blob);
 }
 
 void blob_count(struct blob *blob, size_t *sum)

@@ -4,6 +4,8 @@
 
 #include "base/buf.h"
 
+#include <assert.h>
+
 struct blob {
     size_t *sum; /* borrowed: what it is counted in, or NULL */
     uint32_t refs;
@@ -17,9 +19,21 @@ struct blob *blob_create(const void *data, size_t len);
  * afterwards. */
 void blob_begin(struct buf *buf);
 struct blob *blob_take(struct buf *buf);
-struct blob *blob_ref(struct blob *blob);
+static inline struct blob *blob_ref(struct blob *blob)
+{
+    assert(blob->refs > 0 && blob->refs < UINT32_MAX);
+    blob->refs++;
+    return blob;
+}
+/* What blob_unref does with the last reference. */
+void blob_free(struct blob *blob);
 /* Gives up one reference; the last frees. NULL is fine. */
-void blob_unref(struct blob *blob);
+static inline void blob_unref(struct blob *blob)
+{
+    if (blob && --blob->refs == 0) {
+        blob_free(blob);
+    }
+}
 /* Its memory is part of *sum from now until it is freed, however often this is said. */
 void blob_count(struct blob *blob, size_t *sum);
 

@@ -10,7 +10,7 @@
 
 enum { BUF_MIN = 64 };
 
-static void make_room(struct buf *buf, size_t len)
+void buf_make_room(struct buf *buf, size_t len)
 {
     size_t used = buf_len(buf);
     /* Sliding is free of charge once most of the buffer is consumed, so it stays amortized. */
@@ -34,33 +34,6 @@ static void make_room(struct buf *buf, size_t len)
     }
     buf->start = 0;
     buf->end = used;
-}
-
-uint8_t *buf_reserve(struct buf *buf, size_t len)
-{
-    if (buf->cap - buf->end < len) {
-        make_room(buf, len);
-    }
-    return buf->data ? buf->data + buf->end : NULL; /* NULL: no room was asked for */
-}
-
-void buf_append(struct buf *buf, const void *data, size_t len)
-{
-    if (len > 0) {
-        memcpy(buf_reserve(buf, len), data, len);
-        buf->end += len;
-    }
-}
-
-void buf_append_str(struct buf *buf, struct str text)
-{
-    buf_append(buf, text.ptr, text.len);
-}
-
-void buf_append_byte(struct buf *buf, uint8_t byte)
-{
-    *buf_reserve(buf, 1) = byte;
-    buf->end++;
 }
 
 void buf_printf(struct buf *buf, const char *format, ...)

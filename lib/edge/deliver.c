@@ -347,23 +347,39 @@ static void keep_event(struct edge_conn *conn, struct blob *event)
     conn->edge->counts.unsent_bytes += sizeof(*conn->events);
 }
 
-void deliver_drop_events(struct edge_conn *conn)
+/* Keeps the memory: there will be as many again. */
+static void forget_events(struct edge_conn *conn)
 {
     conn->edge->counts.unsent_bytes -= conn->event_count * sizeof(*conn->events);
     for (uint32_t i = 0; i < conn->event_count; i++) {
         blob_unref(conn->events[i]);
     }
+    conn->event_count = conn->condense_at = 0;
+    conn->event_bytes = 0;
+}
+
+static void free_events(struct edge_conn *conn)
+{
     free(conn->events);
     conn->events = NULL;
-    conn->event_count = conn->event_cap = conn->condense_at = 0;
-    conn->event_bytes = 0;
+    conn->event_cap = 0;
+}
+
+void deliver_drop_events(struct edge_conn *conn)
+{
+    forget_events(conn);
+    free_events(conn);
 }
 
 static void flush_events(struct edge_conn *conn)
 {
+    enum { KEPT_MAX = 256 };
     uint32_t events = conn->event_count;
     send_data(conn, conn->events, events, conn->event_bytes);
-    deliver_drop_events(conn);
+    forget_events(conn);
+    if (conn->event_cap > KEPT_MAX) {
+        free_events(conn);
+    }
     list_remove(&conn->pace_link);
     note_sent(conn, events);
 }
@@ -468,6 +484,9 @@ void deliver_pong(struct edge_conn *conn, struct rendered *pong)
 {
     if (!has_much(conn)) {
         send_message(conn, pong);
+    }
+    if (conn->event_count == 0) {
+        free_events(conn); /* an idle connection holds nothing */
     }
 }
 

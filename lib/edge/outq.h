@@ -13,8 +13,11 @@ struct outq_segment {
     bool begins;       /* a message: what is in front of it can be sent without it */
 };
 
+enum { OUTQ_FEW = 2 };
+
 struct outq {
-    struct outq_segment *segments; /* owned; a queue of count from first */
+    struct outq_segment *segments; /* owned; a queue of count from first. NULL: it is in `few` */
+    struct outq_segment few[OUTQ_FEW]; /* most frames are one or two */
     uint32_t first, count, cap;
     uint32_t offset; /* bytes of the first segment that are sent */
     bool begins;     /* the next segment begins a message */

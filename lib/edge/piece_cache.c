@@ -47,13 +47,15 @@ struct blob *piece_cache_get(struct piece_cache *cache, enum encoding encoding,
     struct made *piece = &cache->pieces[hash(events[0]) / 16 % PIECE_CACHE_SLOTS];
     if (!made_is_of(piece, encoding, events, count)) {
         made_put(piece, encoding, events, count, join(encoding, events, count));
+        cache->used = true;
     }
     return piece->bytes;
 }
 
 void piece_cache_clear(struct piece_cache *cache)
 {
-    for (int i = 0; i < PIECE_CACHE_SLOTS; i++) {
+    for (int i = 0; cache->used && i < PIECE_CACHE_SLOTS; i++) {
         made_forget(&cache->pieces[i]);
     }
+    cache->used = false;
 }

@@ -18,6 +18,7 @@ enum {
 
 struct piece_cache {
     struct made pieces[PIECE_CACHE_SLOTS];
+    bool used; /* something is there: it is emptied often, and rarely used */
 };
 
 /* Of how many events from the first on the first piece of a frame is; `count` is at least 1. */

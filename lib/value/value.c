@@ -4,13 +4,37 @@
 #include "base/utf8.h"
 #include "value/head.h"
 
+#define FOUR_SIZES(tag, size)                                                                      \
+    [(tag)] = (size), [(tag) + 1] = (size) + 1, [(tag) + 2] = (size) + 2, [(tag) + 3] = (size) + 3
+
+/* By its first byte, how long an item is; 0: that alone does not say. */
+static const uint8_t known_size[256] = {
+    [0x00 ... 0x80] = 1, /* small numbers, {} */
+    [0x90] = 1,          /* [] */
+    FOUR_SIZES(0xa0, 1),  FOUR_SIZES(0xa4, 5),  FOUR_SIZES(0xa8, 9),
+    FOUR_SIZES(0xac, 13), FOUR_SIZES(0xb0, 17), FOUR_SIZES(0xb4, 21),
+    FOUR_SIZES(0xb8, 25), FOUR_SIZES(0xbc, 29), /* short strings */
+    [0xc0 ... 0xc3] = 1,                        /* null, booleans */
+    [0xcb] = 9,                                 /* numbers: a double, */
+    [0xcc] = 2,           [0xcd] = 3,           [0xce] = 5,
+    [0xcf] = 9, /* whole, */
+    [0xd0] = 2,           [0xd1] = 3,           [0xd2] = 5,
+    [0xd3] = 9,          /* with a sign, */
+    [0xe0 ... 0xff] = 1, /* small ones below 0 */
+};
+
 const uint8_t *value_end(const uint8_t *at)
 {
     uint64_t left = 1;
     do {
+        left--;
+        uint8_t size = known_size[*at];
+        if (size > 0) {
+            at += size;
+            continue;
+        }
         struct head head = head_read(at);
         at += head.size;
-        left--;
         if (head.type == VALUE_STRING) {
             at += head.count;
         } else if (head.type == VALUE_ARRAY) {
