@@ -49,6 +49,29 @@ Test(outq, goes_on_in_the_middle_of_a_piece)
     outq_finish(&queue);
 }
 
+/* From what has room in the queue itself to what has not, with something gone already, and back. */
+Test(outq, keeps_the_order_of_few_and_of_many)
+{
+    struct outq queue = {0};
+    struct buf in = {0};
+    struct buf out = {0};
+    for (size_t round = 0; round < 40; round++) {
+        for (size_t i = 0; i < round % 7 + 1; i++) {
+            uint8_t text[3] = {'a', (uint8_t)round, (uint8_t)i};
+            outq_append(&queue, text, sizeof(text));
+            buf_append(&in, text, sizeof(text));
+        }
+        size_t some = queue.bytes * (round % 5) / 4; /* nothing, or parts, or all */
+        take(&queue, some, &out);
+        cr_assert(eq(sz, queue.bytes, buf_len(&in) - buf_len(&out)));
+    }
+    take(&queue, queue.bytes, &out);
+    cr_assert(str_eq(buf_str(&out), buf_str(&in)));
+    cr_assert(zero(ptr, queue.segments), "an idle queue holds nothing");
+    buf_finish(&in);
+    buf_finish(&out);
+}
+
 Test(outq, skips_what_is_empty)
 {
     struct outq queue = {0};
