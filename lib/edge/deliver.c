@@ -173,22 +173,31 @@ static size_t events_len(struct blob *const *events, uint32_t count)
     return len;
 }
 
-/* Copies what is short; what is long goes out by reference. Returns the last piece of the frame,
- * which is all of it unless something was long. */
-static struct blob *make_data(struct edge_conn *conn, struct blob *const *events, uint32_t count)
+/* A frame with a `data` message of so many events of so many bytes, up to the first of them. */
+static void begin_data(struct buf *frame, enum encoding encoding, uint32_t count, size_t bytes)
 {
     uint8_t head[ENVELOPE_MAX];
     uint8_t tail[ENVELOPE_MAX];
-    size_t head_len = envelope_head(conn->encoding, count, head);
-    size_t tail_len = envelope_tail(conn->encoding, tail);
+    size_t head_len = envelope_head(encoding, count, head);
+    size_t payload =
+        head_len + bytes + (count - 1) * envelope_gap(encoding) + envelope_tail(encoding, tail);
+    blob_begin(frame);
+    ws_write_header(frame, opcode_of(encoding), true, payload);
+    buf_append(frame, head, head_len);
+}
+
+/* Copies what is short; what is long goes out by reference. Returns the last piece of the frame,
+ * which is all of it unless something was long. */
+static struct blob *make_data(struct edge_conn *conn, struct blob *const *events, uint32_t count,
+                              size_t bytes)
+{
+    uint8_t tail[ENVELOPE_MAX];
     size_t gap = envelope_gap(conn->encoding);
-    size_t payload = head_len + events_len(events, count) + (count - 1) * gap + tail_len;
+    size_t most = 2 * ENVELOPE_MAX + bytes + (count - 1) * gap;
     struct buf frame = {0};
     buf_reserve(&frame, sizeof(struct blob) + WS_HEADER_MAX +
-                            (payload < FRAME_CACHE_BYTES ? payload : SHARE_FROM));
-    blob_begin(&frame);
-    ws_write_header(&frame, opcode_of(conn->encoding), true, payload);
-    buf_append(&frame, head, head_len);
+                            (most < FRAME_CACHE_BYTES ? most : SHARE_FROM));
+    begin_data(&frame, conn->encoding, count, bytes);
     for (uint32_t i = 0; i < count; i++) {
         if (i > 0) {
             buf_append(&frame, ",", gap);
@@ -201,7 +210,7 @@ static struct blob *make_data(struct edge_conn *conn, struct blob *const *events
             buf_append(&frame, events[i]->data, events[i]->len);
         }
     }
-    buf_append(&frame, tail, tail_len);
+    buf_append(&frame, tail, envelope_tail(conn->encoding, tail));
     return blob_take(&frame);
 }
 
@@ -220,16 +229,10 @@ static void push_pieces(struct edge_conn *conn, struct blob *const *events, uint
                         size_t bytes)
 {
     struct outq *out = out_of(conn);
-    uint8_t head[ENVELOPE_MAX];
     uint8_t tail[ENVELOPE_MAX];
     size_t gap = envelope_gap(conn->encoding);
-    size_t head_len = envelope_head(conn->encoding, count, head);
-    size_t tail_len = envelope_tail(conn->encoding, tail);
     struct buf begin = {0};
-    blob_begin(&begin);
-    ws_write_header(&begin, opcode_of(conn->encoding), true,
-                    head_len + bytes + (count - 1) * gap + tail_len);
-    buf_append(&begin, head, head_len);
+    begin_data(&begin, conn->encoding, count, bytes);
     outq_push(out, blob_take(&begin));
     for (uint32_t i = 0; i < count;) {
         uint32_t length = piece_length(events + i, count - i);
@@ -240,7 +243,7 @@ static void push_pieces(struct edge_conn *conn, struct blob *const *events, uint
                                                 length)));
         i += length;
     }
-    outq_append(out, tail, tail_len);
+    outq_append(out, tail, envelope_tail(conn->encoding, tail));
 }
 
 /* To copy a frame is cheaper than to send it in pieces, up to a length; but who is late had better
@@ -252,7 +255,8 @@ static size_t pieces_from(const struct edge_conn *conn)
 }
 
 /* The same in one piece, which is kept for who is told the same. */
-static void push_whole(struct edge_conn *conn, struct blob *const *events, uint32_t count)
+static void push_whole(struct edge_conn *conn, struct blob *const *events, uint32_t count,
+                       size_t bytes)
 {
     struct frame_cache *made = &conn->edge->made;
     struct blob *frame = frame_cache_get(made, conn->encoding, events, count);
@@ -260,7 +264,7 @@ static void push_whole(struct edge_conn *conn, struct blob *const *events, uint3
         outq_push(out_of(conn), blob_ref(frame));
         return;
     }
-    frame = make_data(conn, events, count);
+    frame = make_data(conn, events, count, bytes);
     if (!has_long(events, count)) {
         frame_cache_put(made, conn->encoding, events, count, frame);
     }
@@ -275,7 +279,7 @@ static void send_data(struct edge_conn *conn, struct blob *const *events, uint32
     if (bytes > pieces_from(conn)) {
         push_pieces(conn, events, count, bytes);
     } else {
-        push_whole(conn, events, count);
+        push_whole(conn, events, count, bytes);
     }
     conn->edge->counts.frames_sent++;
     conn_ready(conn);
